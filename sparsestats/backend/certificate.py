@@ -1,0 +1,94 @@
+"""The proof every fit carries."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from ..exceptions import ConvergenceWarning
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How far the returned model can be from the optimum, recomputed from that model.
+
+    Parameters
+    ----------
+    kind : {"gap", "newton", "stationarity", "optimality"}
+        "gap": objective minus a dual bound (convex, alpha > 0). "newton": half the squared Newton decrement
+        (alpha = 0). "stationarity": a residual where the problem is not convex. "optimality": objective minus
+        a combinatorial lower bound.
+    value : float
+        The certificate itself, in units of the objective, never negative.
+    scale : float
+        What the value is compared with: the null objective (penalised coefficients 0, the rest fitted).
+    tol : float
+        The relative value asked for.
+    objective, bound : float
+        The objective of the returned model and the bound under it.
+    n_iter : int
+        Iterations spent.
+    stop : {"tol", "max_iter", "time_limit", "interrupted", "precision"}
+        Why the solver stopped.
+    """
+
+    kind: str
+    value: float
+    scale: float
+    tol: float
+    objective: float
+    bound: float
+    n_iter: int
+    stop: str
+
+    @property
+    def relative(self) -> float:
+        """value / scale (0 for an exact fit of a constant response)."""
+        if self.value == 0.0:
+            return 0.0
+        return self.value / self.scale if self.scale > 0 else math.inf
+
+    @property
+    def converged(self) -> bool:
+        """Whether the relative certificate is at or below ``tol``; nothing else decides it."""
+        return self.relative <= self.tol
+
+    @property
+    def linear_predictor_error(self) -> float:
+        """Bound on the root mean square error of the linear predictor, for the gaussian loss: sqrt(2 gap)."""
+        return math.sqrt(2.0 * max(self.value, 0.0))
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        verdict = "CONVERGED" if self.converged else "NOT CONVERGED"
+        word = {"gap": "duality gap", "newton": "Newton decrement"}.get(self.kind, self.kind)
+        return (
+            f"{word} {self.value:.1e} {'<=' if self.converged else '>'} {self.tol * self.scale:.1e} "
+            f"(tol {self.tol:.0e} x null objective {self.scale:.6g}). {verdict}"
+        )
+
+
+def warn_unconverged(certificates: Sequence[Certificate], alphas: Sequence[float], name: str) -> None:
+    """Warn once for the worst of the certificates that miss their tolerance."""
+    missed = [(c, a) for c, a in zip(certificates, alphas, strict=True) if not c.converged]
+    if not missed:
+        return
+    worst, alpha = max(missed, key=lambda pair: pair[0].relative)
+    where = f"at alpha={alpha:.4g}" if len(certificates) == 1 else (
+        f"at {len(missed)} of {len(certificates)} alphas, worst at alpha={alpha:.4g}")
+    advice = {
+        "max_iter": "Raise max_iter, or tol",
+        "interrupted": "It was interrupted; fit again",
+        "time_limit": "Raise the time limit, or tol",
+        "precision": "This is the precision of the arithmetic here; raise tol",
+    }.get(worst.stop, "Raise max_iter, or tol")
+    warnings.warn(
+        f"{name} did not converge {where}: {worst.kind} {worst.value:.3g} is {worst.relative:.3g} of the null "
+        f"objective, above tol={worst.tol:.3g} after {worst.n_iter} iterations ({worst.stop}). {advice}.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )

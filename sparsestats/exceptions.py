@@ -1,0 +1,52 @@
+"""The errors and warnings sparsestats raises itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sklearn.exceptions import ConvergenceWarning as _SklearnConvergenceWarning
+
+
+class SparsestatsWarning(UserWarning):
+    """Base of every warning the package raises on its own account."""
+
+
+class ConvergenceWarning(SparsestatsWarning, _SklearnConvergenceWarning):
+    """A returned model whose certificate is above the tolerance asked for."""
+
+
+class DataWarning(SparsestatsWarning):
+    """Something in the data that changes how the answer is to be read."""
+
+
+class FormulaError(ValueError):
+    """A formula that was refused before anything in it was evaluated."""
+
+
+class MissingMethodError(TypeError):
+    """A loss or penalty that lacks methods the chosen solver needs."""
+
+
+class UnseenLevelError(ValueError):
+    """A factor level at predict that the fit has never met.
+
+    Attributes
+    ----------
+    variable : str
+        The factor's column.
+    levels : list
+        The levels that were not seen at fit.
+    rows : list of int
+        Positions of the rows that carry them.
+    """
+
+    def __init__(self, variable: str, levels: Sequence[object], rows: Sequence[int]):
+        self.variable, self.levels, self.rows = variable, list(levels), [int(r) for r in rows]
+        shown = ", ".join(map(str, self.rows[:5])) + (", ..." if len(self.rows) > 5 else "")
+        super().__init__(
+            f"{variable!r} has levels that were not seen at fit: {self.levels} (rows {shown}). "
+            'Pass unseen="nan" to get NaN for these rows.'
+        )
+
+    def __reduce__(self):
+        return type(self), (self.variable, self.levels, self.rows)
