@@ -1,0 +1,397 @@
+"""A fitted regularisation path: the object a person holds, reads, predicts from and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ..backend.certificate import Certificate
+from ..backend.problem import PathResult
+from . import plots
+
+_SNAP = 1e-10
+"""Relative distance at which an alpha is taken for one of the grid: more than rounding, less than a step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Fits along decreasing penalties, coefficients on the data's own scale.
+
+    Each row minimises ``(1/n) sum w_i l(y_i, b0 + x_i'b) + alpha * J(S b)`` for its alpha (J the penalty, S
+    the standardisation). Between two alphas ``coef`` and ``predict`` interpolate linearly in alpha.
+
+    Parameters
+    ----------
+    alphas : ndarray (k,)
+        Penalty strengths, largest first.
+    coefs : ndarray (k, p)
+        Coefficients; constant columns hold exact zeros.
+    intercepts : ndarray (k,)
+        Intercepts, zeros when none was fitted.
+    certificates : list of Certificate
+        One a row, computed from that row.
+    alpha_max : float
+        Smallest alpha at which every penalised coefficient is 0.
+    deviance_ratio : ndarray (k,)
+        1 - loss / null loss.
+    stopped : str
+        Empty when every alpha asked for was fitted, else why the path is shorter.
+    seconds : float
+        Wall time of the whole path.
+    feature_names : sequence of str or None
+        Column names; None stands for x0, x1, ...
+    groups : ndarray of int (p,) or None
+        Group label of each column, 0..m-1; None when each column stands alone.
+    group_names : sequence of str or None
+        Names of the groups (the terms of a formula).
+    mean : callable or None
+        Inverse link of the loss, for ``predict(type="response")``; None is the identity.
+    standardization : object or None
+        Has ``scale`` (p,), the standard deviations, and ``to_standard(beta) -> c``, the coefficients the
+        penalty sees. Without it, group norms are norms of the coefficients themselves.
+    info : dict of str to ndarray
+        Diagnostics of the solver, one value an alpha.
+    duals : list or None
+        Multipliers of the user's own constraints, one list an alpha (cvxpy only).
+
+    Attributes
+    ----------
+    n_nonzero : ndarray (k,), columns with a coefficient other than 0
+    n_groups_active : ndarray (k,), groups with such a column
+    converged : ndarray of bool (k,), what the certificates say
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.report.path import Path
+    >>> alphas, coefs = np.array([1.0, 0.5]), np.array([[0.0], [1.0]])
+    >>> path = Path(alphas, coefs, np.zeros(2), [], 1.0, deviance_ratio=np.array([0.0, 0.5]))
+    >>> path.coef(0.75)
+    array([0.5])
+    """
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray
+    certificates: list[Certificate]
+    alpha_max: float
+    deviance_ratio: np.ndarray
+    stopped: str = ""
+    seconds: float = 0.0
+    feature_names: Sequence[str] | None = None
+    groups: np.ndarray | None = None
+    group_names: Sequence[str] | None = None
+    mean: Callable[[np.ndarray], np.ndarray] | None = None
+    standardization: Any = None
+    info: dict[str, np.ndarray] = field(default_factory=dict)
+    duals: list | None = None
+
+    @classmethod
+    def from_result(
+        cls,
+        result: PathResult,
+        *,
+        feature_names: Sequence[str] | None = None,
+        groups: np.ndarray | None = None,
+        group_names: Sequence[str] | None = None,
+        mean: Callable[[np.ndarray], np.ndarray] | None = None,
+        standardization: Any = None,
+    ) -> Path:
+        """Dress a solver's answer with the names of what it was fitted to."""
+        return cls(
+            result.alphas,
+            result.coefs,
+            result.intercepts,
+            result.certificates,
+            result.alpha_max,
+            result.deviance_ratio,
+            result.stopped,
+            result.seconds,
+            feature_names,
+            groups,
+            group_names,
+            mean,
+            standardization,
+            result.info,
+            result.duals,
+        )
+
+    def __len__(self) -> int:
+        return len(self.alphas)
+
+    def __repr__(self) -> str:
+        n, p = self.coefs.shape
+        if n == 0:
+            return f"Path of 0 alphas, {p} columns"
+        missed = int(n - self.converged.sum()) if self.certificates else 0
+        state = (
+            f"{missed} NOT CONVERGED"
+            if missed
+            else "all converged"
+            if self.certificates
+            else "no certificates"
+        )
+        stopped = f"; stopped: {self.stopped}" if self.stopped else ""
+        return (
+            f"Path of {n} alphas, {self.alphas[0]:.4g} to {self.alphas[-1]:.4g} "
+            f"(alpha_max {self.alpha_max:.4g}): "
+            f"{self.n_nonzero[0]} to {self.n_nonzero[-1]} of {p} columns selected, "
+            f"deviance ratio up to {np.max(self.deviance_ratio):.3f}; {state}{stopped}"
+        )
+
+    @cached_property
+    def n_nonzero(self) -> np.ndarray:
+        return np.count_nonzero(self.coefs, axis=1)
+
+    @cached_property
+    def n_groups_active(self) -> np.ndarray:
+        return np.count_nonzero(self.group_norms(), axis=1)
+
+    @cached_property
+    def converged(self) -> np.ndarray:
+        return np.array([c.converged for c in self.certificates], dtype=bool)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Column names, made up (x0, x1, ...) where none were given."""
+        if self.feature_names is not None:
+            return self.feature_names
+        return [f"x{j}" for j in range(self.coefs.shape[1])]
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Names of the groups, made up where none were given; the columns' when each stands alone."""
+        if self.groups is None:
+            return self.names
+        if self.group_names is not None:
+            return self.group_names
+        sizes = np.bincount(self.groups)
+        names = np.asarray(self.names, dtype=object)
+        first = np.zeros(len(sizes), dtype=np.intp)
+        first[self.groups[::-1]] = np.arange(len(self.groups))[::-1]
+        return [str(names[first[g]]) if m == 1 else f"group {g}" for g, m in enumerate(sizes)]
+
+    def group_norms(self) -> np.ndarray:
+        """Euclidean norm of each group's coefficients on the penalty's scale, (k, m).
+
+        Columns stand for groups when there are none: then absolute standardised coefficients.
+        """
+        c = self.coefs
+        if self.standardization is not None:
+            c = (
+                np.stack([self.standardization.to_standard(row) for row in self.coefs])
+                if len(self)
+                else self.coefs
+            )
+        if self.groups is None:
+            return np.abs(c)
+        m = int(self.groups.max()) + 1 if len(self.groups) else 0
+        member = sparse.csr_array(
+            (np.ones(c.shape[1]), (np.arange(c.shape[1]), self.groups)), shape=(c.shape[1], m)
+        )
+        return np.sqrt((c * c) @ member)
+
+    def locate(self, alpha: float) -> tuple[int, int, float]:
+        """Rows i, j and weight w with fit(alpha) = (1 - w) row_i + w row_j; on the grid i = j and w = 0.
+
+        Raises
+        ------
+        ValueError
+            When ``alpha`` lies outside the fitted range, or no alpha was fitted.
+        """
+        alphas = self.alphas
+        if len(alphas) == 0:
+            raise ValueError(
+                "The path is empty: no alpha was fitted" + (f" ({self.stopped})." if self.stopped else ".")
+            )
+        alpha = float(alpha)
+        nearest = int(np.argmin(np.abs(alphas - alpha)))
+        if abs(alphas[nearest] - alpha) <= _SNAP * max(abs(alpha), abs(float(alphas[nearest]))):
+            return nearest, nearest, 0.0
+        if not alphas[-1] < alpha < alphas[0]:
+            raise ValueError(
+                f"alpha={alpha:.6g} is outside the fitted range [{alphas[-1]:.6g}, {alphas[0]:.6g}]. "
+                "Fit a path that reaches it (alphas=), or fit that alpha."
+            )
+        j = int(np.searchsorted(-alphas, -alpha))
+        i = j - 1
+        return i, j, float((alphas[i] - alpha) / (alphas[i] - alphas[j]))
+
+    def coef(self, alpha: float) -> np.ndarray:
+        """Coefficients (p,) at ``alpha``, linear in alpha between grid points.
+
+        Raises
+        ------
+        ValueError
+            When ``alpha`` is outside the fitted range.
+        """
+        i, j, w = self.locate(alpha)
+        return self.coefs[i].copy() if i == j else (1 - w) * self.coefs[i] + w * self.coefs[j]
+
+    def intercept(self, alpha: float) -> float:
+        """Intercept at ``alpha``, linear in alpha between grid points."""
+        i, j, w = self.locate(alpha)
+        return float((1 - w) * self.intercepts[i] + w * self.intercepts[j])
+
+    def predict(
+        self, X: Any, alpha: float | None = None, offset: Any = None, *, type: str = "response"
+    ) -> np.ndarray:
+        """Predictions at one alpha, or at all of them.
+
+        Parameters
+        ----------
+        X : array-like or sparse (n, p)
+        alpha : float or None
+            None answers for every alpha of the path.
+        offset : array-like (n,) or None
+            Added to the linear predictor.
+        type : {"response", "link"}
+            The mean of y, or the linear predictor.
+
+        Returns
+        -------
+        ndarray (n,), or (n, k) when ``alpha`` is None
+
+        Raises
+        ------
+        ValueError
+            When the columns do not match, ``alpha`` is outside the range or ``type`` is unknown.
+        """
+        if type not in ("response", "link"):
+            raise ValueError(f'type must be "response" or "link", got {type!r}.')
+        data = X if sparse.issparse(X) else np.asarray(X, dtype=float)
+        if data.ndim != 2 or data.shape[1] != self.coefs.shape[1]:
+            raise ValueError(f"X must have shape (n, {self.coefs.shape[1]}), got {data.shape}.")
+        if alpha is None:
+            eta = data @ self.coefs.T + self.intercepts
+        else:
+            eta = data @ self.coef(alpha) + self.intercept(alpha)
+        if offset is not None:
+            shift = np.asarray(offset, dtype=float)
+            if shift.shape != (data.shape[0],):
+                raise ValueError(f"offset must have shape ({data.shape[0]},), got {shift.shape}.")
+            eta = eta + (shift[:, None] if eta.ndim == 2 else shift)
+        return eta if type == "link" or self.mean is None else self.mean(eta)
+
+    def tidy(self, zeros: bool = False) -> pd.DataFrame:
+        """Long frame of the coefficients, the intercept not among them.
+
+        Parameters
+        ----------
+        zeros : bool
+            Keep coefficients that are 0.
+
+        Returns
+        -------
+        DataFrame with alpha, column, group (when grouped), estimate, estimate_std (when the scale is known)
+        """
+        if zeros:
+            k, p = self.coefs.shape
+            row, column = np.repeat(np.arange(k), p), np.tile(np.arange(p), k)
+        else:
+            row, column = np.nonzero(self.coefs)
+        estimate = self.coefs[row, column]
+        frame = {"alpha": self.alphas[row], "column": np.asarray(self.names, dtype=object)[column]}
+        if self.groups is not None:
+            frame["group"] = np.asarray(self.labels, dtype=object)[self.groups[column]]
+        frame["estimate"] = estimate
+        if self.standardization is not None:
+            frame["estimate_std"] = estimate * np.asarray(self.standardization.scale)[column]
+        return pd.DataFrame(frame)
+
+    def plot_data(self, by: str | None = None) -> pd.DataFrame:
+        """The frame behind ``plot``: alpha, label, value, for every line that leaves zero somewhere.
+
+        Parameters
+        ----------
+        by : {"column", "group"} or None
+            Standardised coefficients, or norms of groups; None is "group" when some has several columns.
+        """
+        values, labels = self._lines(self._by(by))
+        shown = np.flatnonzero(np.any(values != 0, axis=0))
+        return pd.DataFrame(
+            {
+                "alpha": np.repeat(self.alphas, len(shown)),
+                "label": np.tile(np.asarray(labels, dtype=object)[shown], len(self)),
+                "value": values[:, shown].ravel(),
+            }
+        )
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        by: str | None = None,
+        top: int = 9,
+        mark: Mapping[str, float] | None = None,
+    ) -> Any:
+        """Coefficients (or norms of groups) against alpha on a log scale, the null model on the left.
+
+        Columns are multiplied by their standard deviation where it is known, so that their sizes compare.
+        The strongest lines are coloured and named at their ends; the number selected is written on top.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None
+        by : {"column", "group"} or None
+            See ``plot_data``.
+        top : int
+            How many lines to name, at most 9, by their size at the end of the path.
+        mark : dict of str to float or None
+            Alphas to draw a line at, by name.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        by = self._by(by)
+        values, labels = self._lines(by)
+        ax = plots.new_axes(ax)
+        plots.clean(ax)
+        peak = np.max(np.abs(values), axis=0, initial=0.0)
+        shown = np.flatnonzero(peak > 0)
+        last = np.abs(values[-1]) if len(values) else peak
+        strongest = sorted(shown, key=lambda j: (-last[j], -peak[j]))[: max(0, min(top, len(plots.COLOURS)))]
+        faint = np.setdiff1d(shown, strongest)
+        marker = "o" if len(self) == 1 else ""
+        if len(faint):
+            ax.plot(self.alphas, values[:, faint], color=plots.FAINT, linewidth=0.7, marker=marker, zorder=1)
+        for j, colour in zip(strongest, plots.COLOURS, strict=False):
+            ax.plot(self.alphas, values[:, j], color=colour, linewidth=1.5, marker=marker, zorder=3)
+        plots.alpha_axis(ax, self.alphas)
+        ax.axhline(0, color=plots.INK, linewidth=0.8, zorder=2)
+        if by == "group":
+            ax.set_ylim(bottom=0)
+            ax.set_ylabel(
+                "norm of the group's coefficients" + (" (standardised)" if self.standardization else "")
+            )
+        else:
+            ax.set_ylabel("coefficient" + (" x sd of the column" if self.standardization is not None else ""))
+        counts = self.n_groups_active if by == "group" else self.n_nonzero
+        plots.counts_on_top(ax, self.alphas, counts, f"{by}s selected")
+        if mark:
+            plots.mark_alphas(ax, mark)
+        if strongest:
+            ends = [float(values[-1, j]) for j in strongest]
+            plots.label_ends(ax, ends, [str(labels[j]) for j in strongest], plots.COLOURS[: len(strongest)])
+        return ax
+
+    def _by(self, by: str | None) -> str:
+        if by is None:
+            several = self.groups is not None and len(self.groups) > int(self.groups.max(initial=-1)) + 1
+            return "group" if several else "column"
+        if by not in ("column", "group"):
+            raise ValueError(f'by must be "column" or "group", got {by!r}.')
+        return by
+
+    def _lines(self, by: str) -> tuple[np.ndarray, Sequence[str]]:
+        if by == "group":
+            return self.group_norms(), self.labels
+        scale = 1.0 if self.standardization is None else np.asarray(self.standardization.scale)
+        return self.coefs * scale, self.names
