@@ -1,0 +1,187 @@
+"""Losses: what a solver may ask of the data's side of the objective.
+
+A loss is the weighted mean ``f(eta) = (1/n) sum w_i l(y_i, eta_i)`` over the linear predictor
+``eta = offset + b0 + X beta``; ``w`` sums to n, or is None for ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import expit, xlogy
+
+
+def _mean(values: np.ndarray, w: np.ndarray | None) -> float:
+    return float(values.mean() if w is None else w @ values / len(values))
+
+
+def _share(values: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """Each observation's part of a mean."""
+    return values / len(values) if w is None else w * values / len(values)
+
+
+def _per_weight(s: np.ndarray, w: np.ndarray | None) -> tuple[np.ndarray, bool]:
+    """``n s_i / w_i``, the dual variable per unit of weight, and whether rows of weight 0 have ``s_i = 0``."""
+    if w is None:
+        return len(s) * s, True
+    held = w > 0
+    return np.divide(len(s) * s, w, out=np.zeros(len(s)), where=held), not np.any(s[~held])
+
+
+class Loss:
+    """Base of the losses. A loss of your own subclasses it and defines what its solver needs.
+
+    Every solver in Python needs
+
+    - ``value(eta, y, w) -> float``: f(eta);
+    - ``gradient(eta, y, w) -> (n,)``: the gradient of f in eta, so with the factor w_i/n inside;
+    - ``curvature(eta, y, w) -> (n,)``: the second derivatives of f in eta, same factor.
+
+    The rest buys something:
+
+    - ``conjugate(s, y, w) -> float``: f*(s) = sup_eta s'eta - f(eta), ``inf`` outside its domain. With it, and
+      a penalty that knows its dual norm, every fit is certified by a duality gap; without, by stationarity;
+    - ``curvature_bound``: the supremum of l'' in eta, from which step sizes start (default inf: searched for);
+    - ``expression(eta, y, w)``: f as a cvxpy expression, for ``solver="cvxpy"``;
+    - ``mean(eta) -> (n,)``: the inverse link, which ``predict`` returns (default: eta itself);
+    - ``validate_response(y)``: raises ValueError when y is not a response of this loss.
+
+    Attributes
+    ----------
+    name : str
+        The word used in messages and summaries.
+    native : str or None
+        The loss's name in the compiled core. Never inherited: a subclass that changes the mathematics is
+        solved by its own Python text unless it says otherwise.
+    """
+
+    name: ClassVar[str] = "loss"
+    native: ClassVar[str | None] = None
+    curvature_bound: ClassVar[float] = np.inf
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.native = cls.__dict__.get("native")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def mean(self, eta: np.ndarray) -> np.ndarray:
+        """Expected response at the linear predictor."""
+        return eta
+
+    def validate_response(self, y: np.ndarray) -> None:
+        """Refuse a response this loss has no value for."""
+
+    def dual_value(
+        self,
+        theta: np.ndarray,
+        y: np.ndarray,
+        w: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+    ) -> float:
+        """Lower bound of the penalised problem: -f*(-theta) - theta'offset.
+
+        It holds for every theta orthogonal to the unpenalised columns (the intercept's ones among them)
+        whose correlations with the penalised ones, X'theta on the penalty's scale, have dual norm <= alpha.
+        At the optimum theta is minus the gradient and the bound is attained.
+        """
+        shift = 0.0 if offset is None else float(theta @ offset)
+        return -self.conjugate(-theta, y, w) - shift  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian(Loss):
+    """Squared error, (1/2n) sum w_i (y_i - eta_i)^2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.backend.losses import Gaussian
+    >>> Gaussian().value(np.zeros(2), np.array([1.0, 3.0]))
+    2.5
+    """
+
+    name: ClassVar[str] = "gaussian"
+    native: ClassVar[str | None] = "gaussian"
+    curvature_bound: ClassVar[float] = 1.0
+
+    def value(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        return 0.5 * _mean((y - eta) ** 2, w)
+
+    def gradient(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share(eta - y, w)
+
+    def curvature(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share(np.ones_like(eta), w)
+
+    def conjugate(self, s: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        u, finite = _per_weight(s, w)
+        return float(s @ y + 0.5 * (s @ u)) if finite else np.inf
+
+    def expression(self, eta: Any, y: np.ndarray, w: np.ndarray | None = None) -> Any:
+        import cvxpy as cp
+
+        residual = y - eta if w is None else cp.multiply(np.sqrt(w), y - eta)
+        return cp.sum_squares(residual) / (2 * len(y))
+
+    def validate_response(self, y: np.ndarray) -> None:
+        if not np.all(np.isfinite(y)):
+            raise ValueError("a gaussian response must be finite; y has NaN or infinite values")
+
+
+@dataclass(frozen=True, eq=False)
+class Binomial(Loss):
+    """Logistic loss, (1/n) sum w_i [log(1 + exp(eta_i)) - y_i eta_i], y in {0, 1}.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.backend.losses import Binomial
+    >>> round(Binomial().value(np.zeros(2), np.array([0.0, 1.0])), 6)
+    0.693147
+    """
+
+    name: ClassVar[str] = "binomial"
+    native: ClassVar[str | None] = "binomial"
+    curvature_bound: ClassVar[float] = 0.25
+
+    # Each form below keeps its relative accuracy when |eta| is large: no exp overflows and no 1 - p cancels.
+
+    def value(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        return _mean((1.0 - y) * np.logaddexp(0.0, eta) + y * np.logaddexp(0.0, -eta), w)
+
+    def gradient(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share((1.0 - y) * expit(eta) - y * expit(-eta), w)
+
+    def curvature(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share(expit(eta) * expit(-eta), w)
+
+    def conjugate(self, s: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        u, finite = _per_weight(s, w)
+        inside, outside = y + u, (1.0 - y) - u
+        # The domain is [0, 1]; a probability of 1e-20 may arrive as -1e-17.
+        if not finite or min(inside.min(), outside.min()) < -1e-12:
+            return np.inf
+        inside, outside = np.clip(inside, 0.0, 1.0), np.clip(outside, 0.0, 1.0)
+        return _mean(xlogy(inside, inside) + xlogy(outside, outside), w)
+
+    def mean(self, eta: np.ndarray) -> np.ndarray:
+        return expit(eta)
+
+    def expression(self, eta: Any, y: np.ndarray, w: np.ndarray | None = None) -> Any:
+        import cvxpy as cp
+
+        each = cp.logistic(eta) - cp.multiply(y, eta)
+        return cp.sum(each if w is None else cp.multiply(w, each)) / len(y)
+
+    def validate_response(self, y: np.ndarray) -> None:
+        if not np.all((y == 0) | (y == 1)):
+            found = np.unique(y)
+            shown = ", ".join(f"{v:g}" for v in found[:5]) + (", ..." if len(found) > 5 else "")
+            raise ValueError(f"a binomial response must be 0 or 1; y has the values {shown}")
