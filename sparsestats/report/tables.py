@@ -1,0 +1,176 @@
+"""The frames and tables behind the verbs of a fit: tidy coefficients, terms, rows of a path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from .columns import Columns
+from .path import Path
+from .protocol import Table
+
+INTERCEPT = "(intercept)"
+"""Name of the intercept in every table."""
+
+_MOST_TERMS = 30
+_MOST_VALUES = 8
+_MOST_NAMES = 12
+
+
+def number(value: float) -> str:
+    """Four significant digits, without an exponent where it can be helped."""
+    if not np.isfinite(value):
+        return str(value)
+    return (
+        f"{value:.4g}"
+        if 1e-4 <= abs(value) < 1e4 or value == 0
+        else f"{value:.3e}"
+        if abs(value) < 1e-4
+        else f"{value:.1f}"
+    )
+
+
+def share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def coef_frame(path: Path, columns: Columns, alphas: Sequence[float], intercept: bool) -> pd.DataFrame:
+    """Coefficients by column name, one column an alpha, zeros kept."""
+    values = (
+        np.column_stack([path.coef(alpha) for alpha in alphas])
+        if len(alphas)
+        else np.empty((len(columns), 0))
+    )
+    names = columns.array
+    if intercept:
+        values = np.vstack([[path.intercept(alpha) for alpha in alphas], values])
+        names = np.concatenate([[INTERCEPT], names])
+    return pd.DataFrame(values, index=pd.Index(names, name="column"), columns=pd.Index(alphas, name="alpha"))
+
+
+def tidy_frame(
+    path: Path, columns: Columns, alphas: Sequence[float], *, zeros: bool, intercept: bool
+) -> pd.DataFrame:
+    """Long: term, column, level, group, alpha, estimate, estimate_std; the intercept first at each alpha."""
+    betas = np.stack([path.coef(alpha) for alpha in alphas]) if len(alphas) else np.empty((0, len(columns)))
+    row, column = np.nonzero(np.ones_like(betas) if zeros else betas)
+    estimate = betas[row, column]
+    scale = (
+        np.full(len(columns), np.nan)
+        if path.standardization is None
+        else np.asarray(path.standardization.scale)
+    )
+    used = np.unique(column)
+    levels = np.full(len(columns), "", dtype=object)
+    levels[used] = [columns.level(j) for j in used]
+    terms = np.asarray(columns.terms, dtype=object)[columns.term_of]
+    labels = terms if path.groups is None else np.asarray(path.labels, dtype=object)[path.groups]
+    frame = pd.DataFrame(
+        {
+            "term": terms[column],
+            "column": columns.array[column],
+            "level": levels[column],
+            "group": labels[column],
+            "alpha": np.asarray(alphas, dtype=float)[row],
+            "estimate": estimate,
+            "estimate_std": estimate * scale[column],
+        }
+    )
+    if not intercept:
+        return frame
+    heads = pd.DataFrame(
+        {
+            "term": INTERCEPT,
+            "column": INTERCEPT,
+            "level": "",
+            "group": "",
+            "alpha": np.asarray(alphas, dtype=float),
+            "estimate": [path.intercept(alpha) for alpha in alphas],
+            "estimate_std": np.nan,
+        }
+    )
+    both = pd.concat([heads, frame], ignore_index=True)
+    order = np.lexsort(
+        (np.concatenate([np.full(len(heads), -1), column]), np.concatenate([np.arange(len(heads)), row]))
+    )
+    return both.iloc[order].reset_index(drop=True)
+
+
+def term_norms(path: Path, columns: Columns, beta: np.ndarray) -> np.ndarray:
+    """Norm of each term's coefficients on the penalty's scale (its own scale where nothing is standardised)."""
+    c = beta if path.standardization is None else path.standardization.to_standard(beta)
+    return np.sqrt(np.bincount(columns.term_of, weights=c * c, minlength=len(columns.terms)))
+
+
+def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
+    """The selected terms, strongest first: size, share of all the norms, estimates on the data's scale."""
+    beta = path.coef(alpha)
+    norms = term_norms(path, columns, beta)
+    active = np.bincount(columns.term_of, weights=beta != 0, minlength=len(columns.terms)) > 0
+    sizes = np.bincount(columns.term_of, minlength=len(columns.terms))
+    free = np.zeros(len(columns.terms), dtype=bool)
+    free[columns.term_of[columns.free]] = True
+    total = norms[~free].sum()
+    order = sorted(np.flatnonzero(active), key=lambda t: (free[t], -norms[t]))
+    rows = []
+    any_levels = False
+    for t in order[:_MOST_TERMS]:
+        text, has_levels = _estimates(columns, columns.by_term[t], beta)
+        any_levels |= has_levels and not free[t]
+        part = "free" if free[t] else share(norms[t] / total) if total > 0 else ""
+        rows.append((str(columns.terms[t]), str(sizes[t]), number(norms[t]), part, text))
+    notes = []
+    if len(order) > _MOST_TERMS:
+        notes.append(f"... and {len(order) - _MOST_TERMS} more terms: fit.tidy()")
+    unselected = np.flatnonzero(~active & ~free)
+    if len(unselected):
+        shown = ", ".join(str(columns.terms[t]) for t in unselected[:_MOST_NAMES])
+        more = f", ... ({len(unselected)} in all)" if len(unselected) > _MOST_NAMES else ""
+        notes.append(f"not selected: {shown}{more}")
+    if any_levels:
+        notes.append("penalised factors are fully coded: deviations, no reference level")
+    if not rows:
+        notes.insert(0, "no term is selected at this alpha")
+    return Table(("term", "cols", "norm", "share", "estimates (data's scale)"), rows, "lrrrl", notes)
+
+
+def _estimates(columns: Columns, positions: np.ndarray, beta: np.ndarray) -> tuple[str, bool]:
+    """Estimates of one term in words, and whether they carry level names."""
+    values = beta[positions]
+    if len(positions) == 1:
+        return number(values[0]), False
+    levels = [columns.level(j) for j in positions]
+    # Basis functions are numbered from 0 or 1; numbers in the names say nothing a reader needs.
+    basis = all(level.isdigit() for level in levels)
+    shown = [number(v) if basis else f"{level} {number(v)}" for level, v in zip(levels, values, strict=True)]
+    more = [f"... ({len(shown)})"] if len(shown) > _MOST_VALUES else []
+    return ("  " if basis else ", ").join(shown[:_MOST_VALUES] + more), not basis
+
+
+def path_table(path: Path, columns: Columns, rows: int = 10) -> Table:
+    """About ``rows`` alphas along a path: how much is selected, how much explained, how well solved."""
+    at = np.unique(np.linspace(0, len(path) - 1, min(rows, len(path))).round().astype(int))
+    cells = []
+    for i in at:
+        terms = len(np.unique(columns.term_of[path.coefs[i] != 0]))
+        certificate = path.certificates[i] if path.certificates else None
+        cells.append(
+            (
+                number(path.alphas[i]),
+                f"{path.alphas[i] / path.alpha_max:.3f}" if path.alpha_max > 0 else "",
+                str(terms),
+                str(path.n_nonzero[i]),
+                f"{path.deviance_ratio[i]:.3f}",
+                "" if certificate is None else f"{certificate.relative:.1e}",
+                "" if certificate is None or certificate.converged else "NOT CONVERGED",
+            )
+        )
+    notes = (
+        [f"{len(at)} of {len(path)} alphas shown; fit.at(alpha) answers for one"]
+        if len(at) < len(path)
+        else []
+    )
+    heads = ("alpha", "/ alpha_max", "terms", "columns", "deviance ratio", "relative gap", "")
+    return Table(heads, cells, "rrrrrrl", notes)
