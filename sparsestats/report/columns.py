@@ -40,7 +40,7 @@ def level_of(name: str, term: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Names of the columns, and of the terms they belong to; nothing is built per column until it is asked for.
+    """Names of the columns, and of the terms they belong to; objects per column are built when asked for.
 
     Parameters
     ----------

@@ -52,9 +52,10 @@ class Path:
         Names of the groups (the terms of a formula).
     mean : callable or None
         Inverse link of the loss, for ``predict(type="response")``; None is the identity.
-    standardization : object or None
-        Has ``scale`` (p,), the standard deviations, and ``to_standard(beta) -> c``, the coefficients the
-        penalty sees. Without it, group norms are norms of the coefficients themselves.
+    sd : ndarray (p,) or None
+        Standard deviations of the columns (weighted, divisor n), for standardised estimates.
+    standardization : sparse array (p, p) or None
+        S, the map to the coefficients the penalty sees. Without it group norms are those of ``sd * coef``.
     info : dict of str to ndarray
         Diagnostics of the solver, one value an alpha.
     duals : list or None
@@ -88,7 +89,8 @@ class Path:
     groups: np.ndarray | None = None
     group_names: Sequence[str] | None = None
     mean: Callable[[np.ndarray], np.ndarray] | None = None
-    standardization: Any = None
+    sd: np.ndarray | None = None
+    standardization: sparse.sparray | None = None
     info: dict[str, np.ndarray] = field(default_factory=dict)
     duals: list | None = None
 
@@ -101,7 +103,8 @@ class Path:
         groups: np.ndarray | None = None,
         group_names: Sequence[str] | None = None,
         mean: Callable[[np.ndarray], np.ndarray] | None = None,
-        standardization: Any = None,
+        sd: np.ndarray | None = None,
+        standardization: sparse.sparray | None = None,
     ) -> Path:
         """Dress a solver's answer with the names of what it was fitted to."""
         return cls(
@@ -117,6 +120,7 @@ class Path:
             groups,
             group_names,
             mean,
+            sd,
             standardization,
             result.info,
             result.duals,
@@ -182,13 +186,7 @@ class Path:
 
         Columns stand for groups when there are none: then absolute standardised coefficients.
         """
-        c = self.coefs
-        if self.standardization is not None:
-            c = (
-                np.stack([self.standardization.to_standard(row) for row in self.coefs])
-                if len(self)
-                else self.coefs
-            )
+        c = self.to_penalty(self.coefs)
         if self.groups is None:
             return np.abs(c)
         m = int(self.groups.max()) + 1 if len(self.groups) else 0
@@ -196,6 +194,12 @@ class Path:
             (np.ones(c.shape[1]), (np.arange(c.shape[1]), self.groups)), shape=(c.shape[1], m)
         )
         return np.sqrt((c * c) @ member)
+
+    def to_penalty(self, coefs: np.ndarray) -> np.ndarray:
+        """Coefficients (..., p) on the scale the penalty sees, as far as it is known."""
+        if self.standardization is not None:
+            return (self.standardization @ coefs.T).T
+        return coefs if self.sd is None else coefs * self.sd
 
     def locate(self, alpha: float) -> tuple[int, int, float]:
         """Rows i, j and weight w with fit(alpha) = (1 - w) row_i + w row_j; on the grid i = j and w = 0.
@@ -289,7 +293,7 @@ class Path:
 
         Returns
         -------
-        DataFrame with alpha, column, group (when grouped), estimate, estimate_std (when the scale is known)
+        DataFrame with alpha, column, group (when grouped), estimate, estimate_std (when ``sd`` is known)
         """
         if zeros:
             k, p = self.coefs.shape
@@ -301,8 +305,8 @@ class Path:
         if self.groups is not None:
             frame["group"] = np.asarray(self.labels, dtype=object)[self.groups[column]]
         frame["estimate"] = estimate
-        if self.standardization is not None:
-            frame["estimate_std"] = estimate * np.asarray(self.standardization.scale)[column]
+        if self.sd is not None:
+            frame["estimate_std"] = estimate * self.sd[column]
         return pd.DataFrame(frame)
 
     def plot_data(self, by: str | None = None) -> pd.DataFrame:
@@ -368,11 +372,10 @@ class Path:
         ax.axhline(0, color=plots.INK, linewidth=0.8, zorder=2)
         if by == "group":
             ax.set_ylim(bottom=0)
-            ax.set_ylabel(
-                "norm of the group's coefficients" + (" (standardised)" if self.standardization else "")
-            )
+            scaled = self.sd is not None or self.standardization is not None
+            ax.set_ylabel("norm of the group's coefficients" + (" (standardised)" if scaled else ""))
         else:
-            ax.set_ylabel("coefficient" + (" x sd of the column" if self.standardization is not None else ""))
+            ax.set_ylabel("coefficient" + (" x sd of the column" if self.sd is not None else ""))
         counts = self.n_groups_active if by == "group" else self.n_nonzero
         plots.counts_on_top(ax, self.alphas, counts, f"{by}s selected")
         if mark:
@@ -393,5 +396,4 @@ class Path:
     def _lines(self, by: str) -> tuple[np.ndarray, Sequence[str]]:
         if by == "group":
             return self.group_norms(), self.labels
-        scale = 1.0 if self.standardization is None else np.asarray(self.standardization.scale)
-        return self.coefs * scale, self.names
+        return (self.coefs if self.sd is None else self.coefs * self.sd), self.names

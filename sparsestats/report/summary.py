@@ -132,7 +132,7 @@ class Summary:
         return _written("\n".join(parts), path)
 
     def to_latex(self, path: str | PathLike[str] | None = None) -> str:
-        """LaTeX with booktabs rules, every name and level escaped; also written to ``path`` when one is given."""
+        """LaTeX with booktabs rules, every name and level escaped; also written to ``path`` if given."""
         parts: list[str] = []
         for left, right in self.header:
             halves = [_latex_cell(half) for half in (left, right) if half]

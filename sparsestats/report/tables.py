@@ -57,11 +57,7 @@ def tidy_frame(
     betas = np.stack([path.coef(alpha) for alpha in alphas]) if len(alphas) else np.empty((0, len(columns)))
     row, column = np.nonzero(np.ones_like(betas) if zeros else betas)
     estimate = betas[row, column]
-    scale = (
-        np.full(len(columns), np.nan)
-        if path.standardization is None
-        else np.asarray(path.standardization.scale)
-    )
+    scale = np.full(len(columns), np.nan) if path.sd is None else path.sd
     used = np.unique(column)
     levels = np.full(len(columns), "", dtype=object)
     levels[used] = [columns.level(j) for j in used]
@@ -99,8 +95,8 @@ def tidy_frame(
 
 
 def term_norms(path: Path, columns: Columns, beta: np.ndarray) -> np.ndarray:
-    """Norm of each term's coefficients on the penalty's scale (its own scale where nothing is standardised)."""
-    c = beta if path.standardization is None else path.standardization.to_standard(beta)
+    """Norm of each term's coefficients on the penalty's scale."""
+    c = path.to_penalty(beta)
     return np.sqrt(np.bincount(columns.term_of, weights=c * c, minlength=len(columns.terms)))
 
 

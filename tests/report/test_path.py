@@ -1,5 +1,6 @@
 """Path: interpolation, prediction, tables and plots of a fitted path."""
 
+import dataclasses
 import pickle
 
 import matplotlib
@@ -12,16 +13,6 @@ from sparsestats.backend.certificate import Certificate
 from sparsestats.report.path import Path
 
 matplotlib.use("Agg")
-
-
-class Scales:
-    """Standardisation by fixed factors."""
-
-    def __init__(self, scale):
-        self.scale = np.asarray(scale, dtype=float)
-
-    def to_standard(self, beta):
-        return beta * self.scale
 
 
 def expit(eta):
@@ -44,7 +35,7 @@ def path():
         feature_names=["a", "b", "c"],
         groups=np.array([0, 0, 1]),
         group_names=["ab", "c"],
-        standardization=Scales([2.0, 1.0, 1.0]),
+        sd=np.array([2.0, 1.0, 1.0]),
     )
 
 
@@ -131,6 +122,9 @@ def test_counts_and_norms_follow_groups_and_standardisation(path):
     np.testing.assert_array_equal(path.n_groups_active, [0, 1, 1])
     # Row 3: the penalty sees (2*2, -3), norm 5.
     np.testing.assert_array_equal(path.group_norms(), [[0, 0], [2, 0], [5, 0]])
+    # The penalty's own map goes before the standard deviations.
+    doubled = dataclasses.replace(path, standardization=sparse.diags_array([4.0, 2.0, 2.0]).tocsr())
+    np.testing.assert_array_equal(doubled.group_norms(), [[0, 0], [4, 0], [10, 0]])
     np.testing.assert_array_equal(path.converged, [True, True, False])
 
 
