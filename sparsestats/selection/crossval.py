@@ -1,0 +1,275 @@
+"""Cross-validation of whole paths: one path a fold, all alphas scored on the rows held out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.base import clone, is_classifier
+from sklearn.utils import check_consistent_length
+
+from ..exceptions import ConvergenceWarning
+from ..report.cvresult import CVResult
+from . import rules, scores
+from .folds import Split
+from .parallel import Control, run
+from .scores import HeldOut, Scoring
+
+
+def cross_validate_path(
+    estimator: Any,
+    X: Any,
+    y: np.ndarray,
+    *,
+    alphas: np.ndarray,
+    splits: Sequence[Split],
+    scoring: str | Callable | None = None,
+    sample_weight: np.ndarray | None = None,
+    offset: np.ndarray | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    family: str | None = None,
+    control: Control | None = None,
+    method: str = "path",
+) -> CVResult:
+    """Score a path of models on rows they have not seen.
+
+    For each fold a clone of the estimator fits its path to the training rows, standardisation included, and every
+    model of the path is scored on the held-out rows. A score is the weighted mean over a fold's rows; folds are
+    averaged by the sum of their weights, so that with a score that is a mean the average is over all held-out rows.
+
+    Parameters
+    ----------
+    estimator : estimator with ``path(X, y, alphas=, sample_weight=, offset=)``
+        Not fitted, not changed.
+    X : ndarray (n, p) or scipy sparse array
+        Read, never written.
+    y : ndarray (n,)
+        Numbers, or the labels of two classes when the estimator is a classifier.
+    alphas : ndarray (k,)
+        Absolute penalty strengths, strictly decreasing; the same ones in every fold.
+    splits : sequence of (train, test)
+        Row numbers, from ``folds.check_cv``.
+    scoring : str, callable or None
+        Gaussian: "mse" (default), "mae", "r2", "deviance" (= mse). Binomial: "log_loss" (default), "deviance"
+        (twice that), "brier", "misclassification", "accuracy", "roc_auc". Or the name of any scikit-learn scorer,
+        or ``scorer(estimator, X, y)`` (also with ``sample_weight=`` when there are weights); these run once for
+        every alpha, and greater is better.
+    sample_weight, offset : ndarray (n,) or None
+        The rows' weights (in the fit and in the score) and known parts of their linear predictor.
+    n_jobs : int or None
+        Workers over folds; see ``parallel.run``. The answer does not depend on it.
+    verbose : int, default 0
+        1 or more shows a progress bar.
+    family : str or None
+        Key of ``scores.FAMILIES``; None is "binomial" for classifiers and "gaussian" for all else.
+    control : object with ``stop()`` or None
+        Stop token handed on as ``path(..., control=control)``; left out when None.
+    method : str, default "path"
+        Name of the estimator's method that fits the path.
+
+    Returns
+    -------
+    CVResult
+        ``table`` has one row for each fold and alpha: alpha, fold, score, n (held-out rows), weight (their sum of
+        weights), converged, fitted (False where the fold's path stopped earlier and its last model was used).
+        ``null`` is the mean score of the model without columns.
+
+    Raises
+    ------
+    ValueError
+        For alphas that do not decrease, an unknown score, a score undefined everywhere, or what a fold's fit
+        raises, with the fold's number in a note.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, with the number of folds whose path holds models above their tolerance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.estimators.slope import SLOPE
+    >>> from sparsestats.selection.crossval import cross_validate_path
+    >>> from sparsestats.selection.folds import check_cv
+    >>> X = np.random.default_rng(0).standard_normal((60, 5))
+    >>> y = X[:, 0] + np.random.default_rng(1).standard_normal(60)
+    >>> cv = cross_validate_path(SLOPE(), X, y, alphas=np.geomspace(1, 0.01, 20), splits=check_cv(5, y))
+    >>> cv.alpha_min <= cv.alpha_1se
+    True
+    """
+    alphas = _check_alphas(alphas)
+    check_consistent_length(X, y, sample_weight, offset)
+    classes, target = _code(y) if is_classifier(estimator) else (None, np.asarray(y, dtype=float))
+    chosen = scores.FAMILIES[family or ("gaussian" if classes is None else "binomial")]
+    scoring = scores.resolve(scoring, chosen, weighted=sample_weight is not None)
+
+    data = _Data(X, np.asarray(y), target, sample_weight, offset, classes)
+    fold = partial(_fold, estimator, data, alphas, scoring, chosen.name, method)
+    tasks = [(number, train, test) for number, (train, test) in enumerate(splits)]
+    answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds")
+    return _collect(answers, alphas, scoring, _rounds(splits), getattr(splits, "description", ""))
+
+
+def unconverged_folds(table: pd.DataFrame) -> int:
+    """Number of folds with at least one model above its tolerance.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``CVResult.table``.
+    """
+    return int((~table.groupby("fold")["converged"].all()).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    X: Any
+    y: np.ndarray
+    target: np.ndarray
+    sample_weight: np.ndarray | None
+    offset: np.ndarray | None
+    classes: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class _FoldScores:
+    scores: np.ndarray
+    null: float
+    n: int
+    weight: float
+    converged: np.ndarray
+    n_fitted: int
+
+
+def _fold(
+    estimator: Any,
+    data: _Data,
+    alphas: np.ndarray,
+    scoring: Scoring,
+    family: str,
+    method: str,
+    number: int,
+    train: np.ndarray,
+    test: np.ndarray,
+    control: Control | None = None,
+) -> _FoldScores:
+    """Fit one fold's path and score it; runs in a worker."""
+    weight, offset = _rows(data.sample_weight, train), _rows(data.offset, train)
+    keywords = {} if control is None else {"control": control}
+    try:
+        path = getattr(clone(estimator), method)(
+            _rows(data.X, train),
+            data.y[train],
+            alphas=alphas,
+            sample_weight=weight,
+            offset=offset,
+            **keywords,
+        )
+    except ValueError as error:
+        error.add_note(f"This was the fit to the {len(train)} training rows of fold {number}.")
+        raise
+    n_fitted = len(path.alphas)
+    if n_fitted == 0:
+        raise ValueError(f"The path of fold {number} stopped before its first model: {path.stopped}.")
+
+    X_test, known = _rows(data.X, test), _rows(data.offset, test)
+    null = 0.0
+    if getattr(estimator, "fit_intercept", True):
+        null = scores.FAMILIES[family].null_intercept(data.target[train], weight, offset)
+    eta = np.empty((len(test), len(alphas) + 1))
+    eta[:, :n_fitted] = X_test @ path.coefs.T + path.intercepts
+    eta[:, n_fitted:-1] = eta[:, n_fitted - 1, None]
+    eta[:, -1] = null
+    if known is not None:
+        eta += known[:, None]
+    weight_test = _rows(data.sample_weight, test)
+    values = scoring(HeldOut(X_test, data.y[test], data.target[test], eta, weight_test, data.classes))
+    carried = np.minimum(np.arange(len(alphas)), n_fitted - 1)
+    return _FoldScores(
+        scores=values[:-1],
+        null=float(values[-1]),
+        n=len(test),
+        weight=float(len(test) if weight_test is None else weight_test.sum()),
+        converged=np.asarray(path.converged, dtype=bool)[carried],
+        n_fitted=n_fitted,
+    )
+
+
+def _collect(
+    folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, rounds: float, description: str
+) -> CVResult:
+    k = len(alphas)
+    by_fold = np.stack([fold.scores for fold in folds])
+    weights = np.array([fold.weight for fold in folds])
+    table = pd.DataFrame(
+        {
+            "alpha": np.tile(alphas, len(folds)),
+            "fold": np.repeat(np.arange(len(folds)), k),
+            "score": by_fold.ravel(),
+            "n": np.repeat([fold.n for fold in folds], k),
+            "weight": np.repeat(weights, k),
+            "converged": np.concatenate([fold.converged for fold in folds]),
+            "fitted": np.concatenate([np.arange(k) < fold.n_fitted for fold in folds]),
+        }
+    )
+    missed = unconverged_folds(table)
+    if missed:
+        warnings.warn(
+            f"The path did not converge in {missed} of {len(folds)} folds; the scores of those models are "
+            "less certain. Raise max_iter, or tol.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    mean, se = rules.summarize(by_fold, weights, rounds)
+    null, _ = rules.summarize(np.array([[fold.null] for fold in folds]), weights)
+    return CVResult(
+        table=table,
+        alphas=alphas,
+        mean=mean,
+        se=se,
+        index_min=rules.best(mean, scoring.greater_is_better),
+        index_1se=rules.one_standard_error(mean, se, scoring.greater_is_better),
+        scoring=scoring.name,
+        greater_is_better=scoring.greater_is_better,
+        null=float(null[0]),
+        folds=description or f"{len(folds)} folds",
+    )
+
+
+def _rows(values: Any, index: np.ndarray) -> Any:
+    """Some rows of a vector, matrix or nothing.
+
+    A matrix in Fortran order keeps it: solvers read that in place, and C order would cost them one more copy.
+    """
+    if values is None or sparse.issparse(values) or values.flags.c_contiguous:
+        return None if values is None else values[index]
+    return values.T[..., index].T
+
+
+def _rounds(splits: Sequence[Split]) -> float:
+    """How often a row that is held out at all is held out, on average."""
+    held_out = np.concatenate([test for _, test in splits])
+    return len(held_out) / len(np.unique(held_out))
+
+
+def _check_alphas(alphas: Any) -> np.ndarray:
+    alphas = np.asarray(alphas, dtype=float)
+    if alphas.ndim != 1 or len(alphas) == 0 or not np.isfinite(alphas).all() or alphas.min() < 0:
+        raise ValueError(f"alphas must be finite numbers >= 0, at least one of them; got {alphas!r}.")
+    if (np.diff(alphas) >= 0).any():
+        raise ValueError("alphas must be strictly decreasing.")
+    return alphas
+
+
+def _code(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    classes, codes = np.unique(np.asarray(y), return_inverse=True)
+    if len(classes) != 2:
+        raise ValueError(f"Path cross-validation of a classifier needs two classes, got {len(classes)}.")
+    return classes, codes.astype(float)

@@ -1,0 +1,333 @@
+"""Folds: which rows are held out together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import type_of_target
+
+from ..exceptions import DataWarning
+
+Split = tuple[np.ndarray, np.ndarray]
+
+
+def folds(
+    n_splits: int,
+    *,
+    by: Any = None,
+    stratify: str | bool = "auto",
+    repeats: int = 1,
+    random_state: int | np.random.RandomState | None = 0,
+) -> Folds:
+    """Shuffled folds for cross-validation, as a scikit-learn splitter.
+
+    This is what an integer ``cv`` means in sparsestats; call it to ask for something else than the default.
+
+    Parameters
+    ----------
+    n_splits : int >= 2
+        Number of folds.
+    by : array-like (n_rows,) or None
+        A label for every row, such as a patient or a site: rows with the same label are never split between
+        training and held-out rows.
+    stratify : "auto", True or False, default "auto"
+        Give every fold about the same share of each class. "auto" does so when the response holds classes:
+        where a sparsestats model is cross-validated, when the model is a classifier; elsewhere, when the
+        response has two values or is not a number.
+    repeats : int >= 1, default 1
+        Draw the folds this many times, each time anew; gives ``n_splits * repeats`` splits.
+    random_state : int, RandomState or None, default 0
+        Seed of the shuffle; None draws other folds at every call.
+
+    Returns
+    -------
+    Folds
+        With the methods ``split(X, y, groups)`` and ``get_n_splits()``, for ``cv=`` here and in scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        At once for parameters out of range; in ``split`` when there are fewer rows, row groups or rows of
+        every class than folds, or when ``by`` misses labels or has another length than the data.
+
+    Warns
+    -----
+    DataWarning
+        In ``split``, when a class has fewer rows than there are folds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.selection.folds import folds
+    >>> patient = np.repeat([0, 1, 2, 3], 2)
+    >>> for train, test in folds(2, by=patient).split(np.zeros((8, 1))):
+    ...     print(patient[test])
+    [2 2 3 3]
+    [0 0 1 1]
+    """
+    return Folds(n_splits, by=by, stratify=stratify, repeats=repeats, random_state=random_state)
+
+
+class Folds(BaseCrossValidator):
+    """The splitter that :func:`folds` makes; see there."""
+
+    def __init__(
+        self,
+        n_splits: int,
+        *,
+        by: Any = None,
+        stratify: str | bool = "auto",
+        repeats: int = 1,
+        random_state: int | np.random.RandomState | None = 0,
+    ):
+        _check_count("n_splits", n_splits, 2)
+        _check_count("repeats", repeats, 1)
+        if not (isinstance(stratify, bool) or stratify == "auto"):
+            raise ValueError(f'stratify must be "auto", True or False, got {stratify!r}.')
+        self.n_splits = n_splits
+        self.by = by
+        self.stratify = stratify
+        self.repeats = repeats
+        self.random_state = random_state
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Number of splits: folds times repeats."""
+        return self.n_splits * self.repeats
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:
+        """Yield (train, test) row numbers.
+
+        Parameters
+        ----------
+        X : array-like with n rows
+        y : array-like (n,) or None
+            Needed for stratified folds only.
+        groups : array-like (n,) or None
+            Row groups, as ``by``; give one of the two.
+        """
+        if self.by is not None and groups is not None:
+            raise ValueError("Row groups came twice: as by= of the folds and as groups. Give one of them.")
+        n_rows = len(y) if X is None else _n_rows(X)
+        strata = None if self.stratify is False or (self.stratify == "auto" and not _holds_classes(y)) else y
+        yield from self.draw(n_rows, strata, self.by if groups is None else groups)
+
+    def draw(self, n_rows: int, strata: Any, row_groups: Any) -> list[Split]:
+        """All splits of ``n_rows`` rows; ``strata`` spread evenly, ``row_groups`` kept whole (None: neither)."""
+        n_splits = self.n_splits
+        if n_splits > n_rows:
+            raise ValueError(f"{n_splits} folds need at least {n_splits} rows, got n_samples={n_rows}.")
+        if row_groups is not None:
+            row_groups, labels = _factorize(row_groups, n_rows, "by")
+            if n_splits > len(labels):
+                raise ValueError(f"{n_splits} folds need at least {n_splits} row groups, got {len(labels)}.")
+        if strata is not None:
+            strata, classes = _factorize(strata, n_rows, "y")
+            self._check_classes(classes, np.bincount(strata))
+        kind = {
+            (False, False): KFold,
+            (True, False): StratifiedKFold,
+            (False, True): GroupKFold,
+            (True, True): StratifiedGroupKFold,
+        }[strata is not None, row_groups is not None]
+        splits: list[Split] = []
+        with warnings.catch_warnings():
+            # Told already, by name, in _check_classes.
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            for seed in self._seeds():
+                splitter = kind(n_splits, shuffle=True, random_state=seed)
+                splits += splitter.split(np.empty((n_rows, 0)), strata, row_groups)
+        return splits
+
+    def describe(self, stratified: bool, grouped: bool) -> str:
+        """The folds in words, for a printed summary."""
+        words = ["shuffled"]
+        words += ["stratified"] if stratified else []
+        words += ["row groups kept whole"] if grouped else []
+        words += [f"{self.repeats} repeats"] if self.repeats > 1 else []
+        words += [f"random_state {self.random_state}"] if isinstance(self.random_state, Integral) else []
+        return f"{self.n_splits} folds ({', '.join(words)})"
+
+    def _seeds(self) -> list[int]:
+        """One seed a repeat; the first is the one given, so that one repeat is scikit-learn's splitter."""
+        first = self.random_state
+        if not isinstance(first, Integral):
+            first = int(check_random_state(first).randint(np.iinfo(np.int32).max))
+        children = np.random.SeedSequence(int(first)).spawn(self.repeats - 1)
+        return [int(first)] + [int(child.generate_state(1)[0]) for child in children]
+
+    def _check_classes(self, classes: list, counts: np.ndarray) -> None:
+        if counts.max() < self.n_splits:
+            raise ValueError(
+                f"{self.n_splits} stratified folds need at least {self.n_splits} rows of some class; the "
+                f"largest of {len(classes)} classes has {counts.max()}. Use fewer, or stratify=False."
+            )
+        small = {c: k for c, k in zip(classes, counts.tolist(), strict=True) if k < self.n_splits}
+        if small:
+            which = ", ".join(f"{c!r} ({k} rows)" for c, k in small.items())
+            warnings.warn(
+                f"Fewer rows than the {self.n_splits} folds in class {which}: some folds hold out none of "
+                "it. Ask for fewer folds.",
+                DataWarning,
+                stacklevel=4,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Splits(Sequence):
+    """(train, test) row numbers of every fold, and the folds in words."""
+
+    pairs: list[Split]
+    description: str
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        return self.pairs[index]
+
+
+def check_cv(
+    cv: Any,
+    y: Any,
+    *,
+    classifier: bool = False,
+    row_groups: Any = None,
+    random_state: int | np.random.RandomState | None = 0,
+    X: Any = None,
+) -> Splits:
+    """Turn whatever ``cv`` may be into the row numbers of its folds.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable
+        An integer makes shuffled folds, stratified when ``classifier``, with ``row_groups`` kept whole:
+        ``folds(cv, random_state=random_state)``. A splitter has ``split(X, y, groups)``. An iterable yields
+        (train, test) pairs, as row numbers or as masks.
+    y : array-like (n,)
+    classifier : bool
+        Whether the response holds classes (or ordered categories).
+    row_groups : array-like (n,) or None
+        Rows with one label must not be split between training and held-out rows; every kind of ``cv`` is held
+        to it.
+    random_state : int, RandomState or None
+        Used when ``cv`` is an integer.
+    X : array-like (n, p) or None
+        Handed to splitters that look at it.
+
+    Returns
+    -------
+    Splits
+
+    Raises
+    ------
+    ValueError
+        When ``cv`` is none of these, has no folds, an empty fold, row numbers out of range, or splits a row
+        group.
+    """
+    n_rows = _n_rows(y)
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
+        cv = Folds(int(cv), random_state=random_state)
+    if isinstance(cv, Folds):
+        return _own_folds(cv, y, n_rows, classifier, row_groups)
+    if hasattr(cv, "split") and not isinstance(cv, str):
+        pairs = list(cv.split(np.empty((n_rows, 0)) if X is None else X, y, row_groups))
+        description = f"{len(pairs)} folds ({type(cv).__name__})"
+    elif isinstance(cv, Iterable) and not isinstance(cv, str):
+        pairs = list(cv)
+        description = f"{len(pairs)} given folds"
+    else:
+        raise ValueError(
+            f"cv must be an integer, a splitter with a method split, or (train, test) pairs, got {cv!r}."
+        )
+    if not pairs:
+        raise ValueError("cv has no folds.")
+    pairs = [_check_pair(pair, number, n_rows) for number, pair in enumerate(pairs)]
+    if row_groups is not None:
+        _check_kept_whole(pairs, _factorize(row_groups, n_rows, "row_groups"))
+    return Splits(pairs, description)
+
+
+def _own_folds(cv: Folds, y: Any, n_rows: int, classifier: bool, row_groups: Any) -> Splits:
+    if cv.by is not None and row_groups is not None:
+        raise ValueError("Row groups came twice: as by= of the folds and as row_groups. Give one of them.")
+    stratified = classifier if cv.stratify == "auto" else bool(cv.stratify)
+    groups = cv.by if row_groups is None else row_groups
+    pairs = cv.draw(n_rows, y if stratified else None, groups)
+    return Splits(pairs, cv.describe(stratified, groups is not None))
+
+
+def _check_pair(pair: Any, number: int, n_rows: int) -> Split:
+    try:
+        train, test = (np.asarray(rows) for rows in pair)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Fold {number} of cv is not a (train, test) pair: {pair!r}.") from error
+    rows = []
+    for name, index in (("training", train), ("held-out", test)):
+        if index.dtype == bool and index.shape == (n_rows,):
+            index = np.flatnonzero(index)
+        if index.ndim != 1 or index.dtype.kind not in "iu" or len(index) == 0:
+            raise ValueError(
+                f"The {name} rows of fold {number} of cv must be row numbers (at least one) or a mask of "
+                f"{n_rows} rows, got {index.dtype} of shape {index.shape}."
+            )
+        if index.min() < -n_rows or index.max() >= n_rows:
+            raise ValueError(
+                f"The {name} rows of fold {number} of cv go from {index.min()} to {index.max()}, but there "
+                f"are {n_rows} rows."
+            )
+        rows.append(index)
+    return rows[0], rows[1]
+
+
+def _check_kept_whole(pairs: list[Split], row_groups: tuple[np.ndarray, list]) -> None:
+    codes, labels = row_groups
+    for number, (train, test) in enumerate(pairs):
+        torn = np.intersect1d(codes[train], codes[test])
+        if len(torn):
+            raise ValueError(
+                f"Fold {number} of cv splits row group {labels[torn[0]]!r} between training and held-out "
+                "rows. Use an integer cv or a splitter that keeps groups whole, such as GroupKFold."
+            )
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}.")
+
+
+def _n_rows(data: Any) -> int:
+    return int(data.shape[0]) if hasattr(data, "shape") else len(data)
+
+
+def _factorize(values: Any, n_rows: int, name: str) -> tuple[np.ndarray, list]:
+    """Hashable labels, one a row and none missing, as codes 0..m-1 and the m labels they stand for."""
+    labels = np.asarray(values)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != (n_rows,):
+        raise ValueError(f"{name} needs one label for each of the {n_rows} rows, got shape {labels.shape}.")
+    codes, levels = pd.factorize(labels)
+    if (codes < 0).any():
+        raise ValueError(f"{name} has missing labels: {int((codes < 0).sum())} of {n_rows} rows.")
+    return codes, levels.tolist()
+
+
+def _holds_classes(y: Any) -> bool:
+    if y is None:
+        return False
+    values = np.asarray(y)
+    return values.ndim == 1 and (values.dtype.kind not in "iufc" or type_of_target(values) == "binary")

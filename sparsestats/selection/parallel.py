@@ -1,0 +1,172 @@
+"""Fan-out over tasks: the only file that knows joblib.
+
+Threads are preferred, because the kernels release the GIL and threads share the data; no backend is named,
+so ``joblib.parallel_config("loky")`` or ``("dask")`` around a call moves the tasks elsewhere unchanged.
+Answers do not depend on where a task runs: order is kept, and BLAS always runs on one thread (the number of its
+threads changes how sums are rounded).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+from joblib import Parallel, delayed
+from threadpoolctl import ThreadpoolController
+from tqdm.auto import tqdm
+
+R = TypeVar("R")
+
+
+class Control(Protocol):
+    """What the compiled core's stop token answers to."""
+
+    def stop(self) -> None:
+        """Ask every kernel that holds the token to return soon."""
+
+
+def run(
+    function: Callable[..., R],
+    tasks: Sequence[tuple],
+    *,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    control: Control | None = None,
+    label: str = "",
+) -> list[R]:
+    """Call ``function(*task)`` for every task, in parallel, and return the answers in the order of the tasks.
+
+    Parameters
+    ----------
+    function : callable
+        Importable (not a lambda) where tasks may go to other processes.
+    tasks : sequence of tuple
+        Positional arguments, one tuple a task.
+    n_jobs : int or None
+        Workers; -1 is all cores. None is 1, unless ``joblib.parallel_config`` says otherwise.
+    verbose : int, default 0
+        1 or more shows a progress bar on stderr.
+    control : object with a method ``stop()``, or None
+        Handed to the function as keyword ``control`` in the tasks that run in this process, so that Ctrl-C
+        reaches kernels in other threads. Elsewhere, and when None, the keyword is left out.
+    label : str
+        Name of the progress bar.
+
+    Returns
+    -------
+    list
+        ``[function(*task) for task in tasks]``.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After ``control.stop()`` was called.
+
+    Examples
+    --------
+    >>> from sparsestats.selection.parallel import run
+    >>> run(pow, [(2, 3), (3, 2)], n_jobs=2)
+    [8, 9]
+    """
+    call = _Call(function, _Local(control))
+    with single_threaded_blas(), _Bar(len(tasks), label, hidden=verbose < 1) as bar:
+        try:
+            # One task a batch: tasks are long (a path each), and there are few of them.
+            parallel = _ReportingParallel(bar, n_jobs=n_jobs, prefer="threads", batch_size=1)
+            return list(parallel(delayed(call)(task) for task in tasks))
+        except KeyboardInterrupt:
+            if control is not None:
+                control.stop()
+            raise
+
+
+class _Local:
+    """Holds an object that has no meaning outside this process: a copy sent to another one holds None."""
+
+    def __init__(self, value: Any = None):
+        self.value = value
+
+    def __reduce__(self) -> tuple:
+        return type(self), ()
+
+
+class _Call:
+    def __init__(self, function: Callable, control: _Local):
+        self.function, self.control = function, control
+
+    def __call__(self, task: tuple) -> Any:
+        keywords = {} if self.control.value is None else {"control": self.control.value}
+        # In this process the caller's limit already holds and this costs a lock; in another it is the limit.
+        with single_threaded_blas():
+            return self.function(*task, **keywords)
+
+
+class _Limit:
+    """One process-wide BLAS limit, shared by all who want it and lifted by the last to leave.
+
+    threadpoolctl's own context is process-wide too but knows only its own entry state, so two of them that
+    overlap in different threads can leave BLAS on one thread for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._controller: ThreadpoolController | None = None
+        self._limiter: Any = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
+        with self._lock:
+            self._holders += 1
+            if self._holders == 1:
+                if self._controller is None:  # walks the loaded libraries: 5 ms, so once a process
+                    self._controller = ThreadpoolController()
+                self._limiter = self._controller.limit(limits=1, user_api="blas")
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0:
+                self._limiter.restore_original_limits()
+                self._limiter = None
+
+
+single_threaded_blas = _Limit()
+
+
+class _Bar:
+    """A tqdm bar, or nothing."""
+
+    def __init__(self, total: int, label: str, *, hidden: bool):
+        self._bar = None if hidden else tqdm(total=total, desc=label or None)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, done: int) -> None:
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+
+
+class _ReportingParallel(Parallel):
+    """joblib calls ``print_progress`` after every task, with any backend; ours moves the bar."""
+
+    def __init__(self, bar: _Bar, **keywords: Any):
+        super().__init__(**keywords)
+        self._bar = bar
+
+    def print_progress(self) -> None:
+        self._bar.show(self.n_completed_tasks)

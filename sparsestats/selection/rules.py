@@ -1,0 +1,81 @@
+"""From scores by fold to one alpha: mean and standard error, the best mean, one standard error from it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def summarize(scores: np.ndarray, weights: np.ndarray, rounds: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean over folds, and its standard error.
+
+    mean = sum w_f s_f / sum w_f; se^2 = (sum w_f (s_f - mean)^2 / sum w_f) / (F - 1) x rounds. With equal
+    weights and one round that is sd / sqrt(F). An undefined score (NaN, say the AUC of a fold with one class)
+    leaves its fold out, F with it.
+
+    Parameters
+    ----------
+    scores : ndarray (n_folds, k)
+    weights : ndarray (n_folds,)
+        Held-out rows of each fold, or the sum of their sample weights.
+    rounds : float >= 1, default 1
+        How often a row is held out. Repeated cross-validation holds out the same rows again, which steadies
+        the mean against the draw of the folds but is no new data: F / rounds folds count as independent.
+
+    Returns
+    -------
+    mean, se : ndarray (k,)
+        NaN where no fold has a score; ``se`` also where only one has.
+    """
+    known = ~np.isnan(scores) & (weights > 0)[:, None]
+    share = np.where(known, weights[:, None], 0.0)
+    filled = np.where(known, scores, 0.0)
+    total, folds = share.sum(axis=0), known.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (share * filled).sum(axis=0) / total
+        spread = (share * (filled - mean) ** 2).sum(axis=0) / total
+        se = np.where(folds > 1, np.sqrt(spread * rounds / (folds - 1)), np.nan)
+    return mean, se
+
+
+def best(mean: np.ndarray, greater_is_better: bool) -> int:
+    """Row of the best mean; of equal ones the first, which is the largest alpha. NaN is never best.
+
+    Raises
+    ------
+    ValueError
+        When every mean is NaN.
+    """
+    if np.isnan(mean).all():
+        raise ValueError("The score is undefined (NaN) at every alpha in every fold, so none can be chosen.")
+    return int(np.nanargmax(mean) if greater_is_better else np.nanargmin(mean))
+
+
+def one_standard_error(mean: np.ndarray, se: np.ndarray, greater_is_better: bool) -> int:
+    """First row (largest alpha) whose mean is within one standard error of the best mean, that row's own.
+
+    Parameters
+    ----------
+    mean, se : ndarray (k,)
+        For decreasing alphas.
+    greater_is_better : bool
+
+    Returns
+    -------
+    int
+        At most ``best(mean, greater_is_better)``. An undefined standard error (one fold) counts as 0.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen and Stone (1984), Classification and Regression Trees, section 3.4.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.selection.rules import one_standard_error
+    >>> one_standard_error(np.array([3.0, 2.2, 2.1, 2.0]), np.full(4, 0.15), greater_is_better=False)
+    2
+    """
+    top = best(mean, greater_is_better)
+    margin = se[top] if np.isfinite(se[top]) else 0.0
+    within = mean >= mean[top] - margin if greater_is_better else mean <= mean[top] + margin
+    return int(np.flatnonzero(within)[0])

@@ -1,0 +1,298 @@
+"""Scores of held-out rows, for every model of a path at once.
+
+A path over k alphas gives an (n, k) matrix of linear predictors; the scores here take that matrix and return k
+numbers. Everything scikit-learn can score is reached too, one alpha at a time, through ``SklearnScore``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Held-out rows and what k models predict for them.
+
+    Attributes
+    ----------
+    X : array-like (n, p), y : ndarray (n,)
+        The rows as the user gave them.
+    target : float64 (n,)
+        The response as the loss sees it: y itself, or 0 and 1 for the classes.
+    eta : float64 (n, k)
+        Linear predictors, offset included.
+    weight : float64 (n,) or None
+    classes : ndarray (2,) or None
+    """
+
+    X: Any
+    y: np.ndarray
+    target: np.ndarray
+    eta: np.ndarray
+    weight: np.ndarray | None = None
+    classes: np.ndarray | None = None
+
+
+class Scoring(Protocol):
+    """A way to score: a name, a direction, and k numbers for k models (NaN where the score is undefined)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def greater_is_better(self) -> bool: ...
+
+    def __call__(self, held_out: HeldOut) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score computed for all models at once.
+
+    ``function(y, eta, w)`` takes the coded response (n,), the linear predictors (n, k) and weights (n,) that sum
+    to 1, and returns (k,).
+    """
+
+    name: str
+    function: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    greater_is_better: bool = False
+
+    def __call__(self, held_out: HeldOut) -> np.ndarray:
+        n, k = held_out.eta.shape
+        weight = np.ones(n) if held_out.weight is None else held_out.weight
+        total = weight.sum()
+        if not total > 0:
+            return np.full(k, np.nan)
+        return self.function(held_out.target, held_out.eta, weight / total)
+
+
+@dataclass(frozen=True)
+class SklearnScore:
+    """A scikit-learn scorer or any ``scorer(estimator, X, y)``, called once for every model. Greater is better."""
+
+    name: str
+    scorer: Callable[..., float]
+    greater_is_better: bool = True
+
+    def __call__(self, held_out: HeldOut) -> np.ndarray:
+        weighted = {} if held_out.weight is None else {"sample_weight": held_out.weight}
+        return np.array(
+            [
+                float(self.scorer(_stand_in(held_out, i), held_out.X, held_out.y, **weighted))
+                for i in range(held_out.eta.shape[1])
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Family:
+    """The scores that a family of responses has, and its null model.
+
+    ``null_intercept(y, weight, offset)`` is the maximum likelihood intercept of the model without columns.
+    """
+
+    name: str
+    default: str
+    scores: Mapping[str, Score]
+    null_intercept: Callable[[np.ndarray, np.ndarray | None, np.ndarray | None], float]
+
+
+def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = False) -> Scoring:
+    """The score a user asked for.
+
+    Parameters
+    ----------
+    scoring : str, callable or None
+        A name from ``family.scores``, any scikit-learn scorer name, a callable ``scorer(estimator, X, y)``, or
+        None for the family's default.
+    family : Family
+    weighted : bool
+        Whether rows have weights, which a callable must then take as ``sample_weight``.
+
+    Raises
+    ------
+    ValueError
+        For a name nobody knows, or a callable that cannot take the weights.
+
+    Examples
+    --------
+    >>> from sparsestats.selection.scores import FAMILIES, resolve
+    >>> resolve(None, FAMILIES["gaussian"]).name
+    'mse'
+    >>> resolve("neg_root_mean_squared_error", FAMILIES["gaussian"]).greater_is_better
+    True
+    """
+    if scoring is None:
+        scoring = family.default
+    if callable(scoring):
+        name = getattr(scoring, "__name__", None) or str(scoring)
+        if weighted and not _takes_weights(scoring):
+            raise ValueError(
+                f"The rows have weights, but the scoring function {name} takes no sample_weight. "
+                "Give it that keyword, or choose a score by name."
+            )
+        return SklearnScore(name, scoring)
+    if isinstance(scoring, str) and scoring in family.scores:
+        return family.scores[scoring]
+    try:
+        return SklearnScore(scoring, get_scorer(scoring))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"Unknown scoring {scoring!r} for the {family.name} family: use one of {sorted(family.scores)}, the "
+            "name of a scikit-learn scorer, or a function of (estimator, X, y)."
+        ) from error
+
+
+def _takes_weights(scorer: Callable) -> bool:
+    parameters = inspect.signature(scorer).parameters
+    return "sample_weight" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+# What a scikit-learn scorer needs to see of one model: the rows are known, so predictions are only looked up.
+
+
+class _Regressor(RegressorMixin, BaseEstimator):
+    def __init__(self, eta: np.ndarray):
+        self.eta = eta
+
+    def predict(self, X: Any) -> np.ndarray:
+        return self.eta
+
+
+class _Classifier(ClassifierMixin, BaseEstimator):
+    def __init__(self, eta: np.ndarray, classes: np.ndarray):
+        self.eta = eta
+        self.classes = classes
+
+    @property
+    def classes_(self) -> np.ndarray:
+        return self.classes
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        return self.eta
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        return np.column_stack([expit(-self.eta), expit(self.eta)])
+
+    def predict(self, X: Any) -> np.ndarray:
+        return self.classes[(self.eta > 0).astype(int)]
+
+
+def _stand_in(held_out: HeldOut, model: int) -> BaseEstimator:
+    eta = held_out.eta[:, model]
+    return _Regressor(eta) if held_out.classes is None else _Classifier(eta, held_out.classes)
+
+
+def _squared_error(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return w @ (y[:, None] - eta) ** 2
+
+
+def _absolute_error(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return w @ np.abs(y[:, None] - eta)
+
+
+def _r2(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """1 - residual / total sum of squares about the held-out mean; scikit-learn's conventions at 0 / 0."""
+    if len(y) < 2:
+        return np.full(eta.shape[1], np.nan)
+    residual = _squared_error(y, eta, w)
+    total = w @ (y - w @ y) ** 2
+    if total == 0.0:
+        return np.where(residual == 0.0, 1.0, 0.0)
+    return 1.0 - residual / total
+
+
+def _log_loss(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    # From the linear predictor, so that a confident and wrong model is not clipped.
+    return w @ (np.logaddexp(0.0, eta) - y[:, None] * eta)
+
+
+def _binomial_deviance(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return 2.0 * _log_loss(y, eta, w)
+
+
+def _brier(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return w @ (y[:, None] - expit(eta)) ** 2
+
+
+def _misclassification(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return w @ ((eta > 0) != (y[:, None] > 0))
+
+
+def _accuracy(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return w @ ((eta > 0) == (y[:, None] > 0))
+
+
+def _roc_auc(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """P(eta of an event > eta of a non-event) + P(equal) / 2; NaN unless both classes are there."""
+    events, others = w * (y > 0), w * (y <= 0)
+    pairs = events.sum() * others.sum()
+    if not pairs > 0:
+        return np.full(eta.shape[1], np.nan)
+    auc = np.empty(eta.shape[1])
+    for i, column in enumerate(eta.T):
+        order = np.argsort(column, kind="stable")
+        ranked = column[order]
+        ties = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+        event, other = np.add.reduceat(events[order], ties), np.add.reduceat(others[order], ties)
+        auc[i] = event @ (np.cumsum(other) - other / 2.0) / pairs
+    return auc
+
+
+def _gaussian_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> float:
+    return float(np.average(y if offset is None else y - offset, weights=weight))
+
+
+def _binomial_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> float:
+    rate = float(np.average(y, weights=weight))
+    start = float(logit(rate))  # +-inf when one class is missing
+    if offset is None or not np.isfinite(start):
+        return start
+
+    def excess(intercept: float) -> float:
+        return float(np.average(expit(offset + intercept), weights=weight)) - rate
+
+    # The excess increases with the intercept; a margin covers a constant offset and rounding at the ends.
+    return float(brentq(excess, start - offset.max() - 1.0, start - offset.min() + 1.0, xtol=1e-12))
+
+
+def _table(*scores: Score) -> dict[str, Score]:
+    return {score.name: score for score in scores}
+
+
+FAMILIES: dict[str, Family] = {
+    "gaussian": Family(
+        "gaussian",
+        "mse",
+        _table(
+            Score("mse", _squared_error),
+            Score("mae", _absolute_error),
+            Score("r2", _r2, greater_is_better=True),
+            Score("deviance", _squared_error),
+        ),
+        _gaussian_null,
+    ),
+    "binomial": Family(
+        "binomial",
+        "log_loss",
+        _table(
+            Score("log_loss", _log_loss),
+            Score("deviance", _binomial_deviance),
+            Score("brier", _brier),
+            Score("misclassification", _misclassification),
+            Score("accuracy", _accuracy, greater_is_better=True),
+            Score("roc_auc", _roc_auc, greater_is_better=True),
+        ),
+        _binomial_null,
+    ),
+}
+"""Scores by family. A new family adds an entry."""
