@@ -1,0 +1,279 @@
+"""Coordinates in which a problem is well posed, its null model, and the bound under its objective.
+
+Shared by the solvers written in Python: whatever found a model, the same text certifies it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from .certificate import Certificate
+from .penalties import has, require
+from .problem import Problem
+from .standardize import Standardization, standardization
+
+EPS = np.finfo(float).eps
+
+
+class Coordinates:
+    """A problem written as  min over (v, c) of  f(offset + Q v + B c) + alpha J(c).
+
+    ``Q`` is a basis of the unpenalised columns (the intercept's ones among them), orthonormal in the weighted
+    mean; ``B`` are the penalised columns on the penalty's scale with their projection on ``Q`` removed
+    (for an intercept alone: centred). Since ``v`` is not penalised this changes ``v`` and nothing else, and it
+    makes the two blocks orthogonal. A dense X is copied once; a sparse one is used as it is.
+
+    Parameters
+    ----------
+    problem : Problem
+        With a resolved penalty.
+
+    Attributes
+    ----------
+    std : Standardization
+    Q : ndarray (n, k)
+    null_v : ndarray (k,)
+        The unpenalised part fitted with c = 0.
+    null_objective : float
+        Its loss: the scale of every certificate.
+    constant : bool
+        The unpenalised part fits y but for rounding; there is nothing left to explain.
+    """
+
+    def __init__(self, problem: Problem):
+        require(problem.loss, ("value", "gradient", "curvature"), "a solver in Python")
+        self.problem = problem
+        self.std: Standardization = standardization(problem)
+        n = problem.shape[0]
+        self.w = np.ones(n) if problem.sample_weight is None else problem.sample_weight
+        self.offset = np.zeros(n) if problem.offset is None else problem.offset
+        self._pen = np.flatnonzero(self.std.penalized)
+        self._T = self.std.T[self._pen][:, self._pen]
+        self._basis()
+        X = problem.X
+        if sparse.issparse(X):
+            self._shift = np.zeros(len(self._pen))
+            self._X = X[:, self._pen]
+            # Q'W X T / n, formed from the thin side
+            self._G = (self._T.T @ (self._X.T @ (self.w[:, None] * self.Q / n))).T
+            self._B = None
+        else:
+            self._shift = self.std.center[self._pen] * problem.fit_intercept
+            Z = (np.asarray(X[:, self._pen], dtype=float) - self._shift) @ self._T
+            self._G = (self.w[:, None] * self.Q / n).T @ Z
+            self._B = Z - self.Q @ self._G
+
+        self.null_v = self.fit_unpenalized(self.offset, np.zeros(self.Q.shape[1]))
+        self.null_objective = self.loss(self.offset + self.Q @ self.null_v)
+        # 64 eps of the loss at eta = 0 is what rounding alone leaves of a constant response
+        self.constant = self.null_objective <= 64 * EPS * self.loss(np.zeros(n))
+
+    def _basis(self) -> None:
+        """Q and the map from its coordinates to intercept and free coefficients."""
+        problem, std = self.problem, self.std
+        n = problem.shape[0]
+        self._free = np.flatnonzero(~std.penalized & (std.scale > 0))
+        block = problem.X[:, self._free]
+        block = np.asarray(block.toarray() if sparse.issparse(block) else block, dtype=float)
+        if problem.fit_intercept:
+            block = np.column_stack([np.ones(n), block - std.center[self._free]])
+        root = np.sqrt(self.w / n)[:, None]
+        size = np.linalg.norm(root * block, axis=0)
+        size[size == 0.0] = 1.0
+        _, d, Vt = np.linalg.svd(root * block / size, full_matrices=False)
+        rank = int(np.sum(d > 1e-10 * d.max(initial=0.0)))
+        self._K = Vt[:rank].T / d[:rank] / size[:, None]
+        self.Q = block @ self._K
+
+    @property
+    def n_penalized(self) -> int:
+        return len(self._pen)
+
+    def forward(self, c: np.ndarray) -> np.ndarray:
+        """B c."""
+        if self._B is not None:
+            return self._B @ c
+        return self._X @ (self._T @ c) - self.Q @ (self._G @ c)
+
+    def adjoint(self, r: np.ndarray) -> np.ndarray:
+        """B'r."""
+        if self._B is not None:
+            return r @ self._B
+        return self._T.T @ (self._X.T @ r) - self._G.T @ (self.Q.T @ r)
+
+    def to_model(self, v: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, float]:
+        """Coefficients and intercept on the data's own scale."""
+        beta = np.zeros(self.problem.shape[1])
+        beta[self._pen] = self._T @ c
+        unpenalized = self._K @ (v - self._G @ c)
+        if not self.problem.fit_intercept:
+            beta[self._free] = unpenalized
+            return beta, 0.0
+        beta[self._free] = unpenalized[1:]
+        shift = self._shift @ beta[self._pen] + self.std.center[self._free] @ beta[self._free]
+        return beta, float(unpenalized[0] - shift)
+
+    def from_model(self, beta: np.ndarray, b0: float) -> tuple[np.ndarray, np.ndarray]:
+        """(v, c) of coefficients and an intercept."""
+        c = self.std.to_standard(beta)[self._pen]
+        eta = b0 + self.problem.X @ beta
+        return self.Q.T @ (self.w * eta) / len(self.w), c
+
+    def loss(self, eta: np.ndarray) -> float:
+        return self.problem.loss.value(eta, self.problem.y, self.problem.sample_weight)
+
+    def gradient(self, eta: np.ndarray) -> np.ndarray:
+        return self.problem.loss.gradient(eta, self.problem.y, self.problem.sample_weight)
+
+    def curvature(self, eta: np.ndarray) -> np.ndarray:
+        return self.problem.loss.curvature(eta, self.problem.y, self.problem.sample_weight)
+
+    def fit_unpenalized(self, base: np.ndarray, v: np.ndarray, max_steps: int = 100) -> np.ndarray:
+        """argmin_v f(base + Q v) by damped Newton from v, down to the rounding of its gradient.
+
+        A response that the unpenalised columns separate has no minimiser; there the steps end when the
+        gradient is of the order of rounding, with large but finite v.
+        """
+        if self.Q.shape[1] == 0:
+            return v
+        eta = base + self.Q @ v
+        value = self.loss(eta)
+        floor = (4 * EPS) ** 2 * max(value, self.loss(np.zeros_like(base)))
+        for _ in range(max_steps):
+            slope = self.Q.T @ self.gradient(eta)
+            hessian = self.Q.T @ (self.curvature(eta)[:, None] * self.Q)
+            step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
+            decrement = -0.5 * (slope @ step)
+            if not decrement > floor:
+                break
+            # Below the rounding of the value itself a decrease cannot be seen: the step is then a refinement.
+            length, refines = 1.0, decrement <= 1e-10 * value
+            while True:
+                trial = base + self.Q @ (v + length * step)
+                trial_value = self.loss(trial)
+                if refines or trial_value <= value - 0.5 * length * decrement:
+                    break
+                length *= 0.5
+                if length < 1e-10:
+                    return v
+            v, eta, value = v + length * step, trial, trial_value
+        return v
+
+    @cached_property
+    def lipschitz(self) -> float:
+        """Largest eigenvalue of B'WB/n, by power iteration, 2 % above the last quotient."""
+        if self.n_penalized == 0:
+            return 1.0
+        x = self.adjoint(self.w * self.forward(np.cos(np.arange(self.n_penalized))))
+        value = 0.0
+        for _ in range(100):
+            norm = np.linalg.norm(x)
+            if norm == 0.0:
+                return 1.0
+            x /= norm
+            product = self.adjoint(self.w * self.forward(x)) / len(self.w)
+            previous, value = value, float(x @ product)
+            x = product
+            if value - previous <= 1e-3 * value:
+                break
+        return max(1.02 * value, EPS)
+
+    def step_bound(self, eta: np.ndarray) -> float:
+        """A guess of the Lipschitz constant of the gradient in c: exact up to the power iteration where the
+        loss bounds its curvature, else taken from the curvature at eta."""
+        bound = self.problem.loss.curvature_bound
+        if not math.isfinite(bound):
+            h = self.curvature(eta) * len(eta)
+            bound = float(np.max(np.divide(h, self.w, out=np.zeros_like(h), where=self.w > 0), initial=0.0))
+        return max(bound * self.lipschitz, EPS)
+
+    @property
+    def certifies(self) -> bool:
+        """Whether loss and penalty know their duals, so that a gap can be computed."""
+        return has(self.problem.loss, "conjugate") and has(self.problem.penalty, "dual_norm")
+
+    @property
+    def weightless(self) -> bool:
+        """Whether the penalty is 0 everywhere (a sequence of zeros)."""
+        penalty = self.problem.penalty
+        return has(penalty, "dual_norm") and math.isinf(penalty.dual_norm(np.ones(self.n_penalized)))
+
+    def bound(self, theta: np.ndarray, z: np.ndarray, alpha: float) -> float:
+        """Dual value at theta, shrunk until its correlations z = B'theta are in alpha times the dual ball."""
+        problem = self.problem
+        size = problem.penalty.dual_norm(z)
+        shrink = alpha / size if size > alpha else 1.0
+        return problem.loss.dual_value(shrink * theta, problem.y, problem.sample_weight, problem.offset)
+
+    def residual(self, v: np.ndarray, c: np.ndarray, eta: np.ndarray, alpha: float) -> float:
+        """Stationarity in units of the objective: the prox-gradient residual times the size of (v, c)."""
+        gradient = self.gradient(eta)
+        step = 1.0 / self.step_bound(eta)
+        moved = self.problem.penalty.prox(c - step * self.adjoint(gradient), step * alpha)
+        size = max(np.linalg.norm(c), np.linalg.norm(moved))
+        return float(np.linalg.norm(moved - c) / step * size
+                     + np.linalg.norm(self.Q.T @ gradient) * np.linalg.norm(v))
+
+    def alpha_max(self) -> float:
+        """The smallest alpha at which every penalised coefficient is 0 (inf when there is none)."""
+        if self.constant or self.n_penalized == 0:
+            return 0.0
+        z = -self.adjoint(self.gradient(self.offset + self.Q @ self.null_v))
+        penalty = self.problem.penalty
+        if has(penalty, "dual_norm"):
+            return float(penalty.dual_norm(z))
+        # z is in t times the subdifferential of J at 0 exactly when prox_{tJ}(z) = 0
+        high = 1.0
+        while penalty.prox(z, high).any():
+            high *= 2.0
+            if high > 1e30:
+                return math.inf
+        low = 0.0
+        while high - low > 1e-12 * high:
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if penalty.prox(z, middle).any() else (low, middle)
+        return high
+
+    def certify(
+        self, alpha: float, beta: np.ndarray, b0: float, *, tol: float, n_iter: int, stop: str
+    ) -> Certificate:
+        """The certificate of a model, from its coefficients on the data's own scale and nothing else."""
+        problem = self.problem
+        eta = self.offset + b0 + problem.X @ beta
+        if alpha == 0.0 or self.weightless:
+            objective = self.loss(eta)
+            kind, value = "newton", self._decrement(eta)
+            bound = objective - value
+        else:
+            c = self.std.to_standard(beta)[self._pen]
+            objective = self.loss(eta) + alpha * problem.penalty.value(c)
+            if self.certifies:
+                theta = -self.gradient(eta)
+                bound = self.bound(theta, self.adjoint(theta), alpha)
+                kind, value = "gap", max(objective - bound, 0.0)
+            else:
+                kind, value = "stationarity", self.residual(self.from_model(beta, b0)[0], c, eta, alpha)
+                bound = -math.inf
+        if self.constant:
+            value, bound = 0.0, objective
+        certificate = Certificate(kind, value, self.null_objective, tol, objective, bound, n_iter, stop)
+        if stop == "tol" and not certificate.converged:
+            # the solver's own bookkeeping met tol; recomputed from the rounded coefficients it does not
+            certificate = replace(certificate, stop="precision")
+        return certificate
+
+    def _decrement(self, eta: np.ndarray) -> float:
+        """Half the squared Newton decrement over all columns: the squared length of the part of the scaled
+        gradient that they explain."""
+        root = np.sqrt(self.curvature(eta))
+        design = self.Q if self.n_penalized == 0 else np.column_stack(
+            [self.Q, self.forward(np.eye(self.n_penalized))])
+        scaled = np.divide(self.gradient(eta), root, out=np.zeros_like(eta), where=root > 0)
+        step, *_ = np.linalg.lstsq(root[:, None] * design, scaled, rcond=None)
+        explained = root * (design @ step)
+        return 0.5 * float(explained @ explained)
