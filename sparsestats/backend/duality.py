@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -37,6 +38,10 @@ class Coordinates:
     ----------
     std : Standardization
     Q : ndarray (n, k)
+    Z : ndarray or CSC (n, m)
+        The penalised columns on the penalty's scale; a dense one is centred when there is an intercept.
+    G : ndarray (k, m)
+        B = Z - Q G.
     null_v : ndarray (k,)
         The unpenalised part fitted with c = 0.
     null_objective : float
@@ -53,20 +58,21 @@ class Coordinates:
         self.w = np.ones(n) if problem.sample_weight is None else problem.sample_weight
         self.offset = np.zeros(n) if problem.offset is None else problem.offset
         self._pen = np.flatnonzero(self.std.penalized)
-        self._T = self.std.T[self._pen][:, self._pen]
+        T = self.std.T[self._pen][:, self._pen]
         self._basis()
         X = problem.X
         if sparse.issparse(X):
-            self._shift = np.zeros(len(self._pen))
-            self._X = X[:, self._pen]
-            # Q'W X T / n, formed from the thin side
-            self._G = (self._T.T @ (self._X.T @ (self.w[:, None] * self.Q / n))).T
+            shift = np.zeros(len(self._pen))
+            self.Z = X[:, self._pen] @ T
+            self.G = (self.Z.T @ (self.w[:, None] * self.Q / n)).T
             self._B = None
         else:
-            self._shift = self.std.center[self._pen] * problem.fit_intercept
-            Z = (np.asarray(X[:, self._pen], dtype=float) - self._shift) @ self._T
-            self._G = (self.w[:, None] * self.Q / n).T @ Z
-            self._B = Z - self.Q @ self._G
+            shift = self.std.center[self._pen] * problem.fit_intercept
+            self.Z = (np.asarray(X[:, self._pen], dtype=float) - shift) @ T
+            self.G = (self.w[:, None] * self.Q / n).T @ self.Z
+            self._B = self.Z - self.Q @ self.G
+        self._beta_c = sparse.eye_array(X.shape[1]).tocsc()[:, self._pen] @ T
+        self._b0_c = -(shift @ T)
 
         self.null_v = self.fit_unpenalized(self.offset, np.zeros(self.Q.shape[1]))
         self.null_objective = self.loss(self.offset + self.Q @ self.null_v)
@@ -74,21 +80,25 @@ class Coordinates:
         self.constant = self.null_objective <= 64 * EPS * self.loss(np.zeros(n))
 
     def _basis(self) -> None:
-        """Q and the map from its coordinates to intercept and free coefficients."""
+        """Q and the maps from its coordinates to the intercept and the free coefficients."""
         problem, std = self.problem, self.std
-        n = problem.shape[0]
-        self._free = np.flatnonzero(~std.penalized & (std.scale > 0))
-        block = problem.X[:, self._free]
+        n, p = problem.shape
+        free = np.flatnonzero(~std.penalized & (std.scale > 0))
+        block = problem.X[:, free]
         block = np.asarray(block.toarray() if sparse.issparse(block) else block, dtype=float)
         if problem.fit_intercept:
-            block = np.column_stack([np.ones(n), block - std.center[self._free]])
+            block = np.column_stack([np.ones(n), block - std.center[free]])
         root = np.sqrt(self.w / n)[:, None]
         size = np.linalg.norm(root * block, axis=0)
         size[size == 0.0] = 1.0
         _, d, Vt = np.linalg.svd(root * block / size, full_matrices=False)
         rank = int(np.sum(d > 1e-10 * d.max(initial=0.0)))
-        self._K = Vt[:rank].T / d[:rank] / size[:, None]
-        self.Q = block @ self._K
+        K = Vt[:rank].T / d[:rank] / size[:, None]
+        self.Q = block @ K
+        slopes = K[1:] if problem.fit_intercept else K
+        self._beta_u = np.zeros((p, rank))
+        self._beta_u[free] = slopes
+        self._b0_u = K[0] - std.center[free] @ slopes if problem.fit_intercept else np.zeros(rank)
 
     @property
     def n_penalized(self) -> int:
@@ -96,27 +106,18 @@ class Coordinates:
 
     def forward(self, c: np.ndarray) -> np.ndarray:
         """B c."""
-        if self._B is not None:
-            return self._B @ c
-        return self._X @ (self._T @ c) - self.Q @ (self._G @ c)
+        return self._B @ c if self._B is not None else self.Z @ c - self.Q @ (self.G @ c)
 
     def adjoint(self, r: np.ndarray) -> np.ndarray:
         """B'r."""
-        if self._B is not None:
-            return r @ self._B
-        return self._T.T @ (self._X.T @ r) - self._G.T @ (self.Q.T @ r)
+        return r @ self._B if self._B is not None else self.Z.T @ r - self.G.T @ (self.Q.T @ r)
 
-    def to_model(self, v: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, float]:
-        """Coefficients and intercept on the data's own scale."""
-        beta = np.zeros(self.problem.shape[1])
-        beta[self._pen] = self._T @ c
-        unpenalized = self._K @ (v - self._G @ c)
-        if not self.problem.fit_intercept:
-            beta[self._free] = unpenalized
-            return beta, 0.0
-        beta[self._free] = unpenalized[1:]
-        shift = self._shift @ beta[self._pen] + self.std.center[self._free] @ beta[self._free]
-        return beta, float(unpenalized[0] - shift)
+    def to_model(self, u: Any, c: Any) -> tuple[Any, Any]:
+        """Coefficients and intercept on the data's own scale, of eta = offset + Q u + Z c (so u = v - G c).
+
+        The map is linear and takes cvxpy expressions as well as arrays.
+        """
+        return self._beta_u @ u + self._beta_c @ c, self._b0_u @ u + self._b0_c @ c
 
     def from_model(self, beta: np.ndarray, b0: float) -> tuple[np.ndarray, np.ndarray]:
         """(v, c) of coefficients and an intercept."""
@@ -133,29 +134,30 @@ class Coordinates:
     def curvature(self, eta: np.ndarray) -> np.ndarray:
         return self.problem.loss.curvature(eta, self.problem.y, self.problem.sample_weight)
 
-    def fit_unpenalized(self, base: np.ndarray, v: np.ndarray, max_steps: int = 100) -> np.ndarray:
-        """argmin_v f(base + Q v) by damped Newton from v, down to the rounding of its gradient.
+    def fit_unpenalized(self, base: np.ndarray, v: np.ndarray, tilt: np.ndarray | float = 0.0) -> np.ndarray:
+        """argmin_v f(base + Q v) + tilt'v by damped Newton from v, down to the rounding of its gradient.
 
         A response that the unpenalised columns separate has no minimiser; there the steps end when the
         gradient is of the order of rounding, with large but finite v.
         """
         if self.Q.shape[1] == 0:
             return v
+        tilt = np.broadcast_to(tilt, v.shape)
         eta = base + self.Q @ v
-        value = self.loss(eta)
-        floor = (4 * EPS) ** 2 * max(value, self.loss(np.zeros_like(base)))
-        for _ in range(max_steps):
-            slope = self.Q.T @ self.gradient(eta)
+        value = self.loss(eta) + tilt @ v
+        floor = (4 * EPS) ** 2 * max(self.loss(eta), self.loss(np.zeros_like(base)))
+        for _ in range(100):
+            slope = self.Q.T @ self.gradient(eta) + tilt
             hessian = self.Q.T @ (self.curvature(eta)[:, None] * self.Q)
             step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
             decrement = -0.5 * (slope @ step)
             if not decrement > floor:
                 break
             # Below the rounding of the value itself a decrease cannot be seen: the step is then a refinement.
-            length, refines = 1.0, decrement <= 1e-10 * value
+            length, refines = 1.0, decrement <= 1e-10 * abs(value)
             while True:
                 trial = base + self.Q @ (v + length * step)
-                trial_value = self.loss(trial)
+                trial_value = self.loss(trial) + tilt @ (v + length * step)
                 if refines or trial_value <= value - 0.5 * length * decrement:
                     break
                 length *= 0.5
@@ -203,21 +205,28 @@ class Coordinates:
         penalty = self.problem.penalty
         return has(penalty, "dual_norm") and math.isinf(penalty.dual_norm(np.ones(self.n_penalized)))
 
-    def bound(self, theta: np.ndarray, z: np.ndarray, alpha: float) -> float:
-        """Dual value at theta, shrunk until its correlations z = B'theta are in alpha times the dual ball."""
+    def bound(self, theta: np.ndarray, z: np.ndarray, alpha: float, constant: float = 0.0) -> float:
+        """Dual value at theta, shrunk until its correlations z are in alpha times the dual ball.
+
+        z = B'theta, less the prices of constraints on c where there are any; ``constant`` is the part of the
+        Lagrangian that depends on no coefficient, and shrinks with the prices.
+        """
         problem = self.problem
         size = problem.penalty.dual_norm(z)
         shrink = alpha / size if size > alpha else 1.0
-        return problem.loss.dual_value(shrink * theta, problem.y, problem.sample_weight, problem.offset)
+        value = problem.loss.dual_value(shrink * theta, problem.y, problem.sample_weight, problem.offset)
+        return value + shrink * constant
 
     def residual(self, v: np.ndarray, c: np.ndarray, eta: np.ndarray, alpha: float) -> float:
         """Stationarity in units of the objective: the prox-gradient residual times the size of (v, c)."""
+        require(self.problem.penalty, ("prox",), "a certificate of stationarity")
         gradient = self.gradient(eta)
         step = 1.0 / self.step_bound(eta)
         moved = self.problem.penalty.prox(c - step * self.adjoint(gradient), step * alpha)
         size = max(np.linalg.norm(c), np.linalg.norm(moved))
-        return float(np.linalg.norm(moved - c) / step * size
-                     + np.linalg.norm(self.Q.T @ gradient) * np.linalg.norm(v))
+        return float(
+            np.linalg.norm(moved - c) / step * size + np.linalg.norm(self.Q.T @ gradient) * np.linalg.norm(v)
+        )
 
     def alpha_max(self) -> float:
         """The smallest alpha at which every penalised coefficient is 0 (inf when there is none)."""
@@ -239,13 +248,35 @@ class Coordinates:
             low, high = (middle, high) if penalty.prox(z, middle).any() else (low, middle)
         return high
 
+    def deviance_ratio(self, beta: np.ndarray, b0: float) -> float:
+        """1 - loss / null loss (0 where the null model fits)."""
+        if self.constant:
+            return 0.0
+        return 1.0 - self.loss(self.offset + b0 + self.problem.X @ beta) / self.null_objective
+
     def certify(
-        self, alpha: float, beta: np.ndarray, b0: float, *, tol: float, n_iter: int, stop: str
+        self,
+        alpha: float,
+        beta: np.ndarray,
+        b0: float,
+        *,
+        tol: float,
+        n_iter: int,
+        stop: str,
+        constrained_bound: float | None = None,
     ) -> Certificate:
-        """The certificate of a model, from its coefficients on the data's own scale and nothing else."""
+        """The certificate of a model, from its coefficients on the data's own scale and nothing else.
+
+        ``constrained_bound`` replaces the dual bound for a model under constraints of the user's.
+        """
         problem = self.problem
         eta = self.offset + b0 + problem.X @ beta
-        if alpha == 0.0 or self.weightless:
+        if constrained_bound is not None:
+            c = self.std.to_standard(beta)[self._pen]
+            objective = self.loss(eta) + (alpha * problem.penalty.value(c) if alpha else 0.0)
+            kind, bound = "gap", constrained_bound
+            value = max(objective - bound, 0.0)
+        elif alpha == 0.0 or self.weightless:
             objective = self.loss(eta)
             kind, value = "newton", self._decrement(eta)
             bound = objective - value
@@ -259,7 +290,7 @@ class Coordinates:
             else:
                 kind, value = "stationarity", self.residual(self.from_model(beta, b0)[0], c, eta, alpha)
                 bound = -math.inf
-        if self.constant:
+        if self.constant and constrained_bound is None:
             value, bound = 0.0, objective
         certificate = Certificate(kind, value, self.null_objective, tol, objective, bound, n_iter, stop)
         if stop == "tol" and not certificate.converged:
@@ -271,8 +302,11 @@ class Coordinates:
         """Half the squared Newton decrement over all columns: the squared length of the part of the scaled
         gradient that they explain."""
         root = np.sqrt(self.curvature(eta))
-        design = self.Q if self.n_penalized == 0 else np.column_stack(
-            [self.Q, self.forward(np.eye(self.n_penalized))])
+        design = (
+            self.Q
+            if self.n_penalized == 0
+            else np.column_stack([self.Q, self.forward(np.eye(self.n_penalized))])
+        )
         scaled = np.divide(self.gradient(eta), root, out=np.zeros_like(eta), where=root > 0)
         step, *_ = np.linalg.lstsq(root[:, None] * design, scaled, rcond=None)
         explained = root * (design @ step)

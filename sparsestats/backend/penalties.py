@@ -280,7 +280,9 @@ class GroupSortedL1(Penalty):
         labels = np.asarray(labels, dtype=np.intp)
         counts = np.bincount(labels)
         if not counts.all():
-            raise ValueError(f"groups must be labelled 0..m-1 without gaps; no column has label {np.argmin(counts)}")
+            raise ValueError(
+                f"groups must be labelled 0..m-1 without gaps; no column has label {np.argmin(counts)}"
+            )
         size = counts if sizes is None else np.asarray(sizes)
         return replace(
             self,
@@ -290,8 +292,11 @@ class GroupSortedL1(Penalty):
         )
 
     def _parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return (_given(self.groups, "groups", self), _given(self.weights, "weights", self),
-                _given(self.group_weights, "group_weights", self))
+        return (
+            _given(self.groups, "groups", self),
+            _given(self.weights, "weights", self),
+            _given(self.group_weights, "group_weights", self),
+        )
 
     def value(self, c: np.ndarray) -> float:
         return _sorted_sum(self.ranked(c), self._parts()[1])
@@ -332,7 +337,9 @@ class GroupSortedL1(Penalty):
 
 def _given(array: Any, what: str, penalty: Penalty) -> Any:
     if array is None:
-        raise ValueError(f"the {penalty.name} penalty has no {what} yet: call resolve(n_samples, groups, sizes)")
+        raise ValueError(
+            f"the {penalty.name} penalty has no {what} yet: call resolve(n_samples, groups, sizes)"
+        )
     return array
 
 

@@ -104,7 +104,7 @@ def solve_path(
         intercepts=intercepts,
         certificates=[certificate for _, _, certificate in found],
         alpha_max=coordinates.alpha_max(),
-        deviance_ratio=np.array([_deviance_ratio(coordinates, beta, b0) for beta, b0, _ in found]),
+        deviance_ratio=np.array([coordinates.deviance_ratio(beta, b0) for beta, b0, _ in found]),
         seconds=time.perf_counter() - began,
         info={"active": np.count_nonzero(coefs, axis=1), "seconds": np.diff(seconds, prepend=0.0)},
     )
@@ -138,13 +138,6 @@ def _coordinates(problem: Problem) -> Coordinates:
     return Coordinates(problem)
 
 
-def _deviance_ratio(coordinates: Coordinates, beta: np.ndarray, b0: float) -> float:
-    if coordinates.constant:
-        return 0.0
-    eta = coordinates.offset + b0 + coordinates.problem.X @ beta
-    return 1.0 - coordinates.loss(eta) / coordinates.null_objective
-
-
 def _fits(
     coordinates: Coordinates,
     alphas: Sequence[float] | np.ndarray,
@@ -165,52 +158,64 @@ def _fits(
         if coordinates.constant:
             v, c, n_iter, stop = coordinates.null_v, np.zeros_like(c), 0, "tol"
         else:
-            v, c, n_iter, stop = _accelerated(coordinates, alpha, v, c, tol, max_iter)
-        beta, b0 = coordinates.to_model(v, c)
-        yield beta, b0, coordinates.certify(alpha, beta, b0, tol=tol, n_iter=n_iter, stop=stop)
+            v, c, n_iter, stop = accelerate(coordinates, alpha, v, c, tol, max_iter)
+        beta, b0 = coordinates.to_model(v - coordinates.G @ c, c)
+        yield beta, float(b0), coordinates.certify(alpha, beta, b0, tol=tol, n_iter=n_iter, stop=stop)
 
 
 def _unpenalized(coordinates: Coordinates, tol: float) -> Solution:
     """alpha = 0: every column is free, so the whole model is the unpenalised part of another problem."""
-    problem = coordinates.problem
-    factor = np.where(coordinates.std.to_standard(np.ones(problem.shape[1])) == 0, 1.0, 0.0)
-    free = Coordinates(replace(problem, penalty_factor=factor * 0.0, standardize=False))
-    beta, b0 = free.to_model(free.null_v, np.zeros(0))
-    return beta, b0, replace(
-        coordinates.certify(0.0, beta, b0, tol=tol, n_iter=1, stop="tol"), scale=coordinates.null_objective)
+    # Only constant columns, whose coefficient is 0 at every alpha, stay out.
+    dropped = (coordinates.std.scale == 0).astype(float)
+    free = Coordinates(replace(coordinates.problem, penalty_factor=dropped, standardize=False))
+    beta, b0 = free.to_model(free.null_v, np.zeros(free.n_penalized))
+    return beta, float(b0), coordinates.certify(0.0, beta, b0, tol=tol, n_iter=1, stop="tol")
 
 
-def _accelerated(
-    coordinates: Coordinates, alpha: float, v: np.ndarray, c: np.ndarray, tol: float, max_iter: int
+def accelerate(
+    coordinates: Coordinates,
+    alpha: float,
+    v: np.ndarray,
+    c: np.ndarray,
+    tol: float,
+    max_iter: int,
+    tilt: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, int, str]:
+    """The iteration of :func:`solve`, from (v, c) and in the same coordinates.
+
+    ``tilt`` = (a_v, a_c) adds a_v'v + a_c'c to the objective: what the multipliers of affine constraints make
+    of them. Returns v, c, the number of steps, and why they ended.
+    """
     penalty, offset = coordinates.problem.penalty, coordinates.offset
     target = tol * coordinates.null_objective
+    a_v, a_c = (np.zeros_like(v), np.zeros_like(c)) if tilt is None else tilt
 
-    def profile(Bc: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """v, eta and f~ at a point whose image B c is known."""
-        v = coordinates.fit_unpenalized(offset + Bc, v)
+    def profile(c: np.ndarray, Bc: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """v, eta and f~ at a point c whose image B c is known."""
+        v = coordinates.fit_unpenalized(offset + Bc, v, tilt=a_v)
         eta = offset + Bc + coordinates.Q @ v
-        return v, eta, coordinates.loss(eta)
+        return v, eta, coordinates.loss(eta) + float(a_v @ v + a_c @ c)
 
     def certificate(c: np.ndarray, v: np.ndarray, eta: np.ndarray, value: float) -> float:
         if not coordinates.certifies:
             return coordinates.residual(v, c, eta, alpha)
         theta = -coordinates.gradient(eta)
-        return value + alpha * penalty.value(c) - coordinates.bound(theta, coordinates.adjoint(theta), alpha)
+        bound = coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha)
+        return value + alpha * penalty.value(c) - bound
 
     Bc = coordinates.forward(c)
-    v, eta, value = profile(Bc, v)
+    v, eta, value = profile(c, Bc, v)
     best, stalled = certificate(c, v, eta, value), 0
     if best <= target:
         return v, c, 0, "tol"
     L, t = coordinates.step_bound(eta), 1.0
     y, By, v_y, eta_y, value_y = c, Bc, v, eta, value
     for iteration in range(1, max_iter + 1):
-        gradient = coordinates.adjoint(coordinates.gradient(eta_y))
+        gradient = coordinates.adjoint(coordinates.gradient(eta_y)) + a_c
         while True:
             c_new = penalty.prox(y - gradient / L, alpha / L)
             Bc_new, move = coordinates.forward(c_new), c_new - y
-            v_new, eta, value = profile(Bc_new, v_y)
+            v_new, eta, value = profile(c_new, Bc_new, v_y)
             model = value_y + gradient @ move + 0.5 * L * (move @ move)
             if value <= model + 16 * EPS * abs(value_y) or not math.isfinite(2.0 * L):
                 break
@@ -235,5 +240,5 @@ def _accelerated(
         if momentum == 0.0:
             v_y, eta_y, value_y = v, eta, value
         else:
-            v_y, eta_y, value_y = profile(By, v)
+            v_y, eta_y, value_y = profile(y, By, v)
     return v, c, max_iter, "max_iter"

@@ -121,7 +121,9 @@ def groupwise(
     size, count = np.unique(sizes, return_counts=True)
     makers: dict[str, Callable[[], np.ndarray]] = {
         "mean": lambda: _chi_mean(size, count, _rate(q) * np.arange(1, m + 1) / m, np.ones(len(size))),
-        "max": lambda: _chi_quantiles(size, _rate(q) * np.arange(1, m + 1) / m, np.ones(len(size))).max(axis=1),
+        "max": lambda: _chi_quantiles(size, _rate(q) * np.arange(1, m + 1) / m, np.ones(len(size))).max(
+            axis=1
+        ),
         "corrected": lambda: _chi_corrected(size, count, _rate(q), _observations(n, sequence)),
         "lasso": lambda: np.ones(m),
         "oscar": lambda: 1.0 + np.arange(m - 1.0, -1.0, -1.0) / m,
@@ -136,8 +138,10 @@ def _make(sequence: Any, makers: dict[str, Callable[[], np.ndarray]], length: in
         return _checked(sequence, length, what)
     if sequence not in makers:
         known = ", ".join(f'"{name}"' for name in makers)
-        raise ValueError(f"sequence must be one of {known}, or an array with one entry for each of the {what}; "
-                         f"got {sequence!r}")
+        raise ValueError(
+            f"sequence must be one of {known}, or an array with one entry for each of the {what}; "
+            f"got {sequence!r}"
+        )
     return makers[sequence]()
 
 
@@ -148,15 +152,19 @@ def _checked(sequence: Any, length: int, what: str) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(f"sequence must be a name or an array of numbers; got {sequence!r}") from error
     if values.shape != (length,):
-        raise ValueError(f"sequence must have one entry for each of the {length} {what}, shape ({length},); "
-                         f"got shape {values.shape}")
+        raise ValueError(
+            f"sequence must have one entry for each of the {length} {what}, shape ({length},); "
+            f"got shape {values.shape}"
+        )
     if not np.all(np.isfinite(values)):
         raise ValueError(f"sequence must be finite; entry {np.argmin(np.isfinite(values))} is not")
     increases = np.flatnonzero(np.diff(values) > 0)
     if increases.size:
         i = int(increases[0]) + 1
-        raise ValueError(f"sequence must be non-increasing, its first entry for the largest coefficient; "
-                         f"entry {i} ({values[i]:g}) is larger than entry {i - 1} ({values[i - 1]:g})")
+        raise ValueError(
+            f"sequence must be non-increasing, its first entry for the largest coefficient; "
+            f"entry {i} ({values[i]:g}) is larger than entry {i - 1} ({values[i - 1]:g})"
+        )
     if values[-1] < 0:
         i = int(np.argmax(values < 0))
         raise ValueError(f"sequence must be >= 0; entry {i} is {values[i]:g}")

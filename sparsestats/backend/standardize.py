@@ -115,8 +115,15 @@ def standardization(problem: Problem) -> Standardization:
         sizes = np.ones(int(penalized.sum()), dtype=int)
     if problem.standardize != "group":
         backward = np.divide(1.0, forward, out=np.zeros(p), where=forward > 0)
-        return Standardization(center, scale, penalized, sizes, groups,
-                               sparse.diags_array(backward).tocsr(), sparse.diags_array(forward).tocsr())
+        return Standardization(
+            center,
+            scale,
+            penalized,
+            sizes,
+            groups,
+            sparse.diags_array(backward).tocsr(),
+            sparse.diags_array(forward).tocsr(),
+        )
     if groups is None:
         raise ValueError('standardize="group" needs groups')
 
@@ -140,8 +147,10 @@ def standardization(problem: Problem) -> Standardization:
         parts["T"].append((T / factors[0]).ravel())
     free = np.flatnonzero(~penalized)
     row, col = (np.concatenate([*parts[k], free]) for k in ("row", "col"))
-    T, S = (sparse.coo_array((np.concatenate([*parts[k], forward[free]]), (row, col)), shape=(p, p)).tocsr()
-            for k in ("T", "S"))
+    T, S = (
+        sparse.coo_array((np.concatenate([*parts[k], forward[free]]), (row, col)), shape=(p, p)).tocsr()
+        for k in ("T", "S")
+    )
     return Standardization(center, scale, penalized, sizes, groups, T, S)
 
 

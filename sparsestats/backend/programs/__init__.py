@@ -1,0 +1,1 @@
+"""The objectives again, as cvxpy programs: readable, slow, and open to the user's own constraints."""

@@ -1,0 +1,409 @@
+"""Penalised regression as a cvxpy program, for any loss and penalty that know their expressions.
+
+    minimise  f(offset + b0 + X beta) + alpha J(c),   c = penalty_factor * S beta
+
+with the user's constraints on ``beta`` and ``b0``. The leaves of the program are the well-conditioned
+coordinates of :class:`~sparsestats.backend.duality.Coordinates`; coefficients on the data's own scale are
+affine expressions of them.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+from cvxpy.constraints.nonpos import Inequality
+from cvxpy.constraints.zero import Equality
+from scipy import sparse
+
+from ..certificate import Certificate
+from ..duality import Coordinates
+from ..penalties import has, require
+from ..problem import PathResult, Problem
+from ..proximal import accelerate
+
+Constraints = Callable[[Mapping[str, cp.Expression]], Sequence[cp.Constraint]]
+Solution = tuple[np.ndarray, float, Certificate, list]
+
+DOTSORT_LIMIT = 100
+"""Above this many ranked terms ``dotsort``, whose cone grows with their square, gives way to cutting planes."""
+MAX_ROUNDS = 100
+SETTLING = 200
+"""Proximal steps that may follow the interior point method."""
+CLARABEL = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A cvxpy program and the names of its parts.
+
+    Attributes
+    ----------
+    problem : cvxpy.Problem
+        Minimise ``loss + alpha * penalty`` subject to ``constraints``.
+    variables : dict of cvxpy expressions
+        ``"beta"`` (p,) and ``"intercept"`` on the data's own scale, and one entry a named term.
+    loss, penalty : cvxpy expressions
+    constraints : list of cvxpy constraints
+        The user's, in their order.
+    alpha : float
+    """
+
+    problem: cp.Problem
+    variables: dict[str, cp.Expression]
+    loss: cp.Expression
+    penalty: cp.Expression
+    constraints: list[cp.Constraint]
+    alpha: float
+
+
+def program(
+    problem: Problem,
+    alpha: float,
+    *,
+    constraints: Constraints | None = None,
+    names: Mapping[str, Sequence[int]] | None = None,
+) -> Program:
+    """The whole objective as one cvxpy program.
+
+    Parameters
+    ----------
+    problem : Problem
+        With a resolved penalty.
+    alpha : float >= 0
+    constraints : callable, optional
+        ``(variables) -> list of cvxpy constraints``, on the data's own scale.
+    names : dict term -> column indices, optional
+        Each becomes ``variables[term]``, the coefficients of those columns.
+
+    Returns
+    -------
+    Program
+
+    Raises
+    ------
+    MissingMethodError
+        When the loss or the penalty has no ``expression``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.backend import losses, penalties
+    >>> from sparsestats.backend.problem import Problem
+    >>> from sparsestats.backend.programs.slope import program
+    >>> X = np.random.default_rng(0).normal(size=(30, 3))
+    >>> lasso = program(Problem(X, X[:, 0], losses.Gaussian(), penalties.L1()), 0.1)
+    >>> _ = lasso.problem.solve()
+    >>> lasso.variables["beta"].value.round(1).tolist()
+    [0.9, 0.0, 0.0]
+    """
+    text = _Text(Coordinates(problem), alpha, constraints, names)
+    penalty = problem.penalty.expression(text.c)
+    objective = text.loss + alpha * penalty
+    return Program(
+        cp.Problem(cp.Minimize(objective), text.constraints),
+        text.variables,
+        text.loss,
+        penalty,
+        text.constraints,
+        alpha,
+    )
+
+
+def solve(
+    problem: Problem,
+    alpha: float,
+    *,
+    tol: float = 1e-8,
+    constraints: Constraints | None = None,
+    names: Mapping[str, Sequence[int]] | None = None,
+) -> Solution:
+    """Fit one alpha with an interior point method.
+
+    Up to 100 ranked terms the sorted norm is one ``dotsort``. Beyond, it is an epigraph
+    ``t >= sum_i v_i a_{s(i)}`` over the orders s met so far, and the order of the last solution is added until
+    it is there already.
+
+    Parameters
+    ----------
+    problem, alpha, constraints, names
+        As in :func:`program`.
+    tol : float, default 1e-8
+        Relative certificate asked for; it decides ``converged``. The interior point method itself always runs
+        to the end of its precision.
+
+    Returns
+    -------
+    beta : ndarray (p,)
+    b0 : float
+    certificate : Certificate
+        A duality gap computed from ``beta`` and ``b0`` as for every other solver. With constraints the bound
+        is the minimum of the Lagrangian at the program's multipliers: exact for affine constraints, found by
+        a second program for others.
+    duals : list
+        The multipliers of the user's constraints, in their order.
+
+    Raises
+    ------
+    MissingMethodError
+        When the loss or the penalty has no ``expression``.
+    ValueError
+        For constraints that contradict each other, that are not built from <=, >= and ==, or that bring
+        variables of their own.
+    """
+    return next(_fits(problem, [alpha], tol, constraints, names))
+
+
+def solve_path(
+    problem: Problem,
+    alphas: Sequence[float] | np.ndarray,
+    *,
+    tol: float = 1e-8,
+    constraints: Constraints | None = None,
+    names: Mapping[str, Sequence[int]] | None = None,
+) -> PathResult:
+    """Fit several alphas; parameters as in :func:`solve`."""
+    began = time.perf_counter()
+    coordinates = Coordinates(problem)
+    found, seconds = [], []
+    for solution in _fits(coordinates, alphas, tol, constraints, names):
+        found.append(solution)
+        seconds.append(time.perf_counter() - began)
+    coefs = np.array([beta for beta, *_ in found])
+    return PathResult(
+        alphas=np.asarray(alphas, dtype=float),
+        coefs=coefs,
+        intercepts=np.array([b0 for _, b0, *_ in found]),
+        certificates=[certificate for *_, certificate, _ in found],
+        alpha_max=coordinates.alpha_max(),
+        deviance_ratio=np.array([coordinates.deviance_ratio(beta, b0) for beta, b0, *_ in found]),
+        seconds=time.perf_counter() - began,
+        info={"active": np.count_nonzero(coefs, axis=1), "seconds": np.diff(seconds, prepend=0.0)},
+        duals=None if constraints is None else [duals for *_, duals in found],
+    )
+
+
+class _Text:
+    """Leaves, loss and named expressions of a program."""
+
+    def __init__(
+        self,
+        coordinates: Coordinates,
+        alpha: float,
+        constraints: Constraints | None,
+        names: Mapping[str, Sequence[int]] | None,
+    ):
+        problem = coordinates.problem
+        require(problem.loss, ("value", "expression"), 'solver="cvxpy"')
+        require(problem.penalty, ("value", "expression"), 'solver="cvxpy"')
+        if not (alpha >= 0 and np.isfinite(alpha)):
+            raise ValueError(f"alpha must be a finite number >= 0; got {alpha}")
+        self.coordinates = coordinates
+        self.c = _leaf(coordinates.n_penalized)
+        self.u = _leaf(coordinates.Q.shape[1])
+        # Z stays sparse when X is: the projection that makes B dense is left to the solver.
+        eta = coordinates.offset + coordinates.Z @ self.c + coordinates.Q @ self.u
+        self.loss = problem.loss.expression(eta, problem.y, problem.sample_weight)
+        beta, b0 = coordinates.to_model(self.u, self.c)
+        self.variables = {"beta": beta, "intercept": b0}
+        self.variables |= {name: beta[np.asarray(columns)] for name, columns in (names or {}).items()}
+        self.constraints = [] if constraints is None else list(constraints(self.variables))
+        leaves = {leaf.id for leaf in (self.c, self.u) if isinstance(leaf, cp.Variable)}
+        for constraint in self.constraints:
+            if not isinstance(constraint, Inequality | Equality):
+                raise ValueError(
+                    "constraints must be cvxpy constraints written with <=, >= or ==; "
+                    f"got {type(constraint).__name__}: {constraint}"
+                )
+            if {variable.id for variable in constraint.variables()} - leaves:
+                raise ValueError(
+                    "constraints may only use the variables they are given (beta, intercept, terms); "
+                    f"this one brings its own: {constraint}"
+                )
+
+    def values(self) -> tuple[np.ndarray, np.ndarray]:
+        """(v, c) of the solution."""
+        c, u = (leaf.value if isinstance(leaf, cp.Variable) else leaf for leaf in (self.c, self.u))
+        return u + self.coordinates.G @ c, c
+
+
+def _leaf(size: int) -> Any:
+    # cvxpy has no variables of length 0
+    return cp.Variable(size) if size else np.zeros(0)
+
+
+def _fits(
+    problem: Problem | Coordinates,
+    alphas: Sequence[float] | np.ndarray,
+    tol: float,
+    constraints: Constraints | None,
+    names: Mapping[str, Sequence[int]] | None,
+) -> Iterator[Solution]:
+    coordinates = problem if isinstance(problem, Coordinates) else Coordinates(problem)
+    for alpha in np.asarray(alphas, dtype=float).tolist():
+        text = _Text(coordinates, alpha, constraints, names)
+        if not text.constraints and (coordinates.constant or coordinates.n_penalized == 0):
+            yield (
+                *_certified(
+                    coordinates, alpha, coordinates.null_v, np.zeros(coordinates.n_penalized), tol, 0
+                ),
+                [],
+            )
+            continue
+        objective, cuts, n_iter = _minimise(text, alpha)
+        v, c = text.values()
+        if not text.constraints:
+            v, c = _settle(coordinates, alpha, v, c, tol)
+            yield *_certified(coordinates, alpha, v, c, tol, n_iter), []
+            continue
+        duals = [np.asarray(constraint.dual_value) * _scale(coordinates) for constraint in text.constraints]
+        bound = _lagrangian_bound(text, alpha, v, c, duals, objective, cuts, tol)
+        yield *_certified(coordinates, alpha, v, c, tol, n_iter, bound), duals
+
+
+def _certified(
+    coordinates: Coordinates,
+    alpha: float,
+    v: np.ndarray,
+    c: np.ndarray,
+    tol: float,
+    n_iter: int,
+    bound: float | None = None,
+) -> tuple[np.ndarray, float, Certificate]:
+    beta, b0 = coordinates.to_model(v - coordinates.G @ c, c)
+    return (
+        beta,
+        float(b0),
+        coordinates.certify(
+            alpha, beta, float(b0), tol=tol, n_iter=n_iter, stop="tol", constrained_bound=bound
+        ),
+    )
+
+
+def _scale(coordinates: Coordinates) -> float:
+    """The unit in which the solver is given the objective, so that its absolute tolerances mean something."""
+    return coordinates.null_objective if not coordinates.constant else 1.0
+
+
+def _minimise(text: _Text, alpha: float) -> tuple[cp.Expression, list[cp.Constraint], int]:
+    """Solve; return the objective, the cutting planes under it, and the solver's iterations."""
+    coordinates, penalty = text.coordinates, text.coordinates.problem.penalty
+    cuts: list[cp.Constraint] = []
+    if alpha == 0.0 or coordinates.n_penalized == 0:
+        return text.loss, cuts, _run(text, text.loss, cuts)
+    weights = penalty.weights if has(penalty, "ranked", "ranked_expression") else ()
+    if len(weights) <= DOTSORT_LIMIT or weights[0] == weights[-1]:
+        objective = text.loss + alpha * penalty.expression(text.c)
+        return objective, cuts, _run(text, objective, cuts)
+
+    t, a = cp.Variable(), cp.Variable(len(weights))
+    objective = text.loss + alpha * t
+    # The mean over all orders is a plane as well, and the one that starts every coefficient at the same price.
+    cuts += [penalty.ranked_expression(text.c) <= a, t >= np.mean(weights) * cp.sum(a)]
+    # Ranks that differ only among magnitudes below the solver's precision make no new plane.
+    enough = 1e-11 * _scale(coordinates)
+    n_iter = 0
+    for _ in range(MAX_ROUNDS):
+        n_iter += _run(text, objective, cuts)
+        magnitudes = penalty.ranked(text.values()[1])
+        order = np.argsort(-magnitudes, kind="stable")
+        if alpha * (magnitudes[order] @ weights - t.value) <= enough:
+            break
+        plane = np.empty(len(weights))
+        plane[order] = weights
+        cuts.append(t >= plane @ a)
+    return objective, cuts, n_iter
+
+
+def _run(text: _Text, objective: cp.Expression, more: list[cp.Constraint]) -> int:
+    program = cp.Problem(cp.Minimize(objective / _scale(text.coordinates)), text.constraints + more)
+    with warnings.catch_warnings():
+        # cvxpy says that the last digits may be inaccurate; the certificate says how inaccurate.
+        warnings.filterwarnings("ignore", message="Solution may be inaccurate", category=UserWarning)
+        program.solve(solver=cp.CLARABEL, **CLARABEL)
+    if program.status in (cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE):
+        raise ValueError("the constraints contradict each other: the program is infeasible")
+    if program.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+        raise ValueError(f"the program has no solution to return: cvxpy reports it {program.status}")
+    return int(program.solver_stats.num_iters or 0)
+
+
+def _settle(
+    coordinates: Coordinates, alpha: float, v: np.ndarray, c: np.ndarray, tol: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Proximal steps from the interior point solution until its gap is within tol.
+
+    An interior point method ends near zeros and ties, never at them, and its residual, on which the dual bound
+    is built, is right to the square root of its precision. A few monotone steps make both exact; nothing is
+    thresholded. If they find more than the precision of the program to gain, the program was not solved, and
+    its own answer is returned for the certificate to say so.
+    """
+    problem = coordinates.problem
+    if alpha == 0.0 or coordinates.weightless or not has(problem.penalty, "prox"):
+        return v, c
+
+    def objective(v: np.ndarray, c: np.ndarray) -> float:
+        eta = coordinates.offset + coordinates.forward(c) + coordinates.Q @ v
+        return coordinates.loss(eta) + alpha * problem.penalty.value(c)
+
+    settled_v, settled_c, *_ = accelerate(coordinates, alpha, v, c, 0.1 * tol, SETTLING)
+    gain = objective(v, c) - objective(settled_v, settled_c)
+    if -1e-12 * coordinates.null_objective <= gain <= 1e-6 * coordinates.null_objective:
+        return settled_v, settled_c
+    return v, c
+
+
+def _lagrangian_bound(
+    text: _Text,
+    alpha: float,
+    v: np.ndarray,
+    c: np.ndarray,
+    duals: list[np.ndarray],
+    objective: cp.Expression,
+    cuts: list[cp.Constraint],
+    tol: float,
+) -> float:
+    """min over (v, c) of the objective plus the multipliers times the constraints: below every feasible
+    objective whatever the multipliers, as long as those of inequalities are not negative."""
+    coordinates = text.coordinates
+    duals = [
+        np.maximum(dual, 0.0) if isinstance(constraint, Inequality) else dual
+        for constraint, dual in zip(text.constraints, duals, strict=True)
+    ]
+    affine = all(constraint.expr.is_affine() for constraint in text.constraints)
+    certifies = coordinates.certifies and has(coordinates.problem.penalty, "prox")
+    if not (affine and certifies) or alpha == 0.0 or coordinates.weightless:
+        priced = [
+            cp.sum(cp.multiply(dual, constraint.expr))
+            for constraint, dual in zip(text.constraints, duals, strict=True)
+        ]
+        lagrangian = cp.Problem(cp.Minimize((objective + sum(priced)) / _scale(coordinates)), cuts)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate", category=UserWarning)
+            lagrangian.solve(solver=cp.CLARABEL, **CLARABEL)
+        return float(lagrangian.value) * _scale(coordinates)
+
+    # Affine constraints tilt the objective by a_u'u + a_c'c + constant, and u = v - G c.
+    a_u, a_c, constant = np.zeros(coordinates.Q.shape[1]), np.zeros(len(c)), 0.0
+    for constraint, dual in zip(text.constraints, duals, strict=True):
+        price = np.ravel(dual, order="F")
+        constant += float(price @ np.ravel(constraint.expr.value, order="F"))
+        for leaf, jacobian in constraint.expr.grad.items():
+            column = sparse.csc_array(jacobian) @ price
+            if leaf.id == getattr(text.c, "id", None):
+                a_c += column
+            else:
+                a_u += column
+    constant -= a_u @ (v - coordinates.G @ c) + a_c @ c
+    a_c = a_c - coordinates.G.T @ a_u
+    # The minimum over the tilted objective is a fit of its own; the program's solution starts it.
+    v, c, *_ = accelerate(coordinates, alpha, v, c, 0.1 * tol, SETTLING, (a_u, a_c))
+    base = coordinates.offset + coordinates.forward(c)
+    eta = base + coordinates.Q @ coordinates.fit_unpenalized(base, v, tilt=a_u)
+    theta = -coordinates.gradient(eta)
+    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, constant)
