@@ -40,9 +40,9 @@ def cross_validate_path(
 ) -> CVResult:
     """Score a path of models on rows they have not seen.
 
-    For each fold a clone of the estimator fits its path to the training rows, standardisation included, and every
-    model of the path is scored on the held-out rows. A score is the weighted mean over a fold's rows; folds are
-    averaged by the sum of their weights, so that with a score that is a mean the average is over all held-out rows.
+    For each fold a clone of the estimator fits its path to the training rows, standardisation included, and
+    every model of the path is scored on the held-out rows. Folds count by the sum of their rows' weights:
+    where the score is a mean over rows, the mean over folds is the mean over all held-out rows.
 
     Parameters
     ----------
@@ -57,10 +57,10 @@ def cross_validate_path(
     splits : sequence of (train, test)
         Row numbers, from ``folds.check_cv``.
     scoring : str, callable or None
-        Gaussian: "mse" (default), "mae", "r2", "deviance" (= mse). Binomial: "log_loss" (default), "deviance"
-        (twice that), "brier", "misclassification", "accuracy", "roc_auc". Or the name of any scikit-learn scorer,
-        or ``scorer(estimator, X, y)`` (also with ``sample_weight=`` when there are weights); these run once for
-        every alpha, and greater is better.
+        Gaussian: "mse" (default), "mae", "r2", "deviance" (= mse). Binomial: "log_loss" (default),
+        "deviance" (twice that), "brier", "misclassification", "accuracy", "roc_auc". Or the name of any
+        scikit-learn scorer, or ``scorer(estimator, X, y)`` (with ``sample_weight=`` when there are weights):
+        slower, because called for every alpha; greater is better.
     sample_weight, offset : ndarray (n,) or None
         The rows' weights (in the fit and in the score) and known parts of their linear predictor.
     n_jobs : int or None
@@ -77,8 +77,9 @@ def cross_validate_path(
     Returns
     -------
     CVResult
-        ``table`` has one row for each fold and alpha: alpha, fold, score, n (held-out rows), weight (their sum of
-        weights), converged, fitted (False where the fold's path stopped earlier and its last model was used).
+        ``table`` has one row for each fold and alpha: alpha, fold, score, n (held-out rows), weight (the sum
+        of their weights), converged, fitted (False where the fold's path stopped early and its last model
+        stands in).
         ``null`` is the mean score of the model without columns.
 
     Raises
@@ -100,7 +101,8 @@ def cross_validate_path(
     >>> from sparsestats.selection.folds import check_cv
     >>> X = np.random.default_rng(0).standard_normal((60, 5))
     >>> y = X[:, 0] + np.random.default_rng(1).standard_normal(60)
-    >>> cv = cross_validate_path(SLOPE(), X, y, alphas=np.geomspace(1, 0.01, 20), splits=check_cv(5, y))
+    >>> alphas = np.geomspace(1, 0.01, 20)
+    >>> cv = cross_validate_path(SLOPE(), X, y, alphas=alphas, splits=check_cv(5, y))
     >>> cv.alpha_min <= cv.alpha_1se
     True
     """
@@ -248,9 +250,11 @@ def _rows(values: Any, index: np.ndarray) -> Any:
 
     A matrix in Fortran order keeps it: solvers read that in place, and C order would cost them one more copy.
     """
-    if values is None or sparse.issparse(values) or values.flags.c_contiguous:
-        return None if values is None else values[index]
-    return values.T[..., index].T
+    if values is None:
+        return None
+    if sparse.issparse(values) or not values.flags.f_contiguous:
+        return values[index]
+    return np.take(values.T, index, axis=-1).T
 
 
 def _rounds(splits: Sequence[Split]) -> float:

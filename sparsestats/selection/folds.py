@@ -126,7 +126,7 @@ class Folds(BaseCrossValidator):
         yield from self.draw(n_rows, strata, self.by if groups is None else groups)
 
     def draw(self, n_rows: int, strata: Any, row_groups: Any) -> list[Split]:
-        """All splits of ``n_rows`` rows; ``strata`` spread evenly, ``row_groups`` kept whole (None: neither)."""
+        """All splits of ``n_rows`` rows: ``strata`` spread evenly, ``row_groups`` kept whole if given."""
         n_splits = self.n_splits
         if n_splits > n_rows:
             raise ValueError(f"{n_splits} folds need at least {n_splits} rows, got n_samples={n_rows}.")
@@ -163,11 +163,14 @@ class Folds(BaseCrossValidator):
 
     def _seeds(self) -> list[int]:
         """One seed a repeat; the first is the one given, so that one repeat is scikit-learn's splitter."""
-        first = self.random_state
-        if not isinstance(first, Integral):
-            first = int(check_random_state(first).randint(np.iinfo(np.int32).max))
-        children = np.random.SeedSequence(int(first)).spawn(self.repeats - 1)
-        return [int(first)] + [int(child.generate_state(1)[0]) for child in children]
+        if self.random_state is None:  # fresh entropy; scikit-learn would draw from the global generator
+            first = int(np.random.SeedSequence().generate_state(1)[0])
+        elif isinstance(self.random_state, Integral):
+            first = int(self.random_state)
+        else:
+            first = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        children = np.random.SeedSequence(first).spawn(self.repeats - 1)
+        return [first] + [int(child.generate_state(1)[0]) for child in children]
 
     def _check_classes(self, classes: list, counts: np.ndarray) -> None:
         if counts.max() < self.n_splits:
@@ -239,10 +242,11 @@ def check_cv(
         group.
     """
     n_rows = _n_rows(y)
+    codes, labels = (None, []) if row_groups is None else _factorize(row_groups, n_rows, "row_groups")
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         cv = Folds(int(cv), random_state=random_state)
     if isinstance(cv, Folds):
-        return _own_folds(cv, y, n_rows, classifier, row_groups)
+        return _own_folds(cv, y, n_rows, classifier, codes)
     if hasattr(cv, "split") and not isinstance(cv, str):
         pairs = list(cv.split(np.empty((n_rows, 0)) if X is None else X, y, row_groups))
         description = f"{len(pairs)} folds ({type(cv).__name__})"
@@ -256,8 +260,8 @@ def check_cv(
     if not pairs:
         raise ValueError("cv has no folds.")
     pairs = [_check_pair(pair, number, n_rows) for number, pair in enumerate(pairs)]
-    if row_groups is not None:
-        _check_kept_whole(pairs, _factorize(row_groups, n_rows, "row_groups"))
+    if codes is not None:
+        _check_kept_whole(pairs, codes, labels)
     return Splits(pairs, description)
 
 
@@ -293,8 +297,7 @@ def _check_pair(pair: Any, number: int, n_rows: int) -> Split:
     return rows[0], rows[1]
 
 
-def _check_kept_whole(pairs: list[Split], row_groups: tuple[np.ndarray, list]) -> None:
-    codes, labels = row_groups
+def _check_kept_whole(pairs: list[Split], codes: np.ndarray, labels: list) -> None:
     for number, (train, test) in enumerate(pairs):
         torn = np.intersect1d(codes[train], codes[test])
         if len(torn):

@@ -2,8 +2,8 @@
 
 Threads are preferred, because the kernels release the GIL and threads share the data; no backend is named,
 so ``joblib.parallel_config("loky")`` or ``("dask")`` around a call moves the tasks elsewhere unchanged.
-Answers do not depend on where a task runs: order is kept, and BLAS always runs on one thread (the number of its
-threads changes how sums are rounded).
+Answers do not depend on where a task runs: order is kept, and BLAS always runs on one thread (the number of
+its threads changes how sums are rounded).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from joblib import Parallel, delayed
@@ -70,7 +71,7 @@ def run(
     >>> run(pow, [(2, 3), (3, 2)], n_jobs=2)
     [8, 9]
     """
-    call = _Call(function, _Local(control))
+    call = _Call(function, _Home(control, here=True))
     with single_threaded_blas(), _Bar(len(tasks), label, hidden=verbose < 1) as bar:
         try:
             # One task a batch: tasks are long (a path each), and there are few of them.
@@ -82,65 +83,53 @@ def run(
             raise
 
 
-class _Local:
-    """Holds an object that has no meaning outside this process: a copy sent to another one holds None."""
+class _Home:
+    """What only the caller's process has. Pickled, as on its way to another process, it arrives empty."""
 
-    def __init__(self, value: Any = None):
-        self.value = value
+    def __init__(self, control: Control | None = None, *, here: bool = False):
+        self.control = control
+        self.here = here
 
     def __reduce__(self) -> tuple:
         return type(self), ()
 
 
 class _Call:
-    def __init__(self, function: Callable, control: _Local):
-        self.function, self.control = function, control
+    def __init__(self, function: Callable, home: _Home):
+        self.function, self.home = function, home
 
     def __call__(self, task: tuple) -> Any:
-        keywords = {} if self.control.value is None else {"control": self.control.value}
-        # In this process the caller's limit already holds and this costs a lock; in another it is the limit.
-        with single_threaded_blas():
-            return self.function(*task, **keywords)
+        if not self.home.here:
+            with single_threaded_blas():
+                return self.function(*task)
+        keywords = {} if self.home.control is None else {"control": self.home.control}
+        return self.function(*task, **keywords)
 
 
-class _Limit:
-    """One process-wide BLAS limit, shared by all who want it and lifted by the last to leave.
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Keep BLAS on one thread, process-wide, from the outermost entry in this process to its exit.
 
-    threadpoolctl's own context is process-wide too but knows only its own entry state, so two of them that
-    overlap in different threads can leave BLAS on one thread for good.
+    Nested and simultaneous entries change nothing: two limits that overlap in different threads could each
+    restore what the other had set, and leave BLAS on one thread for good.
     """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._holders = 0
-        self._controller: ThreadpoolController | None = None
-        self._limiter: Any = None
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        self._enter()
-        try:
+    if not _limited.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _blas().limit(limits=1, user_api="blas"):
             yield
-        finally:
-            self._leave()
-
-    def _enter(self) -> None:
-        with self._lock:
-            self._holders += 1
-            if self._holders == 1:
-                if self._controller is None:  # walks the loaded libraries: 5 ms, so once a process
-                    self._controller = ThreadpoolController()
-                self._limiter = self._controller.limit(limits=1, user_api="blas")
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._holders -= 1
-            if self._holders == 0:
-                self._limiter.restore_original_limits()
-                self._limiter = None
+    finally:
+        _limited.release()
 
 
-single_threaded_blas = _Limit()
+_limited = threading.Lock()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The loaded BLAS libraries; walking them takes milliseconds, so once a process."""
+    return ThreadpoolController()
 
 
 class _Bar:

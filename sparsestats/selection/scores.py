@@ -1,7 +1,7 @@
 """Scores of held-out rows, for every model of a path at once.
 
-A path over k alphas gives an (n, k) matrix of linear predictors; the scores here take that matrix and return k
-numbers. Everything scikit-learn can score is reached too, one alpha at a time, through ``SklearnScore``.
+A path over k alphas gives an (n, k) matrix of linear predictors; the scores here take that matrix and return
+k numbers. Everything scikit-learn can score is reached too, one alpha at a time, through ``SklearnScore``.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Scoring(Protocol):
 class Score:
     """A score computed for all models at once.
 
-    ``function(y, eta, w)`` takes the coded response (n,), the linear predictors (n, k) and weights (n,) that sum
-    to 1, and returns (k,).
+    ``function(y, eta, w)`` takes the coded response (n,), the linear predictors (n, k) and weights (n,) that
+    sum to 1, and returns (k,).
     """
 
     name: str
@@ -77,7 +77,7 @@ class Score:
 
 @dataclass(frozen=True)
 class SklearnScore:
-    """A scikit-learn scorer or any ``scorer(estimator, X, y)``, called once for every model. Greater is better."""
+    """A scikit-learn scorer or any ``scorer(estimator, X, y)``, called for every model. Greater is better."""
 
     name: str
     scorer: Callable[..., float]
@@ -112,7 +112,7 @@ def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = 
     Parameters
     ----------
     scoring : str, callable or None
-        A name from ``family.scores``, any scikit-learn scorer name, a callable ``scorer(estimator, X, y)``, or
+        A name from ``family.scores``, the name of any scikit-learn scorer, a ``scorer(estimator, X, y)``, or
         None for the family's default.
     family : Family
     weighted : bool
@@ -147,8 +147,8 @@ def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = 
         return SklearnScore(scoring, get_scorer(scoring))
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"Unknown scoring {scoring!r} for the {family.name} family: use one of {sorted(family.scores)}, the "
-            "name of a scikit-learn scorer, or a function of (estimator, X, y)."
+            f"Unknown scoring {scoring!r} for the {family.name} family: use one of {sorted(family.scores)}, "
+            "the name of a scikit-learn scorer, or a function of (estimator, X, y)."
         ) from error
 
 

@@ -1,0 +1,233 @@
+"""Cross-validation of paths against the same thing written as a loop over scikit-learn."""
+
+import joblib
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.special import expit
+from sklearn import metrics
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold, LeaveOneOut
+
+from sparsestats.exceptions import ConvergenceWarning
+from sparsestats.selection.crossval import cross_validate_path, unconverged_folds
+from sparsestats.selection.folds import check_cv, folds
+
+
+def test_scores_are_those_of_a_loop_over_folds_and_alphas(ridge, regression, alphas):
+    X, y = regression
+    splits = check_cv(5, y)
+    cv = cross_validate_path(ridge(), X, y, alphas=alphas, splits=splits)
+    table = cv.table.pivot(index="fold", columns="alpha", values="score")[alphas]
+    for fold, (train, test) in enumerate(splits):
+        for alpha in alphas:
+            model = Ridge(alpha=alpha * len(train)).fit(X[train], y[train])
+            expected = metrics.mean_squared_error(y[test], model.predict(X[test]))
+            # Two exact solvers of a well-conditioned 6 x 6 system.
+            assert table.loc[fold, alpha] == pytest.approx(expected, rel=1e-9)
+    assert cv.scoring == "mse" and not cv.greater_is_better
+    assert cv.alpha_min < cv.alphas[0] and cv.alpha_1se >= cv.alpha_min
+
+
+def test_mean_and_rules_follow_the_table(ridge, regression, alphas):
+    X, y = regression
+    cv = cross_validate_path(ridge(), X, y, alphas=alphas, splits=check_cv(7, y))  # 60 rows: unequal folds
+    assert set(cv.table["n"]) == {8, 9}
+    for i, (_, rows) in enumerate(cv.table.groupby("alpha", sort=False)):
+        mean = np.average(rows["score"], weights=rows["n"])
+        se = np.sqrt(np.average((rows["score"] - mean) ** 2, weights=rows["n"]) / 6)
+        assert (cv.mean[i], cv.se[i]) == (pytest.approx(mean, rel=1e-12), pytest.approx(se, rel=1e-9))
+    assert cv.index_min == np.argmin(cv.mean)
+    assert cv.index_1se == np.argmax(cv.mean <= cv.mean[cv.index_min] + cv.se[cv.index_min])
+
+
+def test_null_is_the_held_out_score_of_the_mean(ridge, regression, alphas):
+    X, y = regression
+    splits = check_cv(KFold(3), y)
+    cv = cross_validate_path(ridge(), X, y, alphas=alphas, splits=splits)
+    expected = np.mean([np.mean((y[test] - y[train].mean()) ** 2) for train, test in splits])
+    assert cv.null == pytest.approx(expected, rel=1e-12)
+    through_zero = cross_validate_path(ridge(fit_intercept=False), X, y, alphas=alphas, splits=splits)
+    assert through_zero.null == pytest.approx(np.mean(y**2), rel=1e-12)
+
+
+def test_integer_weights_are_repeated_rows(ridge, regression, alphas):
+    X, y = regression
+    weight = np.arange(60) % 3 + 0.0
+    repeated = np.repeat(np.arange(60), weight.astype(int))
+    pairs = [
+        (np.flatnonzero(np.arange(60) % 4 != f), np.flatnonzero(np.arange(60) % 4 == f)) for f in range(4)
+    ]
+    expanded = [(np.flatnonzero(repeated % 4 != f), np.flatnonzero(repeated % 4 == f)) for f in range(4)]
+    a = cross_validate_path(ridge(), X, y, alphas=alphas, splits=pairs, sample_weight=weight)
+    b = cross_validate_path(ridge(), X[repeated], y[repeated], alphas=alphas, splits=expanded)
+    # The same sums in another order.
+    np.testing.assert_allclose(a.mean, b.mean, rtol=1e-10)
+    np.testing.assert_allclose(a.se, b.se, rtol=1e-8)
+    assert a.null == pytest.approx(b.null, rel=1e-12)
+
+
+def test_offset_enters_fit_and_score(ridge, regression, alphas):
+    X, y = regression
+    offset = 5.0 * np.random.default_rng(2).standard_normal(60)
+    splits = check_cv(4, y)
+    plain = cross_validate_path(ridge(), X, y, alphas=alphas, splits=splits)
+    moved = cross_validate_path(ridge(), X, y + offset, alphas=alphas, splits=splits, offset=offset)
+    np.testing.assert_allclose(moved.mean, plain.mean, rtol=1e-10)  # the residuals are the same numbers
+    assert moved.null == pytest.approx(plain.null, rel=1e-10)
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), (0, 1), (False, True)])
+def test_classifiers_are_scored_on_the_event_of_the_last_class(logistic, labels, alphas):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((80, 3))
+    code = (rng.random(80) < expit(2 * X[:, 0])).astype(int)
+    y = np.array(labels)[code]
+    splits = check_cv(4, y, classifier=True)
+    cv = cross_validate_path(logistic(), X, y, alphas=alphas, splits=splits)
+    auc = cross_validate_path(logistic(), X, y, alphas=alphas, splits=splits, scoring="roc_auc")
+    assert cv.scoring == "log_loss" and cv.mean[cv.index_min] < cv.null < np.log(2) + 0.02
+    assert auc.greater_is_better and auc.mean[auc.index_min] > 0.7
+    train, test = splits[0]
+    path = logistic().path(X[train], y[train], alphas)
+    expected = metrics.log_loss(code[test], expit(X[test] @ path.coefs[3] + path.intercepts[3]))
+    assert cv.table["score"][3] == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "sign"),
+    [("log_loss", "neg_log_loss", -1), ("accuracy", "accuracy", 1), ("roc_auc", "roc_auc", 1)],
+)
+def test_sklearn_scorers_choose_the_same_alpha(logistic, ours, theirs, sign, alphas):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((80, 3))
+    y = np.where(rng.random(80) < expit(2 * X[:, 0]), "yes", "no")
+    splits = check_cv(4, y, classifier=True)
+    weight = rng.random(80) + 0.5
+    a = cross_validate_path(
+        logistic(), X, y, alphas=alphas, splits=splits, scoring=ours, sample_weight=weight
+    )
+    scorer = metrics.get_scorer(theirs)
+    b = cross_validate_path(
+        logistic(), X, y, alphas=alphas, splits=splits, scoring=scorer, sample_weight=weight
+    )
+    np.testing.assert_allclose(b.mean, sign * a.mean, rtol=1e-9)
+    assert (a.index_min, a.index_1se) == (b.index_min, b.index_1se)
+
+
+def test_sparse_and_fortran_and_c_order_agree(ridge, regression, alphas):
+    X, y = regression
+    splits = check_cv(5, y)
+    means = [
+        cross_validate_path(ridge(), data, y, alphas=alphas, splits=splits).mean
+        for data in (X, np.asfortranarray(X), sparse.csc_array(X), sparse.csr_array(X), X[:, ::-1][:, ::-1])
+    ]
+    for other in means[1:]:
+        np.testing.assert_allclose(other, means[0], rtol=1e-12)
+
+
+def test_training_rows_of_a_fortran_matrix_stay_fortran(ridge, regression, alphas):
+    class Spy(ridge):
+        seen = []  # noqa: RUF012
+
+        def path(self, X, y, alphas=None, **keywords):
+            self.seen.append((X.flags.f_contiguous, X.flags.owndata, X.dtype))
+            return super().path(X, y, alphas, **keywords)
+
+    X, y = regression
+    X = np.asfortranarray(X, dtype=np.float32)
+    X.setflags(write=False)
+    cross_validate_path(Spy(), X, y, alphas=alphas, splits=check_cv(2, y))
+    assert [(f, dtype) for f, _, dtype in Spy.seen] == [(True, np.float32)] * 2
+
+
+def test_a_path_that_stops_early_carries_its_last_model(ridge, regression, alphas):
+    X, y = regression
+    splits = check_cv(3, y)
+    full = cross_validate_path(ridge(), X, y, alphas=alphas, splits=splits)
+    short = cross_validate_path(ridge(stop_after=5), X, y, alphas=alphas, splits=splits)
+    np.testing.assert_array_equal(short.mean[:5], full.mean[:5])
+    np.testing.assert_array_equal(short.mean[5:], np.full(7, full.mean[4]))
+    assert short.table.groupby("fold")["fitted"].sum().tolist() == [5, 5, 5]
+    assert short.index_min <= 4
+    with pytest.raises(ValueError, match="path of fold 0 stopped before its first model"):
+        cross_validate_path(ridge(stop_after=0), X, y, alphas=alphas, splits=splits)
+
+
+def test_folds_that_do_not_converge_are_counted(ridge, regression, alphas):
+    X, y = regression
+    with pytest.warns(ConvergenceWarning, match="did not converge in 3 of 3 folds"):
+        cv = cross_validate_path(ridge(converged=False), X, y, alphas=alphas, splits=check_cv(3, y))
+    assert unconverged_folds(cv.table) == 3
+    assert unconverged_folds(cv.table.assign(converged=True)) == 0
+
+
+def test_error_in_a_fold_names_the_fold(logistic, alphas):
+    y = np.r_[np.zeros(5), np.ones(5)]
+    pairs = [(np.arange(0, 10, 2), np.arange(1, 10, 2)), (np.arange(5), np.arange(5, 10))]
+    with pytest.raises(ValueError, match="one class") as caught:
+        cross_validate_path(logistic(), np.eye(10), y, alphas=alphas, splits=pairs)
+    assert "5 training rows of fold 1" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ([0.1, 1.0], "strictly decreasing"),
+        ([1.0, 1.0], "strictly decreasing"),
+        ([1.0, -0.1], "finite numbers >= 0"),
+        ([np.inf, 1.0], "finite numbers >= 0"),
+        ([], "at least one"),
+        (1.0, "at least one"),
+    ],
+)
+def test_alphas_that_are_no_path_are_refused(ridge, regression, bad, message):
+    with pytest.raises(ValueError, match=message):
+        cross_validate_path(ridge(), *regression, alphas=bad, splits=check_cv(3, regression[1]))
+
+
+def test_lengths_and_classes_are_checked(ridge, logistic, regression, alphas):
+    X, y = regression
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        cross_validate_path(ridge(), X, y, alphas=alphas, splits=check_cv(3, y), offset=np.zeros(5))
+    with pytest.raises(ValueError, match="needs two classes, got 60"):
+        cross_validate_path(logistic(), X, y, alphas=alphas, splits=check_cv(3, y))
+
+
+def test_score_undefined_everywhere_says_so(ridge, regression, alphas):
+    X, y = regression
+    splits = check_cv(LeaveOneOut(), y)
+    with pytest.raises(ValueError, match="undefined"):
+        cross_validate_path(ridge(), X, y, alphas=alphas, splits=splits, scoring="r2")
+
+
+def test_repeats_tighten_the_mean_not_the_standard_error(ridge, regression, alphas):
+    X, y = regression
+    once = cross_validate_path(ridge(), X, y, alphas=alphas, splits=check_cv(folds(10), y))
+    many = cross_validate_path(ridge(), X, y, alphas=alphas, splits=check_cv(folds(10, repeats=20), y))
+    # 200 folds taken for independent would shrink the standard error by sqrt(20) = 4.5.
+    np.testing.assert_allclose(many.se, once.se, rtol=0.5)
+    assert many.folds == "10 folds (shuffled, 20 repeats, random_state 0)"
+
+
+def test_estimator_and_data_are_left_alone(ridge, regression, alphas):
+    X, y = regression
+    estimator, copies = ridge(), (X.copy(), y.copy(), alphas.copy())
+    for array in (X, y, alphas):
+        array.setflags(write=False)
+    cross_validate_path(estimator, X, y, alphas=alphas, splits=check_cv(3, y))
+    assert vars(estimator) == vars(ridge())
+    for array, copy in zip((X, y, alphas), copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_any_n_jobs_and_any_backend_give_one_answer(ridge, regression, alphas):
+    X, y = np.asfortranarray(regression[0]), regression[1]
+    arguments = {"alphas": alphas, "splits": check_cv(6, y)}
+    one = cross_validate_path(ridge(), X, y, **arguments)
+    two = cross_validate_path(ridge(), X, y, n_jobs=2, **arguments)
+    with joblib.parallel_config("threading", n_jobs=3):
+        threads = cross_validate_path(ridge(), X, y, **arguments)
+    for other in (two, threads):
+        np.testing.assert_array_equal(other.table["score"], one.table["score"])  # bit for bit
+        assert (other.index_min, other.index_1se) == (one.index_min, one.index_1se)

@@ -1,0 +1,153 @@
+"""Every vectorised score equals scikit-learn's on each column, weights and ties included."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn import metrics
+
+from sparsestats.selection.scores import FAMILIES, HeldOut, resolve
+
+GAUSSIAN = {
+    "mse": metrics.mean_squared_error,
+    "mae": metrics.mean_absolute_error,
+    "r2": metrics.r2_score,
+    "deviance": metrics.mean_tweedie_deviance,
+}
+BINOMIAL = {
+    "log_loss": lambda y, eta, **w: metrics.log_loss(y, expit(eta), labels=[0, 1], **w),
+    "deviance": lambda y, eta, **w: 2 * metrics.log_loss(y, expit(eta), labels=[0, 1], **w),
+    "brier": lambda y, eta, **w: metrics.brier_score_loss(y, expit(eta), pos_label=1, **w),
+    "misclassification": lambda y, eta, **w: 1 - metrics.accuracy_score(y, eta > 0, **w),
+    "accuracy": lambda y, eta, **w: metrics.accuracy_score(y, eta > 0, **w),
+    "roc_auc": metrics.roc_auc_score,
+}
+
+
+def test_every_built_in_score_is_compared_below():
+    assert set(FAMILIES["gaussian"].scores) == set(GAUSSIAN)
+    assert set(FAMILIES["binomial"].scores) == set(BINOMIAL)
+
+
+@st.composite
+def held_out_rows(draw, family):
+    n, k, seed = draw(st.integers(3, 25)), draw(st.integers(1, 4)), draw(st.integers(0, 10**6))
+    rng = np.random.default_rng(seed)
+    y = rng.standard_normal(n) if family == "gaussian" else rng.permutation(np.arange(n) % 2).astype(float)
+    eta = rng.standard_normal((n, k))
+    if draw(st.booleans()):
+        eta = np.round(eta)  # ties, and predictors of exactly 0
+    weight = rng.integers(0, 4, n).astype(float) if draw(st.booleans()) else None
+    if weight is not None:
+        weight[np.argmin(y)] = weight[np.argmax(y)] = 2.0  # both classes weigh something
+    classes = None if family == "gaussian" else np.array([0.0, 1.0])
+    return HeldOut(np.zeros((n, 1)), y, y, eta, weight, classes)
+
+
+@pytest.mark.parametrize("name", GAUSSIAN)
+@settings(max_examples=25)
+@given(rows=held_out_rows("gaussian"))
+def test_gaussian_scores_are_sklearns(name, rows):
+    check_against(GAUSSIAN[name], FAMILIES["gaussian"].scores[name], rows)
+
+
+@pytest.mark.parametrize("name", BINOMIAL)
+@settings(max_examples=25)
+@given(rows=held_out_rows("binomial"))
+def test_binomial_scores_are_sklearns(name, rows):
+    check_against(BINOMIAL[name], FAMILIES["binomial"].scores[name], rows)
+
+
+def check_against(reference, score, rows):
+    weighted = {} if rows.weight is None else {"sample_weight": rows.weight}
+    expected = [reference(rows.y, column, **weighted) for column in rows.eta.T]
+    # Both are sums of at most 25 terms of order one: rounding only.
+    np.testing.assert_allclose(score(rows), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "sign", "family"),
+    [
+        ("mse", "neg_mean_squared_error", -1, "gaussian"),
+        ("r2", "r2", 1, "gaussian"),
+        ("log_loss", "neg_log_loss", -1, "binomial"),
+        ("brier", "neg_brier_score", -1, "binomial"),
+        ("roc_auc", "roc_auc", 1, "binomial"),
+        ("accuracy", "accuracy", 1, "binomial"),
+    ],
+)
+def test_scorers_by_sklearn_name_see_the_same_models(ours, theirs, sign, family):
+    rng = np.random.default_rng(5)
+    target = rng.standard_normal(20) if family == "gaussian" else np.arange(20) % 2.0
+    # scikit-learn's own Brier scorer refuses labels other than 0 and 1.
+    classes = np.array([0, 1]) if ours == "brier" else np.array(["no", "yes"])
+    labels = target if family == "gaussian" else classes[target.astype(int)]
+    classes = None if family == "gaussian" else classes
+    rows = HeldOut(np.zeros((20, 1)), labels, target, rng.standard_normal((20, 3)), rng.random(20), classes)
+    generic = resolve(theirs, FAMILIES["gaussian" if family == "binomial" else "binomial"], weighted=True)
+    assert generic.greater_is_better
+    np.testing.assert_allclose(generic(rows), sign * FAMILIES[family].scores[ours](rows), rtol=1e-10)
+
+
+def test_log_loss_of_a_confident_mistake_is_not_clipped():
+    rows = HeldOut(None, np.zeros(1), np.zeros(1), np.array([[800.0]]))
+    assert FAMILIES["binomial"].scores["log_loss"](rows)[0] == pytest.approx(800.0)
+
+
+def test_auc_of_one_class_and_scores_without_weight_are_undefined():
+    rows = HeldOut(None, np.ones(4), np.ones(4), np.zeros((4, 2)))
+    assert np.isnan(FAMILIES["binomial"].scores["roc_auc"](rows)).all()
+    empty = HeldOut(None, np.ones(4), np.ones(4), np.zeros((4, 2)), np.zeros(4))
+    assert np.isnan(FAMILIES["gaussian"].scores["mse"](empty)).all()
+
+
+@pytest.mark.parametrize(("y", "eta"), [([2.0, 2.0], [2.0, 2.0]), ([2.0, 2.0], [1.0, 2.0]), ([1.0], [1.0])])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_r2_of_a_constant_response_follows_sklearn(y, eta):
+    rows = HeldOut(None, np.array(y), np.array(y), np.array(eta)[:, None])
+    np.testing.assert_equal(FAMILIES["gaussian"].scores["r2"](rows)[0], metrics.r2_score(y, eta))
+
+
+@pytest.mark.parametrize("family", ["gaussian", "binomial"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("with_offset", [False, True])
+def test_null_intercept_solves_its_score_equation(family, weighted, with_offset):
+    rng = np.random.default_rng(11)
+    y = rng.standard_normal(40) if family == "gaussian" else (rng.random(40) < 0.2).astype(float)
+    weight = rng.random(40) if weighted else None
+    offset = 2 * rng.standard_normal(40) if with_offset else None
+    intercept = FAMILIES[family].null_intercept(y, weight, offset)
+    eta = intercept + (0 if offset is None else offset)
+    mean = eta if family == "gaussian" else expit(eta)
+    # The root is found to 1e-12 in the intercept, and the equation's slope is at most 1.
+    assert np.average(y - mean, weights=weight) == pytest.approx(0.0, abs=1e-11)
+
+
+def test_callables_are_scored_with_weights_only_if_they_take_them():
+    rows = HeldOut(
+        np.zeros((3, 1)), np.zeros(3), np.zeros(3), np.array([[1.0, 2.0]] * 3), np.array([1.0, 0, 0])
+    )
+
+    def bias(model, X, y, sample_weight=None):
+        return -abs(np.average(model.predict(X) - y, weights=sample_weight))
+
+    def blind(model, X, y):
+        return 0.0
+
+    score = resolve(bias, FAMILIES["gaussian"], weighted=True)
+    assert score.name == "bias" and score(rows).tolist() == [-1.0, -2.0]
+    with pytest.raises(ValueError, match="scoring function blind takes no sample_weight"):
+        resolve(blind, FAMILIES["gaussian"], weighted=True)
+    assert resolve(blind, FAMILIES["gaussian"]).name == "blind"
+
+
+@pytest.mark.parametrize("scoring", ["log_los", "brier ", 3])
+def test_unknown_score_lists_the_known_ones(scoring):
+    with pytest.raises(ValueError, match=r"Unknown scoring .* binomial family: .*'brier'.*'roc_auc'"):
+        resolve(scoring, FAMILIES["binomial"])
+
+
+def test_defaults():
+    assert resolve(None, FAMILIES["gaussian"]).name == "mse"
+    assert resolve(None, FAMILIES["binomial"]).name == "log_loss"
