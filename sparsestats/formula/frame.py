@@ -1,0 +1,317 @@
+"""The data a formula reads: columns of a pandas or polars frame as numbers or as levels with codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+Level = str | int | float | bool
+
+
+def as_level(value: Any) -> Level:
+    """A level as JSON can hold it: strings, numbers and bools as they are, everything else by its text."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return int(value) if float(value).is_integer() else float(value)
+    return str(value)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column, read once.
+
+    Attributes
+    ----------
+    name : str
+    kind : "numeric", "boolean" or "factor"
+    values : float64 (n,), NaN where missing; for a factor the codes as integers, -1 where missing
+    levels : the levels in order, for booleans (False, True), for numbers None
+    ordered : True when the data declares an order
+    """
+
+    name: str
+    kind: str
+    values: np.ndarray
+    levels: tuple[Level, ...] | None = None
+    ordered: bool = False
+
+    @property
+    def missing(self) -> np.ndarray:
+        return self.values < 0 if self.kind == "factor" else np.isnan(self.values)
+
+    def take(self, rows: np.ndarray) -> Column:
+        return Column(self.name, self.kind, self.values[rows], self.levels, self.ordered)
+
+
+class Table:
+    """Columns of a frame by name, read when they are asked for.
+
+    Parameters
+    ----------
+    data : pandas or polars DataFrame, or any eager frame narwhals knows
+    """
+
+    def __init__(self, data: Any):
+        try:
+            self.frame = nw.from_native(data, eager_only=True)
+        except TypeError:
+            raise TypeError(
+                f"data must be a pandas or polars DataFrame, not {type(data).__name__}; "
+                "an array has no names for a formula: use the estimators' fit(X, y)."
+            ) from None
+        self.native = data
+        self.kind = str(self.frame.implementation)
+        self.pandas_like = self.frame.implementation.is_pandas_like()
+        self._read: dict[str, Column] = {}
+        self._block: tuple[Sequence[str], np.ndarray] | None = None  # looked at for holes, then used as it is
+        names = list(data.columns)
+        strange = [name for name in names if not isinstance(name, str)]
+        if strange:
+            raise ValueError(
+                f"Column names must be strings: found {strange[0]!r} ({type(strange[0]).__name__}). "
+                "Rename them, in pandas by data.columns = data.columns.astype(str)."
+            )
+        self.names: list[str] = names
+        if len(self.positions) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"The column {twice!r} stands twice in the data; a formula needs unique names.")
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.names)}
+
+    def __len__(self) -> int:
+        return len(self.native)
+
+    @property
+    def index(self) -> pd.Index | None:
+        """The row labels of a pandas frame; None for frames without any."""
+        return self.native.index if self.pandas_like else None
+
+    @cached_property
+    def _plain(self) -> list[bool]:
+        """Which columns hold machine numbers; a type is looked at once, however many columns share it."""
+        known: dict[Any, bool] = {}
+        answer = []
+        for name, dtype in zip(self.names, self.native.dtypes, strict=True):
+            if dtype not in known:
+                known[dtype] = self.frame[name].dtype.is_numeric()
+            answer.append(known[dtype])
+        return answer
+
+    def is_number(self, name: str) -> bool:
+        """Whether a column holds machine numbers, without reading it."""
+        return self._plain[self.positions[name]]
+
+    def block(self, names: Sequence[str]) -> np.ndarray:
+        """Numeric columns side by side: float64 (n, k), Fortran order, NaN where missing.
+
+        Raises
+        ------
+        ValueError
+            When a value is infinite.
+        """
+        if self._block is not None and self._block[0] is names:
+            return self._block[1]
+        where = np.fromiter((self.positions[name] for name in names), dtype=np.intp, count=len(names))
+        if (
+            self.pandas_like
+            and len(set(self.native.dtypes)) == 1
+            and self.native.dtypes.iloc[0] == np.float64
+        ):
+            # One block in memory, stored by columns: taking rows of its transpose copies each column once.
+            values = self.native.to_numpy().T[where].T
+        elif len(names) < 50 or not all(self.is_number(name) for name in names):
+            values = np.empty((len(self), len(names)), order="F")
+            for j, name in enumerate(names):
+                values[:, j] = self.numeric(name).values
+        elif self.pandas_like:
+            values = self.native.iloc[:, where].to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            values = self.frame.select(list(names)).to_numpy().astype(np.float64, copy=False)
+        values = np.asfortranarray(values)
+        if not np.isfinite(values.sum()) and np.isinf(values).any():
+            _refuse_infinite(names[int(np.flatnonzero(np.isinf(values).any(axis=0))[0])], values)
+        self._block = (names, values)
+        return values
+
+    def numeric(self, name: str) -> Column:
+        """A column of numbers or bools.
+
+        Raises
+        ------
+        ValueError
+            When the column holds levels.
+        """
+        column = self[name]
+        if column.kind == "factor":
+            if not column.levels:
+                return Column(name, "numeric", np.full(len(self), np.nan))
+            shown = ", ".join(repr(level) for level in column.levels[:3])
+            raise ValueError(f"Column {name!r} holds levels ({shown}, ...) where numbers are needed.")
+        return column
+
+    def factor(self, name: str) -> Column:
+        """A column as levels and codes; numbers become levels in increasing order."""
+        column = self[name]
+        if column.kind == "factor":
+            return column
+        keep = ~column.missing
+        found, codes = np.unique(column.values[keep], return_inverse=True)
+        full = np.full(len(column.values), -1, dtype=np.intp)
+        full[keep] = codes
+        boolean = column.kind == "boolean"
+        levels = tuple(bool(value) if boolean else as_level(value) for value in found)
+        return Column(name, "factor", full, levels)
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._read:
+            self._read[name] = self._column(name)
+        return self._read[name]
+
+    def _column(self, name: str) -> Column:
+        series = self.frame[name]
+        dtype = series.dtype
+        if dtype.is_temporal():
+            raise ValueError(f"Column {name!r} holds dates or times; turn it into numbers or leave it out.")
+        if dtype.is_numeric():
+            return self._numbers(name, series)
+        if dtype == nw.Boolean:
+            return Column(name, "boolean", _floats(series), (False, True))
+        if dtype == nw.Categorical or dtype == nw.Enum:
+            return self._categories(name, series)
+        return self._objects(name, series.to_list())
+
+    def _numbers(self, name: str, series: Any) -> Column:
+        values = _floats(series)
+        if np.isinf(values).any():
+            _refuse_infinite(name, values[:, None])
+        return Column(name, "numeric", values)
+
+    def _categories(self, name: str, series: Any) -> Column:
+        native = series.to_native()
+        if self.pandas_like:
+            levels = tuple(map(as_level, native.cat.categories))
+            return Column(
+                name, "factor", np.asarray(native.cat.codes, dtype=np.intp), levels, bool(native.cat.ordered)
+            )
+        declared = series.dtype == nw.Enum
+        levels = tuple(series.cat.get_categories().to_list())
+        if not declared:
+            # A polars Categorical lists its categories in order of appearance, which means nothing.
+            levels = tuple(sorted(levels))
+        position = {level: i for i, level in enumerate(levels)}
+        codes = np.array([position.get(value, -1) for value in series.to_list()], dtype=np.intp)
+        return Column(name, "factor", codes, levels, declared)
+
+    def _objects(self, name: str, cells: list[Any]) -> Column:
+        unhashable = {type(value) for value in cells} & {list, dict, set, tuple, np.ndarray}
+        if unhashable:
+            raise ValueError(
+                f"Column {name!r} holds {unhashable.pop().__name__} objects, neither numbers nor levels."
+            )
+        values = np.empty(len(cells), dtype=object)
+        values[:] = cells
+        codes, found = pd.factorize(values, use_na_sentinel=True)
+        kinds = {type(value) for value in found}
+        if kinds and kinds <= {bool, np.bool_}:
+            values = np.array([np.nan, *(float(v) for v in found)])[codes + 1]
+            return Column(name, "boolean", values, (False, True))
+        if kinds and all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds):
+            values = np.array([np.nan, *(float(v) for v in found)])[codes + 1]
+            if np.isinf(values).any():
+                _refuse_infinite(name, values[:, None])
+            return Column(name, "numeric", values)
+        levels = [as_level(value) for value in found]
+        order = sorted(set(levels), key=_sort_key)
+        position = {level: i for i, level in enumerate(order)}
+        recode = np.array([-1, *(position[level] for level in levels)], dtype=np.intp)
+        return Column(name, "factor", recode[codes + 1], tuple(order))
+
+
+class Subset(Table):
+    """Some rows of a table."""
+
+    def __init__(self, table: Table, rows: np.ndarray):
+        self.table, self.rows = table, rows
+        self.names, self.kind, self.pandas_like = table.names, table.kind, table.pandas_like
+        self.native, self.frame = table.native, table.frame
+        self._read, self._block = {}, None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def index(self) -> pd.Index | None:
+        whole = self.table.index
+        return None if whole is None else whole[self.rows]
+
+    def block(self, names: Sequence[str]) -> np.ndarray:
+        """As `Table.block`, on these rows."""
+        return np.asfortranarray(self.table.block(names)[self.rows])
+
+    def _column(self, name: str) -> Column:
+        return self.table[name].take(self.rows)
+
+
+def complete_rows(
+    table: Table, names: Iterable[str], block: Sequence[str] = (), extra: Iterable[np.ndarray] = ()
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Mask of the rows without a missing value, and how many rows each variable misses.
+
+    Parameters
+    ----------
+    table : Table
+    names : variables looked at one by one
+    block : numeric variables looked at together, however many there are
+    extra : further masks of missing rows, for arrays that are no columns
+    """
+    mask = np.ones(len(table), dtype=bool)
+    missing: dict[str, int] = {}
+    if block:
+        values = table.block(block)
+        if np.isnan(values.sum()):
+            holes = np.isnan(values)
+            for j in np.flatnonzero(holes.any(axis=0)):
+                missing[block[int(j)]] = int(holes[:, j].sum())
+            mask &= ~holes.any(axis=1)
+    for name in names:
+        holes = table[name].missing
+        if holes.any():
+            missing[name] = int(holes.sum())
+            mask &= ~holes
+    for holes in extra:
+        mask &= ~holes
+    return mask, missing
+
+
+def row_list(rows: np.ndarray, limit: int = 5) -> str:
+    """The first positions, for an error."""
+    return ", ".join(str(int(row)) for row in rows[:limit]) + (", ..." if len(rows) > limit else "")
+
+
+def _floats(series: Any) -> np.ndarray:
+    native = series.to_native()
+    if hasattr(native, "to_numpy") and isinstance(native, pd.Series):
+        return native.to_numpy(dtype=np.float64, na_value=np.nan)
+    return series.cast(nw.Float64).to_numpy().astype(np.float64, copy=False)
+
+
+def _sort_key(level: Level) -> tuple[int, Any]:
+    return (1, level) if isinstance(level, str) else (0, float(level))
+
+
+def _refuse_infinite(name: str, values: np.ndarray) -> None:
+    rows = np.flatnonzero(np.isinf(values).any(axis=1))
+    raise ValueError(
+        f"Column {name!r} has infinite values (rows {row_list(rows)}); replace them or drop the rows."
+    )
