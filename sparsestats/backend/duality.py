@@ -16,7 +16,7 @@ from scipy import sparse
 from .certificate import Certificate
 from .penalties import has, require
 from .problem import Problem
-from .standardize import Standardization, standardization
+from .standardize import Standardization, dense_columns, is_sparse, standardization
 
 EPS = np.finfo(float).eps
 
@@ -24,8 +24,8 @@ EPS = np.finfo(float).eps
 class Coordinates:
     """A problem written as  min over (v, c) of  f(offset + Q v + B c) + alpha J(c).
 
-    ``Q`` is a basis of the unpenalised columns (the intercept's ones among them), orthonormal in the weighted
-    mean; ``B`` are the penalised columns on the penalty's scale with their projection on ``Q`` removed
+    ``Q`` is a basis of the unpenalised columns (the intercept's ones among them), orthonormal in the
+    weighted mean; ``B`` are the penalised columns on the penalty's scale with their projection on ``Q`` removed
     (for an intercept alone: centred). Since ``v`` is not penalised this changes ``v`` and nothing else, and it
     makes the two blocks orthogonal. A dense X is copied once; a sparse one is used as it is.
 
@@ -61,7 +61,7 @@ class Coordinates:
         T = self.std.T[self._pen][:, self._pen]
         self._basis()
         X = problem.X
-        if sparse.issparse(X):
+        if is_sparse(X):
             shift = np.zeros(len(self._pen))
             self.Z = X[:, self._pen] @ T
             self.G = (self.Z.T @ (self.w[:, None] * self.Q / n)).T
@@ -84,8 +84,7 @@ class Coordinates:
         problem, std = self.problem, self.std
         n, p = problem.shape
         free = np.flatnonzero(~std.penalized & (std.scale > 0))
-        block = problem.X[:, free]
-        block = np.asarray(block.toarray() if sparse.issparse(block) else block, dtype=float)
+        block = dense_columns(problem.X, free)
         if problem.fit_intercept:
             block = np.column_stack([np.ones(n), block - std.center[free]])
         root = np.sqrt(self.w / n)[:, None]

@@ -23,7 +23,7 @@ def _share(values: np.ndarray, w: np.ndarray | None) -> np.ndarray:
 
 
 def _per_weight(s: np.ndarray, w: np.ndarray | None) -> tuple[np.ndarray, bool]:
-    """``n s_i / w_i``, the dual variable per unit of weight, and whether rows of weight 0 have ``s_i = 0``."""
+    """The dual variable per unit of weight, n s_i / w_i, and whether rows of weight 0 have s_i = 0."""
     if w is None:
         return len(s) * s, True
     held = w > 0
@@ -41,9 +41,9 @@ class Loss:
 
     The rest buys something:
 
-    - ``conjugate(s, y, w) -> float``: f*(s) = sup_eta s'eta - f(eta), ``inf`` outside its domain. With it, and
-      a penalty that knows its dual norm, every fit is certified by a duality gap; without, by stationarity;
-    - ``curvature_bound``: the supremum of l'' in eta, from which step sizes start (default inf: searched for);
+    - ``conjugate(s, y, w) -> float``: f*(s) = sup_eta s'eta - f(eta), ``inf`` outside its domain. With it,
+      and a penalty that knows its dual norm, fits are certified by a duality gap; without, by stationarity;
+    - ``curvature_bound``: the supremum of l'' in eta, from which step sizes start (default inf: searched);
     - ``expression(eta, y, w)``: f as a cvxpy expression, for ``solver="cvxpy"``;
     - ``mean(eta) -> (n,)``: the inverse link, which ``predict`` returns (default: eta itself);
     - ``validate_response(y)``: raises ValueError when y is not a response of this loss.

@@ -280,9 +280,7 @@ class GroupSortedL1(Penalty):
         labels = np.asarray(labels, dtype=np.intp)
         counts = np.bincount(labels)
         if not counts.all():
-            raise ValueError(
-                f"groups must be labelled 0..m-1 without gaps; no column has label {np.argmin(counts)}"
-            )
+            raise ValueError(f"groups must be labelled 0..m-1; no column has label {np.argmin(counts)}")
         size = counts if sizes is None else np.asarray(sizes)
         return replace(
             self,
@@ -337,9 +335,7 @@ class GroupSortedL1(Penalty):
 
 def _given(array: Any, what: str, penalty: Penalty) -> Any:
     if array is None:
-        raise ValueError(
-            f"the {penalty.name} penalty has no {what} yet: call resolve(n_samples, groups, sizes)"
-        )
+        raise ValueError(f"the {penalty.name} penalty has no {what}: call resolve(n_samples, groups, sizes)")
     return array
 
 

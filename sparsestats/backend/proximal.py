@@ -225,7 +225,7 @@ def accelerate(
             now = certificate(c_new, v_new, eta, value)
             if now <= target:
                 return v_new, c_new, iteration, "tol"
-            # Arithmetic ends near 1e-15 of the null objective: no progress in 300 steps close to it is its end.
+            # Arithmetic ends near 1e-15 of the null objective: no progress for 300 steps near it is its end.
             stalled = 0 if now < 0.9 * best else stalled + 1
             best = min(best, now)
             if stalled > 30 and best <= 1e-11 * coordinates.null_objective:

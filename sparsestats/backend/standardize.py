@@ -25,8 +25,8 @@ class Standardization:
     (``penalty_factor`` 0) keep their own scale.
 
     Where ``R_g`` has rank below its number of columns the spare entries of ``c_g`` are 0 and T gives the
-    shortest of the ``beta_g`` with the same ``X_g beta_g``: for a factor coded with all its levels, deviations
-    that sum to 0.
+    shortest of the ``beta_g`` with the same ``X_g beta_g``: for a factor coded with all its levels,
+    deviations that sum to 0.
 
     Attributes
     ----------
@@ -83,9 +83,9 @@ def standardization(problem: Problem) -> Standardization:
     Notes
     -----
     Standard deviations are taken about the mean with or without an intercept. ``"group"`` orthonormalises
-    centred columns when there is an intercept and the columns as they are when there is none, since then their
-    means are part of the fit. Constant columns get coefficient 0, except without an intercept where they are
-    free or ``standardize`` is not True: there they are columns like others.
+    centred columns when there is an intercept and the columns as they are when there is none, since then
+    their means are part of the fit. Constant columns get coefficient 0, except without an intercept
+    where they are free or ``standardize`` is not True: there they are columns like others.
 
     Examples
     --------
@@ -139,7 +139,9 @@ def standardization(problem: Problem) -> Standardization:
                 f"the group of column {members[0]} has {np.unique(factors).tolist()}"
             )
         live = members[~dropped[members]]
-        S, T, rank = _orthonormalize(_columns(X, live), w, center[live] if problem.fit_intercept else None)
+        S, T, rank = _orthonormalize(
+            dense_columns(X, live), w, center[live] if problem.fit_intercept else None
+        )
         sizes[g] = max(rank, 1)
         parts["row"].append(np.repeat(live, len(live)))
         parts["col"].append(np.tile(live, len(live)))
@@ -147,11 +149,11 @@ def standardization(problem: Problem) -> Standardization:
         parts["T"].append((T / factors[0]).ravel())
     free = np.flatnonzero(~penalized)
     row, col = (np.concatenate([*parts[k], free]) for k in ("row", "col"))
-    T, S = (
+    forward_map, backward_map = (
         sparse.coo_array((np.concatenate([*parts[k], forward[free]]), (row, col)), shape=(p, p)).tocsr()
-        for k in ("T", "S")
+        for k in ("S", "T")
     )
-    return Standardization(center, scale, penalized, sizes, groups, T, S)
+    return Standardization(center, scale, penalized, sizes, groups, T=backward_map, S=forward_map)
 
 
 def resolved(problem: Problem) -> Problem:
@@ -174,7 +176,7 @@ def moments(X: Any, w: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray
     """
     n = X.shape[0]
     weight = np.ones(n) if w is None else w
-    if not sparse.issparse(X):
+    if not is_sparse(X):
         center = weight @ X / n
         center = center + weight @ (X - center) / n  # the second pass removes the rounding of the first
         return center, np.sqrt(weight @ (X - center) ** 2 / n)
@@ -194,9 +196,15 @@ def _relabel(labels: np.ndarray) -> np.ndarray:
     return rank[inverse]
 
 
-def _columns(X: Any, columns: np.ndarray) -> np.ndarray:
+def is_sparse(X: Any) -> bool:
+    """Whether X is one of scipy's sparse containers."""
+    return bool(sparse.issparse(X))
+
+
+def dense_columns(X: Any, columns: np.ndarray) -> np.ndarray:
+    """A float64 copy of some columns."""
     block = X[:, columns]
-    return np.asarray(block.toarray() if sparse.issparse(block) else block, dtype=float)
+    return np.asarray(block.toarray() if is_sparse(block) else block, dtype=float)
 
 
 def _orthonormalize(

@@ -31,7 +31,7 @@ Constraints = Callable[[Mapping[str, cp.Expression]], Sequence[cp.Constraint]]
 Solution = tuple[np.ndarray, float, Certificate, list]
 
 DOTSORT_LIMIT = 100
-"""Above this many ranked terms ``dotsort``, whose cone grows with their square, gives way to cutting planes."""
+"""Above this many ranked terms ``dotsort``, a cone of their number squared, gives way to cutting planes."""
 MAX_ROUNDS = 100
 SETTLING = 200
 """Proximal steps that may follow the interior point method."""
@@ -126,8 +126,8 @@ def solve(
     """Fit one alpha with an interior point method.
 
     Up to 100 ranked terms the sorted norm is one ``dotsort``. Beyond, it is an epigraph
-    ``t >= sum_i v_i a_{s(i)}`` over the orders s met so far, and the order of the last solution is added until
-    it is there already.
+    ``t >= sum_i v_i a_{s(i)}`` over the orders s met so far, and the order of the last solution is added
+    until it is there already.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ class _Text:
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """(v, c) of the solution."""
-        c, u = (leaf.value if isinstance(leaf, cp.Variable) else leaf for leaf in (self.c, self.u))
+        c, u = (np.asarray(getattr(leaf, "value", leaf)) for leaf in (self.c, self.u))
         return u + self.coordinates.G @ c, c
 
 
@@ -296,14 +296,14 @@ def _minimise(text: _Text, alpha: float) -> tuple[cp.Expression, list[cp.Constra
     cuts: list[cp.Constraint] = []
     if alpha == 0.0 or coordinates.n_penalized == 0:
         return text.loss, cuts, _run(text, text.loss, cuts)
-    weights = penalty.weights if has(penalty, "ranked", "ranked_expression") else ()
+    weights = penalty.weights if has(penalty, "ranked", "ranked_expression") else np.zeros(1)
     if len(weights) <= DOTSORT_LIMIT or weights[0] == weights[-1]:
         objective = text.loss + alpha * penalty.expression(text.c)
         return objective, cuts, _run(text, objective, cuts)
 
     t, a = cp.Variable(), cp.Variable(len(weights))
     objective = text.loss + alpha * t
-    # The mean over all orders is a plane as well, and the one that starts every coefficient at the same price.
+    # The mean over all orders is a plane as well: at first every coefficient has the same price.
     cuts += [penalty.ranked_expression(text.c) <= a, t >= np.mean(weights) * cp.sum(a)]
     # Ranks that differ only among magnitudes below the solver's precision make no new plane.
     enough = 1e-11 * _scale(coordinates)
@@ -338,8 +338,8 @@ def _settle(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Proximal steps from the interior point solution until its gap is within tol.
 
-    An interior point method ends near zeros and ties, never at them, and its residual, on which the dual bound
-    is built, is right to the square root of its precision. A few monotone steps make both exact; nothing is
+    An interior point method ends near zeros and ties, never at them, and its residual, on which the dual
+    bound is built, is right to the square root of its precision. A few monotone steps make both exact; nothing is
     thresholded. If they find more than the precision of the program to gain, the program was not solved, and
     its own answer is returned for the certificate to say so.
     """
