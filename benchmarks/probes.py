@@ -1,0 +1,169 @@
+"""Measurements of ours that have no peer: start-up, formula overhead, cross-validation, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .problems import PROBLEMS, autoregressive
+
+FRESH = Path(__file__).with_name("fresh.py")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Repeated values of one quantity, and the value it should not exceed."""
+
+    name: str
+    values: tuple[float, ...]
+    unit: str
+    goal: float | None = None
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def met(self) -> bool | None:
+        return None if self.goal is None else self.median <= self.goal
+
+
+class ProbeError(RuntimeError):
+    """A fresh process failed; the text is the end of what it wrote."""
+
+
+def fresh(*arguments: str) -> dict:
+    """Run ``fresh.py`` in a new interpreter that sees the installed package, not the sources beside us."""
+    done = subprocess.run(
+        [sys.executable, "-P", str(FRESH), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tempfile.gettempdir(),
+    )
+    if done.returncode:
+        raise ProbeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message")
+    return json.loads(done.stdout)
+
+
+def start_up(quick: bool) -> list[Measure]:
+    """Import after scikit-learn, and the first fit after the import, each in its own process."""
+    repeats = 3 if quick else 7
+    problem = PROBLEMS["gslope A"]()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder, "a.npz")
+        np.savez(data, X=problem.X, y=problem.y, groups=problem.groups)
+        fresh("import")  # byte code and disk cache, which an installed package has
+        imports = [fresh("import") for _ in range(repeats)]
+        fits = [fresh("first-fit", str(data)) for _ in range(repeats)]
+    heavy = sorted(set().union(*(record["heavy"] for record in imports)))
+    lazy = (
+        "loads " + ", ".join(heavy) if heavy else "none of cvxpy, formulaic, matplotlib, statsmodels loaded"
+    )
+    return [
+        Measure(
+            "from sparsestats import GroupSLOPE, after sklearn.linear_model",
+            tuple(1e3 * record["seconds"] for record in imports), "ms", 60.0, lazy,
+        ),
+        Measure("first GroupSLOPE fit of problem A in a process",
+                tuple(1e3 * record["seconds"] for record in fits), "ms", 50.0),
+    ]  # fmt: skip
+
+
+def formula_overhead(quick: bool) -> list[Measure]:
+    """How much longer ``ss.slope("y ~ .", frame)`` takes than ``SLOPE().path(X, y)``, both by default."""
+    import pandas as pd
+
+    import sparsestats as ss
+
+    measures = []
+    for p in (100, 1000) if quick else (100, 1000, 5000):
+        rng = np.random.default_rng(p)
+        X = np.asfortranarray(autoregressive(rng, 200, p, 0.6))
+        y = X[:, :10] @ rng.standard_normal(10) + rng.standard_normal(200)
+        frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(p)]).assign(y=y)
+        pairs = alternate(
+            lambda frame=frame: ss.slope("y ~ .", frame),
+            lambda X=X, y=y: ss.SLOPE().path(X, y),
+            rounds=3 if quick else 5,
+        )
+        overhead = tuple(100 * (formula / arrays - 1) for formula, arrays in pairs)
+        note = f"path {1e3 * statistics.median(arrays for _, arrays in pairs):.0f} ms"
+        measures.append(Measure(f"formula over arrays, {p} numeric columns", overhead, "%", 10.0, note))
+    return measures
+
+
+def cross_validation(quick: bool) -> list[Measure]:
+    """10-fold CV of problem A on two threads, in units of one path."""
+    import sparsestats as ss
+
+    problem = PROBLEMS["gslope A"]()
+    options = {"sequence": "mean", "q": 0.1, "groups": problem.groups, "tol": 1e-6}
+    pairs = alternate(
+        lambda: ss.GroupSLOPECV(alphas=problem.alphas, cv=10, n_jobs=2, **options).fit(problem.X, problem.y),
+        lambda: ss.GroupSLOPE(**options).path(problem.X, problem.y, alphas=problem.alphas),
+        rounds=3 if quick else 7,
+    )
+    ratios = tuple(whole / single for whole, single in pairs)
+    note = f"path {1e3 * statistics.median(single for _, single in pairs):.1f} ms, {os.cpu_count()} cores"
+    return [Measure("10-fold CV of problem A over one path, n_jobs=2", ratios, "paths", 6.0, note)]
+
+
+def memory(quick: bool) -> list[Measure]:
+    """Peak beyond X against the promise X + O(n + p + m^2), plus the coefficients returned."""
+    measures = []
+    for name, make in {"gslope C": wide_data, "SLOPE, 200 000 x 50 float32": tall_data}.items():
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder, "data.npz")
+            np.savez(data, **make())
+            seen = fresh("memory", str(data))
+        m = seen["working_set"]
+        promise = 8 * (20 * seen["n_plus_p"] + 3 * m**2) + seen["result"] + 2**21
+        note = (
+            f"X {seen['x'] / 2**20:.0f} MB, m {m}: {seen['extra'] / seen['x']:.2f} X; "
+            "goal = 20 (n + p) + 3 m^2 doubles, the coefficients and 2 MB"
+        )
+        extra = (seen["extra"] / 2**20,)
+        measures.append(Measure(f"peak beyond X, {name}", extra, "MB", promise / 2**20, note))
+        if quick:
+            break
+    return measures
+
+
+def wide_data() -> dict:
+    problem = PROBLEMS["gslope C"]()
+    return {"X": problem.X, "y": problem.y, "alphas": problem.alphas, "groups": problem.groups}
+
+
+def tall_data() -> dict:
+    rng = np.random.default_rng(31)
+    n, p = 200_000, 50
+    X = np.asfortranarray(rng.standard_normal((n, p), dtype=np.float32))
+    y = X[:, :5] @ rng.standard_normal(5) + rng.standard_normal(n)
+    highest = float(np.max(np.abs(X.T @ (y - y.mean()))) / n / 3)
+    return {"X": X, "y": y, "alphas": highest * np.geomspace(1, 1e-2, 20)}
+
+
+Call = Callable[[], object]
+
+
+def alternate(first: Call, second: Call, rounds: int) -> list[tuple[float, float]]:
+    """Seconds of two calls taken in turns, after one untimed turn."""
+
+    def clock(call: Call) -> float:
+        started = time.perf_counter()
+        call()
+        return time.perf_counter() - started
+
+    first(), second()
+    return [(clock(first), clock(second)) for _ in range(rounds)]

@@ -1,0 +1,79 @@
+"""The search for a solver's setting, with a solver whose gap is a known function of its tolerance."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import peers
+from benchmarks.problems import elementwise, grouped
+from benchmarks.race import Race, Result, Side, search
+
+
+@dataclass
+class Pretend:
+    """A worker whose gap is ``factor * tol``, at least ``floor``; cut off (None) below ``too_slow``."""
+
+    factor: float
+    floor: float = 0.0
+    too_slow: float = 0.0
+    tried: list = field(default_factory=list)
+
+    def fit(self, tol):
+        self.tried.append(tol)
+        if tol < self.too_slow:
+            return None
+        return SimpleNamespace(seconds=0.01, worst_gap=max(self.factor * tol, self.floor))
+
+
+@pytest.mark.parametrize("factor", [0.1, 2.0, 50.0])
+def test_search_reaches_the_target_without_overshooting(factor):
+    side = Side("x", 1e-6)
+    search(side, Pretend(factor), tol=1e-5, cap=10.0)
+    assert side.outcome == "reached"
+    assert side.worst_gap <= 1e-6
+    assert side.tol == pytest.approx(min(1e-5, 0.9e-6 / factor), rel=0.5)
+
+
+def test_search_says_when_the_target_is_never_reached_or_too_slow():
+    missed, slow = Side("x", 1e-8), Side("x", 1e-8)
+    search(missed, Pretend(1.0, floor=3e-7), tol=1e-7, cap=10.0)
+    search(slow, Pretend(20.0, too_slow=1e-8), tol=1e-7, cap=10.0)
+    assert (missed.outcome, missed.worst_gap) == ("missed", 3e-7)
+    assert slow.outcome == "capped"
+
+
+def test_ratio_of_a_capped_peer_is_a_lower_bound():
+    ours, theirs = Side("us", 1e-6, seconds=[0.5, 0.4, 0.6]), Side("them", 1e-6)
+    ours.outcome, theirs.outcome = "reached", "capped"
+    result = Result(Race("slope p=1000", 1e-6, "them", goal_ratio=10.0), "", ours, theirs, cap=15.0)
+    assert result.ratios == [30.0]
+    assert result.met is True
+
+
+@pytest.mark.parametrize(
+    ("solver", "options"),
+    [
+        ("scikit-learn", {"model": "lasso"}),
+        ("scikit-learn liblinear", {"model": "lasso", "family": "binomial"}),
+        ("celer", {"model": "lasso"}),
+        ("celer", {"model": "lasso", "family": "binomial"}),
+        ("sortedl1 hybrid", {}),
+        ("sortedl1 hybrid", {"family": "binomial", "fit_intercept": True}),
+    ],
+)
+def test_adapters_solve_the_stated_problem(solver, options):
+    """A wrong scaling of loss, penalty or intercept leaves a gap of order 1, whatever the tolerance."""
+    pytest.importorskip(peers.SOLVERS[solver].package)
+    problem = elementwise("small", 50, 30, seed=0, n_active=5, alphas=(0.1, 5), **options)
+    answer = peers.solve(solver, problem, 1e-8)
+    assert problem.worst_gap(answer.coefs, answer.intercepts, answer.duals) < 1e-6
+    assert np.any(answer.coefs[-1] != 0)
+
+
+def test_celer_adapter_weighs_groups_by_root_size():
+    pytest.importorskip("celer")
+    problem = grouped("small", 50, 30, seed=0, model="group_lasso", alphas=(0.1, 5))
+    answer = peers.solve("celer", problem, 1e-8)
+    assert problem.worst_gap(answer.coefs, answer.intercepts, answer.duals) < 1e-6
