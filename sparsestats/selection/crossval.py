@@ -96,7 +96,7 @@ def cross_validate_path(
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.estimators.slope import SLOPE
+    >>> from sparsestats import SLOPE
     >>> from sparsestats.selection.crossval import cross_validate_path
     >>> from sparsestats.selection.folds import check_cv
     >>> X = np.random.default_rng(0).standard_normal((60, 5))
@@ -221,7 +221,7 @@ def _collect(
             "fitted": np.concatenate([np.arange(k) < fold.n_fitted for fold in folds]),
         }
     )
-    missed = unconverged_folds(table)
+    missed = sum(not fold.converged.all() for fold in folds)
     if missed:
         warnings.warn(
             f"The path did not converge in {missed} of {len(folds)} folds; the scores of those models are "

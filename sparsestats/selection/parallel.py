@@ -16,7 +16,6 @@ from typing import Any, Protocol, TypeVar
 
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
-from tqdm.auto import tqdm
 
 R = TypeVar("R")
 
@@ -136,7 +135,11 @@ class _Bar:
     """A tqdm bar, or nothing."""
 
     def __init__(self, total: int, label: str, *, hidden: bool):
-        self._bar = None if hidden else tqdm(total=total, desc=label or None)
+        self._bar = None
+        if not hidden:
+            from tqdm.auto import tqdm  # takes as long to import as all of this package
+
+            self._bar = tqdm(total=total, desc=label or None)
 
     def __enter__(self) -> _Bar:
         return self

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
@@ -25,6 +25,7 @@ def held_out(splits):
     return [test.tolist() for _, test in splits]
 
 
+@settings(deadline=None)
 @given(st.integers(2, 8), st.integers(8, 60), st.integers(1, 3), st.integers(0, 5))
 def test_every_row_is_held_out_once_a_repeat(n_splits, n, repeats, seed):
     splitter = folds(n_splits, repeats=repeats, random_state=seed)

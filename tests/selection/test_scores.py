@@ -46,14 +46,14 @@ def held_out_rows(draw, family):
 
 
 @pytest.mark.parametrize("name", GAUSSIAN)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(rows=held_out_rows("gaussian"))
 def test_gaussian_scores_are_sklearns(name, rows):
     check_against(GAUSSIAN[name], FAMILIES["gaussian"].scores[name], rows)
 
 
 @pytest.mark.parametrize("name", BINOMIAL)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(rows=held_out_rows("binomial"))
 def test_binomial_scores_are_sklearns(name, rows):
     check_against(BINOMIAL[name], FAMILIES["binomial"].scores[name], rows)
