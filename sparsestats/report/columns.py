@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+
+from ..formula.spec import Spec
 
 
 def level_of(name: str, term: str) -> str:
@@ -28,47 +28,58 @@ def level_of(name: str, term: str) -> str:
             i, j = i + 1, j + 1
             continue
         if name[i] != "[":
+            # The term's name is not part of the column's: a group named by grp().
             return name
         # A label ends at a bracket that another factor or nothing follows; it may hold brackets itself.
         end = i + 1
         while end < len(name) and not (name[end] == "]" and (end + 1 == len(name) or name[end + 1] == ":")):
             end += 1
-        labels.append(name[i + 1 : end].removeprefix("T."))
+        labels.append(name[i + 1 : end])
         i = end + 1
     return ":".join(labels)
 
 
-@dataclass(frozen=True, eq=False)
 class Columns:
-    """Names of the columns, and of the terms they belong to; objects per column are built when asked for.
+    """Names and terms of a design's columns; an object per column is only built when it is asked for.
 
     Parameters
     ----------
-    names : sequence of str, length p
-    terms : sequence of str, length m
-    term_of : ndarray of int (p,)
-        Position of each column's term in ``terms``.
-    free : ndarray of bool (p,)
-        Columns that no penalty covers.
+    spec : Spec
+        What the design remembers of its data.
+
+    Attributes
+    ----------
+    names : list of str, length p
+    terms : list of str, length m
+    term_of : ndarray of int (p,), position of each column's term in ``terms``
+    free : ndarray of bool (p,), columns that no penalty covers
     """
 
-    names: Sequence[str]
-    terms: Sequence[str]
-    term_of: np.ndarray
-    free: np.ndarray
-
-    @classmethod
-    def from_terms(
-        cls, names: Sequence[str], terms: Mapping[str, Sequence[int]], free: np.ndarray
-    ) -> Columns:
-        """From a mapping of terms to the positions of their columns."""
-        term_of = np.zeros(len(names), dtype=np.intp)
-        for index, columns in enumerate(terms.values()):
-            term_of[columns] = index
-        return cls(names, list(terms), term_of, free)
+    def __init__(self, spec: Spec):
+        self.spec = spec
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.spec.names)
+
+    @property
+    def names(self) -> list[str]:
+        return self.spec.names
+
+    @cached_property
+    def terms(self) -> list[str]:
+        return [term.name for term in self.spec.terms]
+
+    @property
+    def term_of(self) -> np.ndarray:
+        return self.spec.groups
+
+    @cached_property
+    def n_terms(self) -> int:
+        return int(self.term_of.max(initial=-1)) + 1
+
+    @cached_property
+    def free(self) -> np.ndarray:
+        return self.spec.penalty_factor == 0
 
     @cached_property
     def array(self) -> np.ndarray:
@@ -79,22 +90,17 @@ class Columns:
     def by_term(self) -> list[np.ndarray]:
         """Positions of the columns of each term."""
         order = np.argsort(self.term_of, kind="stable")
-        return np.split(order, np.cumsum(np.bincount(self.term_of, minlength=len(self.terms)))[:-1])
-
-    def positions(self, term: str) -> np.ndarray:
-        """Positions of one term's columns.
-
-        Raises
-        ------
-        KeyError
-            When there is no such term.
-        """
-        return self.by_term[self.terms.index(term)] if term in self.terms else _no_term(term, self.terms)
+        return np.split(order, np.cumsum(np.bincount(self.term_of, minlength=self.n_terms))[:-1])
 
     def level(self, column: int) -> str:
-        """The level or basis label of one column."""
-        return level_of(str(self.names[column]), str(self.terms[self.term_of[column]]))
+        """The level or basis label of one column, "" when the column is its term."""
+        term = self.spec.terms[self.term_of[column]]
+        if term.levels is not None:
+            level = term.levels[term.columns.index(column)]
+            if level is not None:
+                return str(level)
+        return level_of(self.names[column], term.name)
 
-
-def _no_term(term: str, terms: Sequence[str]) -> np.ndarray:
-    raise KeyError(f"There is no term {term!r}; the terms are {', '.join(map(str, terms[:20]))}.")
+    def is_factor(self, term: int) -> bool:
+        """Whether a term's columns stand for levels."""
+        return self.spec.terms[term].levels is not None

@@ -97,32 +97,31 @@ def tidy_frame(
 def term_norms(path: Path, columns: Columns, beta: np.ndarray) -> np.ndarray:
     """Norm of each term's coefficients on the penalty's scale."""
     c = path.to_penalty(beta)
-    return np.sqrt(np.bincount(columns.term_of, weights=c * c, minlength=len(columns.terms)))
+    return np.sqrt(np.bincount(columns.term_of, weights=c * c, minlength=columns.n_terms))
 
 
 def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     """The selected terms, strongest first: size, share of all the norms, estimates on the data's scale."""
     beta = path.coef(alpha)
     norms = term_norms(path, columns, beta)
-    active = np.bincount(columns.term_of, weights=beta != 0, minlength=len(columns.terms)) > 0
-    sizes = np.bincount(columns.term_of, minlength=len(columns.terms))
-    free = np.zeros(len(columns.terms), dtype=bool)
+    active = np.bincount(columns.term_of, weights=beta != 0, minlength=columns.n_terms) > 0
+    sizes = np.bincount(columns.term_of, minlength=columns.n_terms)
+    free = np.zeros(columns.n_terms, dtype=bool)
     free[columns.term_of[columns.free]] = True
     total = norms[~free].sum()
     order = sorted(np.flatnonzero(active), key=lambda t: (free[t], -norms[t]))
     rows = []
     any_levels = False
     for t in order[:_MOST_TERMS]:
-        text, has_levels = _estimates(columns, columns.by_term[t], beta)
-        any_levels |= has_levels and not free[t]
+        any_levels |= columns.is_factor(t) and not free[t]
         part = "free" if free[t] else share(norms[t] / total) if total > 0 else ""
-        rows.append((str(columns.terms[t]), str(sizes[t]), number(norms[t]), part, text))
+        rows.append((columns.terms[t], str(sizes[t]), number(norms[t]), part, _estimates(columns, t, beta)))
     notes = []
     if len(order) > _MOST_TERMS:
         notes.append(f"... and {len(order) - _MOST_TERMS} more terms: fit.tidy()")
     unselected = np.flatnonzero(~active & ~free)
     if len(unselected):
-        shown = ", ".join(str(columns.terms[t]) for t in unselected[:_MOST_NAMES])
+        shown = ", ".join(columns.terms[t] for t in unselected[:_MOST_NAMES])
         more = f", ... ({len(unselected)} in all)" if len(unselected) > _MOST_NAMES else ""
         notes.append(f"not selected: {shown}{more}")
     if any_levels:
@@ -132,17 +131,19 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     return Table(("term", "cols", "norm", "share", "estimates (data's scale)"), rows, "lrrrl", notes)
 
 
-def _estimates(columns: Columns, positions: np.ndarray, beta: np.ndarray) -> tuple[str, bool]:
-    """Estimates of one term in words, and whether they carry level names."""
-    values = beta[positions]
+def _estimates(columns: Columns, term: int, beta: np.ndarray) -> str:
+    """Estimates of one term in words: by level for a factor, in order for a basis."""
+    positions = columns.by_term[term]
     if len(positions) == 1:
-        return number(values[0]), False
+        return number(beta[positions[0]])
     levels = [columns.level(j) for j in positions]
-    # Basis functions are numbered from 0 or 1; numbers in the names say nothing a reader needs.
     basis = all(level.isdigit() for level in levels)
-    shown = [number(v) if basis else f"{level} {number(v)}" for level, v in zip(levels, values, strict=True)]
+    shown = [
+        number(v) if basis else f"{level} {number(v)}"
+        for level, v in zip(levels, beta[positions], strict=True)
+    ]
     more = [f"... ({len(shown)})"] if len(shown) > _MOST_VALUES else []
-    return ("  " if basis else ", ").join(shown[:_MOST_VALUES] + more), not basis
+    return ("  " if basis else ", ").join(shown[:_MOST_VALUES] + more)
 
 
 def path_table(path: Path, columns: Columns, rows: int = 10) -> Table:

@@ -48,8 +48,9 @@ def cross_validate_path(
     ----------
     estimator : estimator with ``path(X, y, alphas=, sample_weight=, offset=)``
         Not fitted, not changed.
-    X : ndarray (n, p) or scipy sparse array
-        Read, never written.
+    X : ndarray (n, p), scipy sparse array, or callable with a ``shape``
+        Read, never written. A callable is given the training rows of a fold and returns the matrix of all rows:
+        for columns that are themselves learned, such as splines with knots at quantiles.
     y : ndarray (n,)
         Numbers, or the labels of two classes when the estimator is a classifier.
     alphas : ndarray (k,)
@@ -163,11 +164,12 @@ def _fold(
     control: Control | None = None,
 ) -> _FoldScores:
     """Fit one fold's path and score it; runs in a worker."""
+    X = data.X(train) if callable(data.X) else data.X
     weight, offset = _rows(data.sample_weight, train), _rows(data.offset, train)
     keywords = {} if control is None else {"control": control}
     try:
         path = getattr(clone(estimator), method)(
-            _rows(data.X, train),
+            _rows(X, train),
             data.y[train],
             alphas=alphas,
             sample_weight=weight,
@@ -181,7 +183,7 @@ def _fold(
     if n_fitted == 0:
         raise ValueError(f"The path of fold {number} stopped before its first model: {path.stopped}.")
 
-    X_test, known = _rows(data.X, test), _rows(data.offset, test)
+    X_test, known = _rows(X, test), _rows(data.offset, test)
     null = 0.0
     if getattr(estimator, "fit_intercept", True):
         null = scores.FAMILIES[family].null_intercept(data.target[train], weight, offset)

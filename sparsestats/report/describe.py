@@ -1,0 +1,201 @@
+"""A fit in one row and on one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from . import tables
+from .cvresult import CVResult
+from .protocol import Table
+from .summary import Summary
+from .tables import number
+
+if TYPE_CHECKING:
+    from .fit import Fit
+
+_LONGEST_FORMULA = 300
+
+
+def _row(fit: Fit) -> int:
+    """The row of the path that stands for the fit: its own, its nearest, or the last."""
+    if fit.alpha is None:
+        return len(fit.path) - 1
+    i, j, w = fit.path.locate(fit.alpha)
+    return i if w < 0.5 else j
+
+
+def _active(fit: Fit) -> tuple[int, int]:
+    """Columns and terms with a coefficient other than 0."""
+    beta = fit.path.coefs[-1] if fit.alpha is None else fit.path.coef(fit.alpha)
+    return int(np.count_nonzero(beta)), len(np.unique(fit.columns.term_of[beta != 0]))
+
+
+def deviance_ratio(fit: Fit) -> float:
+    """1 - loss / null loss, interpolated between two alphas like the coefficients; the last for a path."""
+    path = fit.path
+    if fit.alpha is None:
+        return float(path.deviance_ratio[-1])
+    i, j, w = path.locate(fit.alpha)
+    return float((1 - w) * path.deviance_ratio[i] + w * path.deviance_ratio[j])
+
+
+def glance(fit: Fit) -> pd.DataFrame:
+    path = fit.path
+    if fit.alpha is None:
+        certificate = max(path.certificates, key=lambda c: c.relative, default=None)
+    else:
+        certificate = fit.certificate
+    n_nonzero, n_groups_active = _active(fit)
+    known = certificate is not None
+    return pd.DataFrame(
+        {
+            "family": [fit.family],
+            "nobs": [fit.nobs],
+            "n_dropped": [fit.n_dropped],
+            "n_columns": [len(fit.columns)],
+            "n_groups": [fit.columns.n_terms],
+            "n_nonzero": [n_nonzero],
+            "n_groups_active": [n_groups_active],
+            "alpha": [np.nan if fit.alpha is None else fit.alpha],
+            "rule": [fit.rule],
+            "deviance_ratio": [deviance_ratio(fit)],
+            "gap": [certificate.value if known else np.nan],
+            "tol": [certificate.tol if known else np.nan],
+            "converged": pd.array([certificate.converged if known else pd.NA], dtype="boolean"),
+            "seconds": [path.seconds],
+        }
+    )
+
+
+def summarize(fit: Fit) -> Summary:
+    """The summary of api.md section 7: header, table, cross-validation, certificate."""
+    header = [
+        (fit.report.headline, _formula(fit)),
+        (_size(fit), fit.report.settings),
+        (_place(fit), ""),
+    ]
+    if fit.levels is not None:
+        no, yes = fit.levels
+        header.append((f"models P({fit.spec.response.name} = {yes!r}); the other class is {no!r}", ""))
+    own = list(fit.report.tables)
+    if not own:
+        own = [
+            tables.path_table(fit.path, fit.columns)
+            if fit.alpha is None
+            else tables.terms_table(fit.path, fit.columns, fit.alpha)
+        ]
+    notes: list[tuple[str, str]] = []
+    if fit.cv is not None:
+        notes.append(("Cross-validated", _scores(fit, fit.cv)))
+    notes.append(("Certificate", _certificate(fit)))
+    effort = _effort(fit)
+    if effort:
+        notes.append(("", effort))
+    notes += [("", note) for note in (*fit.report.notes, *fit.notes)]
+    notes.append(("", "No p-values: selection was data-driven."))
+    return Summary(header, own, notes)
+
+
+def _formula(fit: Fit) -> str:
+    text = fit.formula
+    return text if len(text) <= _LONGEST_FORMULA else text[: _LONGEST_FORMULA - 3] + "..."
+
+
+def _size(fit: Fit) -> str:
+    return (
+        f"{fit.nobs} rows ({fit.n_dropped} dropped), {len(fit.columns)} columns in {fit.columns.n_terms} "
+        f"{'term' if fit.columns.n_terms == 1 else 'terms'}"
+    )
+
+
+def _place(fit: Fit) -> str:
+    path = fit.path
+    if len(path) == 0:
+        return f"no alpha was fitted: {path.stopped}"
+    if fit.alpha is None:
+        text = f"{len(path)} alphas from {number(path.alphas[0])} to {number(path.alphas[-1])}, none chosen"
+    else:
+        text = f"alpha {number(fit.alpha)}"
+        if path.alpha_max > 0:
+            text += f" = {fit.alpha / path.alpha_max:.3f} alpha_max"
+        if fit.cv is not None and fit.rule in ("min", "1se"):
+            text += f", rule {fit.rule} of {fit.cv.folds}, {len(path)} alphas"
+        elif fit.rule == "given":
+            text += ", given"
+            i, j, _ = path.locate(fit.alpha)
+            if i != j:
+                text += f": interpolated between {number(path.alphas[j])} and {number(path.alphas[i])}"
+    return text + (f"; path stopped early: {path.stopped}" if path.stopped else "")
+
+
+def _scores(fit: Fit, cv: CVResult) -> str:
+    """Both rules, always: where the fit sits first, then how to reach the other."""
+
+    def terms(i: int) -> int:
+        return len(np.unique(fit.columns.term_of[fit.path.coef(cv.alphas[i]) != 0]))
+
+    def told(rule: str) -> str:
+        i = cv.index(rule)
+        gain = ""
+        if cv.null is not None and not cv.greater_is_better and cv.null > 0:
+            gain = f", {100 * (1 - cv.mean[i] / cv.null):.1f} % below null"
+        return f"{number(cv.mean[i])} (se {number(cv.se[i])}{gain}), {terms(i)} terms"
+
+    other = {"min": "1se", "1se": "min"}
+    here = fit.rule if fit.rule in other else "min"
+    away = other[here]
+    parts = [
+        f"{cv.scoring}: {here} at alpha {number(cv.alphas[cv.index(here)])}, {told(here)}",
+        f'{away} at alpha {number(cv.alphas[cv.index(away)])}, {told(away)} -> fit.at("{away}")',
+    ]
+    if cv.null is not None:
+        parts.append(f"null {number(cv.null)}")
+    missed = _missed_folds(cv)
+    if missed:
+        parts.append(f"{missed} folds hold models that did NOT CONVERGE")
+    return ";  ".join(parts)
+
+
+def _missed_folds(cv: CVResult) -> int:
+    if "converged" not in cv.table.columns:
+        return 0
+    return int((~cv.table.groupby("fold")["converged"].all()).sum())
+
+
+def _certificate(fit: Fit) -> str:
+    path = fit.path
+    if not path.certificates:
+        return "none was computed"
+    if fit.alpha is None:
+        missed = int(np.count_nonzero(~path.converged))
+        worst = max(path.certificates, key=lambda c: c.relative)
+        verdict = f"{missed} of {len(path)} alphas NOT CONVERGED" if missed else "every alpha CONVERGED"
+        return f"{verdict}; worst: {worst}"
+    certificate = fit.certificate
+    if certificate is None:
+        return "none between two alphas of the grid; fit.update(alpha=...) fits this one and certifies it"
+    text = str(certificate)
+    if certificate.kind == "gap" and fit.family == "gaussian":
+        error = certificate.linear_predictor_error
+        text += f" Fitted values are within {error:.1e} (root mean square) of the optimum's."
+    return text
+
+
+def _effort(fit: Fit) -> str:
+    path, i = fit.path, _row(fit)
+    parts = []
+    if path.certificates:
+        parts.append(f"{path.certificates[i].n_iter} iterations")
+    parts += [
+        f"{name} {int(path.info[name][i])}"
+        for name in ("screened", "active", "repaired")
+        if name in path.info
+    ]
+    parts.append(f"{path.seconds:.3g} s for {len(path)} alpha{'s' if len(path) != 1 else ''}")
+    return ", ".join(parts) + "."
+
+
+__all__ = ["Table", "deviance_ratio", "glance", "summarize"]

@@ -1,0 +1,122 @@
+"""What one term of a formula adds to the linear predictor, as a frame and as a picture."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..formula.frame import Table, complete_rows
+from . import plots
+
+if TYPE_CHECKING:
+    from .fit import Fit
+
+_MOST_LINES = 9
+_MOST_TICKS = 400
+
+
+def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.DataFrame:
+    """The term's part of the linear predictor over its variables' ranges, mean 0 over the rows given.
+
+    Parameters
+    ----------
+    fit : Fit
+    term : str
+        A term, or a variable that only one term uses.
+    data : DataFrame or None
+        Rows whose ranges and levels are used; None is the fit's own.
+    points : int
+        Grid points of a numeric variable.
+
+    Returns
+    -------
+    DataFrame with a column for each variable, and ``effect``
+    """
+    name, beta = _find(fit, term), fit.path.coef(fit._alpha(None, "a term plot"))
+    index = fit.columns.terms.index(name)
+    beta = beta[fit.columns.by_term[index]]
+    given = fit._training("a term plot").frame if data is None else data
+    table = Table(given)
+    variables = fit.spec.terms[index].variables
+    complete, _ = complete_rows(table, variables)
+    rows = np.flatnonzero(complete)
+    if len(rows) == 0:
+        raise ValueError(f"No row of the data has all the variables of {name!r}.")
+    grids = {v: _grid(table[v], rows, points if i == 0 else 0) for i, v in enumerate(variables)}
+    cells = list(product(*grids.values()))
+    out = pd.DataFrame({v: [cell[i] for cell in cells] for i, v in enumerate(grids)})
+    mean = np.nanmean(fit.spec.term_columns(name, given) @ beta)
+    out["effect"] = fit.spec.term_columns(name, out) @ beta - mean
+    return out
+
+
+def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int = 101) -> Any:
+    """Lines for a numeric variable (one a level when a factor is crossed with it), points for levels."""
+    values = frame(fit, term, data=data, points=points)
+    *variables, _ = values.columns
+    numeric = [v for v in variables if pd.api.types.is_numeric_dtype(values[v]) and values[v].nunique() > 2]
+    others = [v for v in variables if v not in numeric]
+    if len(numeric) > 1 or len(others) > 1:
+        raise ValueError(
+            f"{term!r} has {len(variables)} variables; fit.plot_data('term', ...) gives its frame."
+        )
+    ax = plots.new_axes(ax)
+    plots.clean(ax)
+    ax.axhline(0, color=plots.INK, linewidth=0.8)
+    ax.set_ylabel(f"contribution of {_find(fit, term)}\nto the linear predictor (mean 0)")
+    if not numeric:
+        levels = values[others[0]].astype(str)
+        ax.plot(levels, values["effect"], "o", color=plots.COLOURS[0], markersize=7)
+        ax.vlines(np.arange(len(levels)), 0, values["effect"], color=plots.COLOURS[0], linewidth=1.5)
+        ax.margins(x=0.15)
+        ax.set_xlabel(others[0])
+        return ax
+    x = numeric[0]
+    lines = (
+        [("", values)]
+        if not others
+        else [(str(level), part) for level, part in values.groupby(others[0], sort=False)]
+    )
+    for (_, part), colour in zip(lines[:_MOST_LINES], plots.COLOURS, strict=False):
+        ax.plot(part[x], part["effect"], color=colour, linewidth=1.8)
+    ax.margins(x=0)
+    ax.set_xlabel(x)
+    if fit.training is not None:
+        observed = Table(fit.training.frame)[x].values
+        observed = observed[np.isfinite(observed)]
+        shown = observed[:: max(1, len(observed) // _MOST_TICKS)]
+        across = ax.get_xaxis_transform()
+        ax.plot(
+            shown, np.full(len(shown), 0.01), "|", transform=across, color=plots.FAINT, markersize=7, zorder=1
+        )
+    if others:
+        ends = [float(part["effect"].iloc[-1]) for _, part in lines[:_MOST_LINES]]
+        plots.label_ends(ax, ends, [name for name, _ in lines[:_MOST_LINES]], plots.COLOURS[: len(ends)])
+    return ax
+
+
+def _find(fit: Fit, term: str) -> str:
+    """The term meant by its own name or by a variable that no other term uses."""
+    if term in fit.columns.terms:
+        return term
+    having = [t.name for t in fit.spec.terms if term in t.variables]
+    if len(having) == 1:
+        return having[0]
+    shown = ", ".join((having or fit.columns.terms)[:20])
+    what = f"{term!r} is used by several terms" if having else f"There is no term {term!r}"
+    raise ValueError(f"{what}; choose one of {shown}.")
+
+
+def _grid(column: Any, rows: np.ndarray, points: int) -> list[Any]:
+    if column.levels is not None:
+        return list(column.levels)
+    values = column.values[rows]
+    distinct = np.unique(values)
+    if len(distinct) <= 2:
+        return distinct.tolist()
+    if points == 0:
+        return np.quantile(values, [0.1, 0.5, 0.9]).tolist()
+    return np.linspace(distinct[0], distinct[-1], points).tolist()

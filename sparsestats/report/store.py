@@ -1,0 +1,197 @@
+"""A fit as JSON and back: plain values only, so that reading a file never runs what is in it."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ..backend.certificate import Certificate
+from .call import Call
+from .cvresult import CVResult
+from .path import Path
+
+if TYPE_CHECKING:
+    from .fit import Fit
+
+FORMAT, LAYOUT = "sparsestats fit", 1
+"""What the file says it is, and the version of its layout; a reader refuses layouts it does not know."""
+
+
+class NotSaveable(TypeError):
+    """A value that JSON cannot hold, such as a function."""
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it; arrays and numbers that are not finite are marked, for ``revive``."""
+    match value:
+        case np.ndarray():
+            return {"array": [plain(item) for item in value.tolist()], "dtype": value.dtype.kind}
+        case np.generic():
+            return plain(value.item())
+        case float() if not math.isfinite(value):
+            return {"float": repr(value)}
+        case None | bool() | int() | float() | str():
+            return value
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case pd.DataFrame():
+            return {"frame": {str(name): plain(value[name].to_numpy()) for name in value.columns}}
+        case sparse.sparray():
+            m = sparse.csr_array(value)
+            return {"csr": [plain(part) for part in (m.data, m.indices, m.indptr)], "shape": list(m.shape)}
+    raise NotSaveable(f"a {type(value).__name__} cannot be saved")
+
+
+_KINDS = {"f": float, "i": np.int64, "u": np.uint64, "b": bool, "O": object, "U": str}
+
+
+def revive(value: Any) -> Any:
+    """The value that ``plain`` wrote."""
+    if isinstance(value, list):
+        return [revive(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"array": list(items), "dtype": str(kind)} if kind in _KINDS and len(value) == 2:
+            return np.array([revive(item) for item in items], dtype=_KINDS[kind])
+        case {"float": "nan" | "inf" | "-inf" as text} if len(value) == 1:
+            return float(text)
+        case {"frame": dict(columns)} if len(value) == 1:
+            return pd.DataFrame({name: revive(column) for name, column in columns.items()})
+        case {"csr": [data, indices, indptr], "shape": [int(rows), int(width)]} if len(value) == 2:
+            return sparse.csr_array((revive(data), revive(indices), revive(indptr)), shape=(rows, width))
+    return {key: revive(item) for key, item in value.items()}
+
+
+def to_dict(fit: Fit) -> dict[str, Any]:
+    """The fit as plain JSON values."""
+    params, lost = {}, []
+    for name, value in fit.template.get_params(deep=False).items():
+        try:
+            params[name] = plain(value)
+        except NotSaveable:
+            lost.append(name)
+    path = fit.path
+    return {
+        "format": FORMAT,
+        "layout": LAYOUT,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("sparsestats", "numpy", "scipy", "scikit-learn")},
+        },
+        "call": {
+            "function": fit.call.function,
+            "formula": fit.call.formula,
+            "arguments": dict(fit.call.arguments),
+        },
+        "spec": fit.spec.to_dict(),
+        "estimator": {"class": type(fit.template).__name__, "params": params, "not_saved": lost},
+        "family": fit.family,
+        "levels": None if fit.levels is None else plain(list(fit.levels)),
+        "nobs": fit.nobs,
+        "n_dropped": fit.n_dropped,
+        "alpha": fit.alpha,
+        "rule": fit.rule,
+        "notes": list(fit.notes),
+        "random_state": fit.random_state if isinstance(fit.random_state, int) else None,
+        "path": plain(
+            {
+                "alphas": path.alphas,
+                "coefs": sparse.csr_array(path.coefs),
+                "intercepts": path.intercepts,
+                "certificates": [c.to_dict() for c in path.certificates],
+                "alpha_max": path.alpha_max,
+                "deviance_ratio": path.deviance_ratio,
+                "stopped": path.stopped,
+                "seconds": path.seconds,
+                "groups": path.groups,
+                "group_names": None if path.group_names is None else list(map(str, path.group_names)),
+                "sd": path.sd,
+                "standardization": path.standardization,
+                "info": dict(path.info),
+            }
+        ),
+        "cv": None
+        if fit.cv is None
+        else plain(
+            {
+                "table": fit.cv.table,
+                "alphas": fit.cv.alphas,
+                "mean": fit.cv.mean,
+                "se": fit.cv.se,
+                "index_min": fit.cv.index_min,
+                "index_1se": fit.cv.index_1se,
+                "scoring": fit.cv.scoring,
+                "greater_is_better": fit.cv.greater_is_better,
+                "n_nonzero": fit.cv.n_nonzero,
+                "null": fit.cv.null,
+                "folds": fit.cv.folds,
+            }
+        ),
+    }
+
+
+def from_dict(
+    saved: Any,
+    *,
+    spec: Callable[[Any], Any],
+    estimator: Callable[[str, dict[str, Any]], Any],
+) -> Fit:
+    """The fit that ``to_dict`` wrote.
+
+    Parameters
+    ----------
+    saved : dict
+    spec : callable
+        Rebuilds the formula's spec, checking the formula again.
+    estimator : callable
+        (class name, parameters) -> unfitted estimator; refuses names it does not know.
+
+    Raises
+    ------
+    ValueError
+        When this is no saved fit, one of a later layout, or one that has been damaged.
+    """
+    from .fit import Fit
+
+    if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+        raise ValueError("This is not a saved sparsestats fit.")
+    if saved.get("layout") != LAYOUT:
+        raise ValueError(
+            f"This fit was saved in layout {saved.get('layout')!r}; this version reads layout {LAYOUT}. "
+            "Use the version of sparsestats that saved it, or a later one."
+        )
+    try:
+        asked = saved["call"]
+        model = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]))
+        design = spec(saved["spec"])
+        parts = revive(saved["path"])
+        parts["coefs"] = parts["coefs"].toarray()
+        parts["certificates"] = [Certificate(**c) for c in parts["certificates"]]
+        cv = saved["cv"]
+        return Fit(
+            call=Call(str(asked["function"]), str(asked["formula"]), dict(asked["arguments"])),
+            spec=design,
+            template=model,
+            path=Path(**parts, feature_names=design.names, mean=model.mean),
+            family=saved["family"],
+            levels=revive(saved["levels"]),
+            nobs=saved["nobs"],
+            n_dropped=saved["n_dropped"],
+            alpha=saved["alpha"],
+            rule=saved["rule"],
+            cv=None if cv is None else CVResult(**revive(cv)),
+            notes=tuple(saved["notes"]),
+            random_state=saved["random_state"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"This saved fit is damaged or incomplete: {error}.") from error
