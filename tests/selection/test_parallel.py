@@ -1,5 +1,6 @@
 """Fan-out: order, workers, the BLAS limit, the progress bar, Ctrl-C."""
 
+import _thread
 import os
 import threading
 import time
@@ -119,6 +120,29 @@ def test_interrupt_stops_the_kernels_and_is_passed_on(n_jobs):
     while n_jobs == 2 and not stopped and time.monotonic() < deadline:
         time.sleep(0.005)
     assert stopped == [True] * (n_jobs - 1)  # the other task saw the stop, not the timeout
+
+
+def test_ctrl_c_in_the_main_thread_stops_kernels_in_the_others():
+    token, started, seen = Token(), threading.Barrier(3), []
+
+    def kernel(number, control):
+        started.wait(10)
+        seen.append(control.event.wait(10))
+
+    def press():
+        started.wait(10)
+        _thread.interrupt_main()
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(kernel, [(0,), (1,)], n_jobs=2, control=token)
+    presser.join(10)
+    deadline = time.monotonic() + 10
+    while len(seen) < 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert seen == [True, True]  # stopped by the token, not by their own timeout
+    assert run(square, [(3,)], n_jobs=2) == [9]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
