@@ -78,3 +78,8 @@ class PathResult:
     seconds: float = 0.0
     info: dict[str, np.ndarray] = field(default_factory=dict)
     duals: list | None = None
+
+    @property
+    def converged(self) -> np.ndarray:
+        """What the certificates say, (k,)."""
+        return np.array([c.converged for c in self.certificates], dtype=bool)

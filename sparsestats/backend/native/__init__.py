@@ -1,0 +1,1 @@
+"""Calls into the compiled core, one file a family."""

@@ -1,0 +1,49 @@
+"""Sparse and structured statistical models with the modelling manners of R.
+
+Two doors: scikit-learn estimators (``GroupSLOPE(...).fit(X, y)``) and formulas (``gslope("y ~ x + C(g)", data)``).
+Names load on first use, so that importing the package costs what one uses of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "api": ("fit", "gslope", "load", "slope"),
+    "backend.path": ("relative",),
+    "estimators.penalized": ("Penalized",),
+    "estimators.preprocess": ("ModelMatrix",),
+    "estimators.slope": (
+        "SLOPE",
+        "SLOPECV",
+        "GroupSLOPE",
+        "GroupSLOPECV",
+        "GroupSLOPEClassifier",
+        "GroupSLOPEClassifierCV",
+        "SLOPEClassifier",
+        "SLOPEClassifierCV",
+    ),
+    "selection.folds": ("folds",),
+}
+_MODULES = {"losses": "backend.losses", "penalties": "backend.penalties", "datasets": "datasets"}
+_WHERE = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_WHERE, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    elif name in _MODULES:
+        value = import_module(f"{__name__}.{_MODULES[name]}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

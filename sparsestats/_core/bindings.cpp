@@ -1,0 +1,234 @@
+// Python's view of the core: one object for a design, one call for a path. The GIL is released around the numbers.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <thread>
+
+#include "path.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using ss::Index;
+
+using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Integers = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::f_contig, nb::device::cpu>;
+template <class T>
+using Flat = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Output = nb::ndarray<nb::numpy, double>;
+using OutputInt = nb::ndarray<nb::numpy, std::int64_t>;
+
+namespace {
+
+template <class T>
+nb::ndarray<nb::numpy, T> give(std::vector<T>&& data, std::initializer_list<size_t> shape) {
+  auto* kept = new std::vector<T>(std::move(data));
+  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  return nb::ndarray<nb::numpy, T>(kept->data(), shape, owner);
+}
+
+// Ctrl-C reaches only the main thread; elsewhere the caller stops a Control instead.
+std::function<bool()> signals() {
+  nb::object threading = nb::module_::import_("threading");
+  const bool main = threading.attr("current_thread")().is(threading.attr("main_thread")());
+  if (!main) return {};
+  return [] {
+    nb::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+  };
+}
+
+// A storage together with the Python arrays it reads.
+struct Columns {
+  std::unique_ptr<ss::Storage> storage;
+  std::vector<nb::object> kept;
+};
+
+template <class T>
+Columns dense(Matrix<T> X, nb::object owner) {
+  return {std::make_unique<ss::Dense<T>>(X.data(), X.shape(0), X.shape(1), X.shape(0)), {owner}};
+}
+template <class T, class I>
+Columns csc(Flat<T> data, Flat<I> rows, Flat<I> starts, Index n, nb::object a, nb::object b, nb::object c) {
+  return {std::make_unique<ss::Csc<T, I>>(data.data(), rows.data(), starts.data(), n,
+                                          static_cast<Index>(starts.shape(0)) - 1),
+          {a, b, c}};
+}
+struct BoundDesign {
+  Columns* columns;
+  std::unique_ptr<ss::Design> design;
+};
+
+nb::dict to_dict(ss::PathOutput&& out, Index p) {
+  const size_t k = out.points.size();
+  nb::dict result;
+  auto real = [&](auto get) {
+    std::vector<double> v;
+    for (const auto& point : out.points) v.push_back(get(point));
+    return give(std::move(v), {k});
+  };
+  auto whole = [&](auto get) {
+    std::vector<std::int64_t> v;
+    for (const auto& point : out.points) v.push_back(get(point));
+    return give(std::move(v), {k});
+  };
+  result["alphas"] = real([](auto& s) { return s.alpha; });
+  result["intercepts"] = real([](auto& s) { return s.intercept; });
+  result["objectives"] = real([](auto& s) { return s.objective; });
+  result["bounds"] = real([](auto& s) { return s.bound; });
+  result["gaps"] = real([](auto& s) { return s.gap; });
+  result["deviance_ratio"] = real([](auto& s) { return s.deviance_ratio; });
+  result["seconds"] = real([](auto& s) { return s.seconds; });
+  result["iterations"] = whole([](auto& s) { return s.iterations; });
+  result["newton_steps"] = whole([](auto& s) { return s.newtons; });
+  result["screened"] = whole([](auto& s) { return s.screened; });
+  result["active"] = whole([](auto& s) { return s.active; });
+  result["repaired"] = whole([](auto& s) { return s.repaired; });
+  nb::list stops;
+  for (const auto& point : out.points) stops.append(nb::str(point.stop));
+  result["stops"] = stops;
+  result["coefs"] = give(std::move(out.coefs), {k, static_cast<size_t>(p)});
+  result["alpha_max"] = out.alpha_max;
+  result["null_objective"] = out.null_objective;
+  result["stopped"] = out.stopped;
+  return result;
+}
+
+nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, Vector y, nb::object offset,
+                    std::vector<double> weights, std::vector<double> alphas, double tol, Index max_iter, bool screening,
+                    double stop_deviance, ss::Control& control) {
+  const ss::Design& design = *bound.design;
+  if (static_cast<Index>(y.shape(0)) != design.n()) throw std::invalid_argument("y and X differ in length");
+  if (static_cast<Index>(weights.size()) != design.units())
+    throw std::invalid_argument("one weight per penalised unit is needed");
+  const auto loss = ss::make_loss(loss_name);
+  const auto penalty = ss::make_penalty(std::move(weights));
+  const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
+  const double* offset_data = offset.is_none() ? nullptr : o.data();
+  ss::Watch watch(control, signals());
+  ss::PathOutput out;
+  {
+    nb::gil_scoped_release release;
+    ss::PathSolver solver(design, *loss, *penalty, y.data(), offset_data, {tol, max_iter, screening, stop_deviance});
+    if (alphas.empty())
+      out.alpha_max = solver.alpha_max();
+    else
+      out = solver.run(alphas, watch);
+  }
+  if (PyErr_Occurred()) throw nb::python_error();
+  return to_dict(std::move(out), design.p());
+}
+
+}  // namespace
+
+NB_MODULE(_ext, m) {
+  m.doc() = "Compiled kernels of sparsestats.";
+
+  nb::class_<ss::Control>(m, "Control", "A request to stop, and a count of what is done; shared between threads.")
+      .def(nb::init<>())
+      .def("stop", &ss::Control::stop)
+      .def_prop_ro("stopped", &ss::Control::stopped)
+      .def_prop_ro("done", &ss::Control::done)
+      // A copy sent to another process starts afresh: that process is stopped by its own means.
+      .def("__getstate__", [](const ss::Control&) { return nb::make_tuple(); })
+      .def("__setstate__", [](ss::Control& self, nb::tuple) { new (&self) ss::Control(); });
+
+  nb::class_<Columns> columns(m, "Columns", "The columns of X, read in place.");
+  columns.def_static("dense", [](nb::object X) { return dense<double>(nb::cast<Matrix<double>>(X), X); })
+      .def_static("dense32", [](nb::object X) { return dense<float>(nb::cast<Matrix<float>>(X), X); });
+  columns.def_static("csc", [](nb::object d, nb::object i, nb::object s, Index n) {
+    const bool wide = nb::isinstance<Flat<std::int64_t>>(i);
+    const bool single = nb::isinstance<Flat<float>>(d);
+    if (single && wide)
+      return csc<float, std::int64_t>(nb::cast<Flat<float>>(d), nb::cast<Flat<std::int64_t>>(i),
+                                      nb::cast<Flat<std::int64_t>>(s), n, d, i, s);
+    if (single)
+      return csc<float, std::int32_t>(nb::cast<Flat<float>>(d), nb::cast<Flat<std::int32_t>>(i),
+                                      nb::cast<Flat<std::int32_t>>(s), n, d, i, s);
+    if (wide)
+      return csc<double, std::int64_t>(nb::cast<Flat<double>>(d), nb::cast<Flat<std::int64_t>>(i),
+                                       nb::cast<Flat<std::int64_t>>(s), n, d, i, s);
+    return csc<double, std::int32_t>(nb::cast<Flat<double>>(d), nb::cast<Flat<std::int32_t>>(i),
+                                     nb::cast<Flat<std::int32_t>>(s), n, d, i, s);
+  });
+
+  nb::class_<BoundDesign>(m, "Design", "Columns centred, scaled and cleared of the free part, none of it stored.")
+      .def(
+          "__init__",
+          [](BoundDesign* self, Columns& X, Vector w, bool fit_intercept, const std::string& standardize,
+             std::vector<Index> groups, std::vector<double> factor, bool group_weights) {
+            ss::DesignOptions o;
+            o.fit_intercept = fit_intercept;
+            o.scale = standardize == "columns";
+            o.orthonormalise = standardize == "groups";
+            o.group = std::move(groups);
+            o.factor = std::move(factor);
+            o.group_weights = group_weights;
+            if (static_cast<Index>(w.shape(0)) != X.storage->n) throw std::invalid_argument("X and weights differ in length");
+            const double* weights = w.data();
+            std::unique_ptr<ss::Design> design;
+            {
+              nb::gil_scoped_release release;
+              design = std::make_unique<ss::Design>(*X.storage, weights, std::move(o));
+            }
+            new (self) BoundDesign{&X, std::move(design)};
+          },
+          "X"_a, "weights"_a, "fit_intercept"_a, "standardize"_a, "groups"_a, "factor"_a, "group_weights"_a,
+          nb::keep_alive<1, 2>())
+      .def("labels",
+                   [](const BoundDesign& b) {
+                     std::vector<std::int64_t> v;
+                     for (Index u = 0; u < b.design->units(); ++u) v.push_back(b.design->unit_label(u));
+                     const size_t k = v.size();
+                     return give(std::move(v), {k});
+                   })
+      .def("ranks", [](const BoundDesign& b) {
+        std::vector<std::int64_t> v;
+        for (Index u = 0; u < b.design->units(); ++u) v.push_back(b.design->unit_rank(u));
+        const size_t k = v.size();
+        return give(std::move(v), {k});
+      });
+
+  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "y"_a, "offset"_a.none(), "weights"_a, "alphas"_a, "tol"_a,
+        "max_iter"_a, "screening"_a, "stop_deviance"_a, "control"_a,
+        "Fit every alpha (decreasing, warm-started); without alphas only alpha_max is computed.");
+
+  nb::module_ t = m.def_submodule("testing", "Kernels for tests/core.");
+  t.def("prox_sorted", [](Vector r, Vector w, double step) {
+    std::vector<double> out(r.data(), r.data() + r.shape(0));
+    ss::SortedProx prox;
+    for (int warm = 0; warm < 2; ++warm) {  // the second call starts from the first one's order
+      out.assign(r.data(), r.data() + r.shape(0));
+      prox(out.data(), out.size(), w.data(), step);
+    }
+    const size_t k = out.size();
+    return give(std::move(out), {k});
+  });
+  t.def("prox_weighted_sorted", [](Vector rho, Vector k, Vector l) {
+    std::vector<double> out(rho.shape(0));
+    ss::WeightedSortedProx()(rho.data(), k.data(), l.data(), out.size(), out.data());
+    const size_t m = out.size();
+    return give(std::move(out), {m});
+  });
+  t.def("sorted_dual_norm", [](std::vector<double> z, Vector w) { return ss::sorted_dual_norm(z, w.data()); });
+  t.def("cumsum_select", [](std::vector<double> excess) { return ss::cumsum_select(excess); });
+  t.def("dot", [](Vector x, Vector y) { return ss::dot(x.data(), y.data(), x.shape(0)); });
+  t.def("dot32", [](Flat<float> x, Vector y) { return ss::dot(x.data(), y.data(), x.shape(0)); });
+  t.def("cholesky_solve", [](nb::ndarray<const double, nb::ndim<2>, nb::c_contig> A, Vector b) {
+    const Index k = A.shape(0);
+    std::vector<double> L(A.data(), A.data() + k * k), x(b.data(), b.data() + k);
+    std::vector<char> pinned;
+    const Index count = ss::cholesky(L.data(), k, k, 1e-12, pinned);
+    ss::cholesky_solve(L.data(), k, k, pinned, x.data());
+    return nb::make_tuple(give(std::move(x), {static_cast<size_t>(k)}), count);
+  });
+  t.def("gram_rows", [](nb::ndarray<const double, nb::ndim<2>, nb::c_contig> A) {
+    const Index m = A.shape(0), k = A.shape(1);
+    std::vector<double> C(m * m, 0.0);
+    ss::gram_rows(A.data(), m, k, k, C.data(), m);
+    return give(std::move(C), {static_cast<size_t>(m), static_cast<size_t>(m)});
+  });
+}

@@ -1,0 +1,328 @@
+// The design a solver works on: columns centred, scaled and cleared of the unpenalised part, none of it stored.
+//
+//   free part     Q  (n x q), W-orthonormal (Q'WQ/n = I): the intercept's ones, then the unpenalised columns
+//   coordinate j  x~_j = sum_l (x_l - Q a_l) T_lj over the columns l of its unit, with T = 1/s_j alone when columns are
+//                 scaled one by one, or the inverse triangular factor of the unit ("group")
+//   model         eta = offset + Q gamma + X~ c
+//
+// Since x~_j is W-orthogonal to Q, the unpenalised part of a gaussian fit is exact and drops out, as centring does.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "linalg.hpp"
+#include "storage.hpp"
+
+namespace ss {
+
+struct DesignOptions {
+  bool fit_intercept = true;
+  bool scale = true;                  // unit weighted variance, one column at a time
+  bool orthonormalise = false;        // each unit orthonormal instead
+  std::vector<Index> group;           // label of every column, 0..m-1; empty: each column is its own unit
+  std::vector<double> factor;         // penalty factor of every column; 0 is free; empty: ones
+  bool group_weights = false;         // multiply a unit's penalty by sqrt(its size, or rank when orthonormalised)
+};
+
+class Design {
+ public:
+  Design(const Storage& X, const double* w, DesignOptions options) : X_(X), n_(X.n), p_(X.p), opt_(std::move(options)) {
+    w_.assign(w, w + n_);
+    build_free_part();
+    build_units();
+    project_and_scale();
+  }
+
+  Index n() const { return n_; }
+  Index p() const { return p_; }
+  Index q() const { return static_cast<Index>(Q_.size()) / std::max<Index>(n_, 1); }
+  Index size() const { return static_cast<Index>(cols_.size()); }             // penalised coordinates
+  Index units() const { return static_cast<Index>(start_.size()) - 1; }
+  Index start(Index u) const { return start_[u]; }
+  Index unit_size(Index u) const { return start_[u + 1] - start_[u]; }
+  Index unit_rank(Index u) const { return rank_[u]; }
+  Index unit_label(Index u) const { return label_[u]; }
+  const std::vector<double>& weights() const { return w_; }
+  const double* free_column(Index k) const { return Q_.data() + k * n_; }
+
+  // out = X~_U' r for the units listed, coordinates packed in their order. r is any n-vector; it is first made
+  // orthogonal to Q through the products qr = Q'r.
+  void tdot(const Index* us, Index m, const double* r, double* out) const {
+    std::vector<double> qr(q());
+    for (Index k = 0; k < q(); ++k) qr[k] = dot(free_column(k), r, n_);
+    Index at = 0;
+    for (Index t = 0; t < m; ++t) {
+      const Index s = start_[us[t]], size = unit_size(us[t]);
+      X_.dots(cols_.data() + s, size, r, out + at);
+      for (Index j = 0; j < size; ++j) {
+        for (Index k = 0; k < q(); ++k) out[at + j] -= A_[(s + j) * q() + k] * qr[k];
+        out[at + j] *= inv_[s + j];
+      }
+      if (opt_.orthonormalise) rotate_transposed(us[t], out + at);
+      at += size;
+    }
+  }
+  // eta += X~_U c
+  void axpy_units(const Index* us, Index m, const double* c, double* eta) const {
+    std::vector<double> raw, shift(q(), 0.0);
+    Index at = 0;
+    for (Index t = 0; t < m; ++t) {
+      const Index s = start_[us[t]], size = unit_size(us[t]);
+      if (std::all_of(c + at, c + at + size, [](double v) { return v == 0; })) {
+        at += size;
+        continue;
+      }
+      raw.assign(c + at, c + at + size);
+      if (opt_.orthonormalise) rotate(us[t], raw.data());
+      for (Index j = 0; j < size; ++j) {
+        raw[j] *= inv_[s + j];
+        for (Index k = 0; k < q(); ++k) shift[k] += raw[j] * A_[(s + j) * q() + k];
+      }
+      X_.axpys(cols_.data() + s, size, raw.data(), eta);
+      at += size;
+    }
+    for (Index k = 0; k < q(); ++k)
+      if (shift[k] != 0) axpy(-shift[k], free_column(k), eta, n_);
+  }
+  // The coordinates of a unit as dense columns of length n, written one after another.
+  void columns(Index u, double* out) const {
+    std::vector<double> e(unit_size(u), 0.0);
+    std::fill(out, out + n_ * unit_size(u), 0.0);
+    for (Index j = 0; j < unit_size(u); ++j) {
+      e[j] = 1;
+      axpy_units(&u, 1, e.data(), out + j * n_);
+      e[j] = 0;
+    }
+  }
+
+  // Coefficients on the data's own scale: beta (p) and the intercept, from all coordinates c and gamma.
+  double to_data_scale(const double* c, const double* gamma, double* beta) const {
+    std::fill(beta, beta + p_, 0.0);
+    std::vector<double> rest(gamma, gamma + q()), raw;
+    for (Index u = 0; u < units(); ++u) {
+      const Index s = start_[u], size = unit_size(u);
+      raw.assign(c + s, c + s + size);
+      if (opt_.orthonormalise) rotate(u, raw.data());
+      for (Index j = 0; j < size; ++j) {
+        raw[j] *= inv_[s + j];
+        beta[cols_[s + j]] = raw[j];
+        for (Index k = 0; k < q(); ++k) rest[k] -= raw[j] * A_[(s + j) * q() + k];
+      }
+    }
+    // The free columns F = Q R: back-substitute R phi = gamma - A beta.
+    const Index q_ = q();
+    for (Index k = q_; k-- > 0;) {
+      for (Index l = k + 1; l < q_; ++l) rest[k] -= R_[k * q_ + l] * rest[l];
+      rest[k] /= R_[k * q_ + k];
+    }
+    const Index first = opt_.fit_intercept ? 1 : 0;
+    for (Index k = first; k < q_; ++k) beta[free_cols_[k - first]] = rest[k];
+    return opt_.fit_intercept ? rest[0] : 0.0;
+  }
+
+ private:
+  bool is_free(Index j) const { return !opt_.factor.empty() && opt_.factor[j] == 0; }
+
+  double wdot(const double* a, const double* b) const {
+    double s = 0;
+    for (Index i = 0; i < n_; ++i) s += w_[i] * a[i] * b[i];
+    return s / n_;
+  }
+
+  // Orthogonalise v against the first `count` columns of basis (twice is enough), adding the coefficients to r.
+  // Returns the norm that is left; v is divided by it unless it counts as dependent.
+  double orthonormal_step(const std::vector<double>& basis, Index count, double* v, double* r) const {
+    const double before = std::sqrt(wdot(v, v));
+    for (int pass = 0; pass < 2; ++pass)
+      for (Index k = 0; k < count; ++k) {
+        const double c = wdot(basis.data() + k * n_, v);
+        r[k] += c;
+        axpy(-c, basis.data() + k * n_, v, n_);
+      }
+    const double after = std::sqrt(wdot(v, v));
+    if (!(after > 1e-10 * before)) return 0;
+    for (Index i = 0; i < n_; ++i) v[i] /= after;
+    return after;
+  }
+
+  void build_free_part() {
+    std::vector<std::vector<double>> rows;  // columns of R while it grows
+    std::vector<double> v(n_), r;
+    auto take = [&](Index col) {
+      const Index k = q();
+      r.assign(k + 1, 0.0);
+      const double left = orthonormal_step(Q_, k, v.data(), r.data());
+      if (left == 0) return;  // depends on the columns before it: coefficient 0
+      r[k] = left;
+      Q_.insert(Q_.end(), v.begin(), v.end());
+      rows.push_back(r);
+      if (col >= 0) free_cols_.push_back(col);
+    };
+    if (opt_.fit_intercept) {
+      std::fill(v.begin(), v.end(), 1.0);
+      take(-1);
+    }
+    const double one = 1;
+    for (Index j = 0; j < p_; ++j) {
+      if (!is_free(j)) continue;
+      std::fill(v.begin(), v.end(), 0.0);
+      X_.axpys(&j, 1, &one, v.data());
+      take(j);
+    }
+    R_.assign(q() * q(), 0.0);
+    for (Index k = 0; k < q(); ++k)
+      for (Index l = 0; l <= k; ++l) R_[l * q() + k] = rows[k][l];
+  }
+
+  void build_units() {
+    std::vector<Index> order;
+    for (Index j = 0; j < p_; ++j)
+      if (!is_free(j)) order.push_back(j);
+    if (!opt_.group.empty())
+      std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return opt_.group[a] < opt_.group[b]; });
+    cols_ = order;
+    start_.clear();
+    for (Index k = 0; k < size(); ++k)
+      if (opt_.group.empty() || k == 0 || opt_.group[order[k]] != opt_.group[order[k - 1]]) {
+        start_.push_back(k);
+        label_.push_back(opt_.group.empty() ? order[k] : opt_.group[order[k]]);
+      }
+    start_.push_back(size());
+    rank_.resize(units());
+    for (Index u = 0; u < units(); ++u) rank_[u] = unit_size(u);
+  }
+
+  void project_and_scale() {
+    inv_.assign(size(), 0.0);
+    A_.assign(size() * q(), 0.0);
+    std::vector<double> mean(size());
+    std::vector<char> constant(size(), 0);
+    for (Index j = 0; j < size(); ++j) {
+      const Moments m = X_.moments(cols_[j], w_.data());
+      mean[j] = m.mean;
+      // Rounding of the mean alone leaves about eps |x|: below that a column has no variation of its own. Without an
+      // intercept a constant column still carries a fit, unless it is to be scaled by its (zero) deviation.
+      const bool flat = !(m.sd > 64 * std::numeric_limits<double>::epsilon() * m.largest);
+      const bool scaled = opt_.scale || opt_.orthonormalise;
+      constant[j] = flat && (scaled || opt_.fit_intercept || m.largest == 0);
+      if (!constant[j]) inv_[j] = scaled ? 1 / m.sd : 1.0;
+    }
+    std::vector<double> wq(n_);
+    for (Index k = 0; k < q(); ++k) {
+      if (k == 0 && opt_.fit_intercept) {
+        for (Index j = 0; j < size(); ++j) A_[j * q()] = mean[j] / R_[0];
+        continue;
+      }
+      for (Index i = 0; i < n_; ++i) wq[i] = w_[i] * free_column(k)[i] / n_;
+      std::vector<double> a(size());
+      X_.dots(cols_.data(), size(), wq.data(), a.data());
+      for (Index j = 0; j < size(); ++j) A_[j * q() + k] = a[j];
+    }
+    if (opt_.orthonormalise) orthonormalise(mean, constant);
+    for (Index u = 0; u < units(); ++u) {
+      const double k = opt_.group_weights ? std::sqrt(static_cast<double>(std::max<Index>(rank_[u], 1))) : 1.0;
+      for (Index j = start_[u]; j < start_[u + 1]; ++j)
+        inv_[j] /= k * (opt_.factor.empty() ? 1.0 : opt_.factor[cols_[j]]);
+    }
+  }
+
+  // T of every unit: its columns, centred and scaled, times T are W-orthonormal. A column that depends on those before
+  // it gets no coordinate (a zero column of T, so it never moves) and the rank counts the others. Of the coefficients
+  // that give the same fit T takes the shortest: a factor coded with all its levels gets deviations that sum to 0.
+  void orthonormalise(const std::vector<double>& mean, const std::vector<char>& constant) {
+    T_.resize(units());
+    std::vector<double> basis, v(n_), r;
+    for (Index u = 0; u < units(); ++u) {
+      const Index m = unit_size(u);
+      std::vector<double>& T = T_[u];
+      T.assign(m * m, 0.0);
+      basis.clear();
+      std::vector<double> R(m * m, 0.0);
+      std::vector<Index> kept, spare;
+      for (Index j = 0; j < m; ++j) {
+        const Index at = start_[u] + j;
+        if (constant[at]) continue;
+        std::fill(v.begin(), v.end(), opt_.fit_intercept ? -mean[at] * inv_[at] : 0.0);
+        X_.axpys(cols_.data() + at, 1, inv_.data() + at, v.data());
+        const Index count = static_cast<Index>(kept.size());
+        r.assign(count + 1, 0.0);
+        const double left = orthonormal_step(basis, count, v.data(), r.data());
+        for (Index k = 0; k < count; ++k) R[kept[k] * m + j] = r[k];
+        if (left == 0) {
+          spare.push_back(j);
+          continue;
+        }
+        basis.insert(basis.end(), v.begin(), v.end());
+        R[j * m + j] = left;
+        kept.push_back(j);
+      }
+      rank_[u] = static_cast<Index>(kept.size());
+      for (Index j : kept) {  // column j of the inverse of R, over the kept rows
+        T[j * m + j] = 1;
+        solve_upper(R, kept, m, T, j);
+      }
+      if (!spare.empty()) shorten(R, kept, spare, u);
+    }
+  }
+  // Column j of M <- R^{-1} column j of M over the kept rows.
+  static void solve_upper(const std::vector<double>& R, const std::vector<Index>& kept, Index m, std::vector<double>& M,
+                          Index j) {
+    for (size_t k = kept.size(); k-- > 0;) {
+      const Index i = kept[k];
+      double s = M[i * m + j];
+      for (size_t l = k + 1; l < kept.size(); ++l) s -= R[i * m + kept[l]] * M[kept[l] * m + j];
+      M[i * m + j] = s / R[i * m + i];
+    }
+  }
+  // Remove from every column of T its part along the null space of the unit, in the columns' own units.
+  void shorten(const std::vector<double>& R, const std::vector<Index>& kept, const std::vector<Index>& spare, Index u) {
+    const Index m = unit_size(u), s = start_[u];
+    std::vector<double>& T = T_[u];
+    std::vector<std::vector<double>> null;
+    std::vector<double> N(m * m, 0.0);
+    for (Index j : spare) {  // x_j = sum_k x_k a_k over the kept columns gives the null vector e_j - a
+      for (Index k : kept) N[k * m + j] = -R[k * m + j];
+      solve_upper(R, kept, m, N, j);
+      N[j * m + j] = 1;
+      std::vector<double> v(m);
+      for (Index i = 0; i < m; ++i) v[i] = N[i * m + j] * inv_[s + i];
+      for (int pass = 0; pass < 2; ++pass)
+        for (const auto& z : null) axpy(-dot(z.data(), v.data(), m), z.data(), v.data(), m);
+      const double size = std::sqrt(norm2(v.data(), m));
+      if (!(size > 0)) continue;
+      for (double& x : v) x /= size;
+      null.push_back(v);
+    }
+    for (Index j : kept)
+      for (const auto& z : null) {
+        double along = 0;
+        for (Index i = 0; i < m; ++i) along += z[i] * T[i * m + j] * inv_[s + i];
+        for (Index i = 0; i < m; ++i)
+          if (inv_[s + i] != 0) T[i * m + j] -= along * z[i] / inv_[s + i];
+      }
+  }
+  void rotate(Index u, double* c) const {  // c <- T c
+    const Index m = unit_size(u);
+    std::vector<double> out(m, 0.0);
+    for (Index i = 0; i < m; ++i) out[i] = dot(T_[u].data() + i * m, c, m);
+    std::copy(out.begin(), out.end(), c);
+  }
+  void rotate_transposed(Index u, double* z) const {  // z <- T' z
+    const Index m = unit_size(u);
+    std::vector<double> out(m, 0.0);
+    for (Index i = 0; i < m; ++i) axpy(z[i], T_[u].data() + i * m, out.data(), m);
+    std::copy(out.begin(), out.end(), z);
+  }
+
+  const Storage& X_;
+  Index n_, p_;
+  DesignOptions opt_;
+  std::vector<double> w_, Q_, R_, A_, inv_;
+  std::vector<Index> free_cols_, cols_, start_, label_, rank_;
+  std::vector<std::vector<double>> T_;
+};
+
+}  // namespace ss

@@ -1,0 +1,84 @@
+// Small dense linear algebra on row-major matrices: symmetric products and Cholesky, built on dot2x4.
+// It serves systems of a few hundred unknowns inside a path, where calling out to a threaded BLAS costs more than it gives.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace ss {
+
+// C (m x m, leading dimension ldc) lower triangle = A A', A row-major m x k with leading dimension lda.
+inline void gram_rows(const double* A, Index m, Index k, Index lda, double* C, Index ldc) {
+  double block[8];
+  for (Index i = 0; i < m; i += 2) {
+    const double* a0 = A + i * lda;
+    const double* a1 = i + 1 < m ? a0 + lda : a0;
+    for (Index j = 0; j <= std::min(i + 1, m - 1); j += 4) {
+      const double* b[4];
+      for (int t = 0; t < 4; ++t) b[t] = A + std::min(j + t, m - 1) * lda;
+      dot2x4(a0, a1, b[0], b[1], b[2], b[3], k, block);
+      for (int t = 0; t < 4 && j + t < m; ++t) {
+        if (j + t <= i) C[i * ldc + j + t] = block[t];
+        if (i + 1 < m && j + t <= i + 1) C[(i + 1) * ldc + j + t] = block[4 + t];
+      }
+    }
+  }
+}
+
+// In-place Cholesky of the lower triangle. A pivot that falls below `floor` times its own diagonal marks a direction
+// without curvature: it is pinned (unit pivot, zero column) and its solution component is 0. Returns the number pinned.
+inline Index cholesky(double* A, Index m, Index lda, double floor, std::vector<char>& pinned) {
+  pinned.assign(m, 0);
+  Index count = 0;
+  double block[8];
+  for (Index j = 0; j < m; j += 4) {
+    const Index nb = std::min<Index>(4, m - j);
+    const double* b[4];
+    for (int t = 0; t < 4; ++t) b[t] = A + std::min(j + t, m - 1) * lda;
+    // Subtract what the finished columns explain from this block of columns, two rows at a time.
+    for (Index i = j; i < m; i += 2) {
+      double* a0 = A + i * lda;
+      double* a1 = i + 1 < m ? a0 + lda : a0;
+      dot2x4(a0, a1, b[0], b[1], b[2], b[3], j, block);
+      for (Index t = 0; t < nb; ++t) {
+        if (j + t <= i) a0[j + t] -= block[t];
+        if (i + 1 < m && j + t <= i + 1) a1[j + t] -= block[4 + t];
+      }
+    }
+    for (Index t = 0; t < nb; ++t) {
+      double* d = A + (j + t) * lda;
+      double pivot = d[j + t];
+      for (Index s = 0; s < t; ++s) pivot -= d[j + s] * d[j + s];
+      double explained = norm2(d, j + t);
+      if (!(pivot > floor * (pivot + explained)) || !(pivot > 0)) {
+        pinned[j + t] = 1;
+        ++count;
+        for (Index i = j + t; i < m; ++i) A[i * lda + j + t] = 0;
+        d[j + t] = 1;
+        continue;
+      }
+      const double root = std::sqrt(pivot);
+      d[j + t] = root;
+      for (Index i = j + t + 1; i < m; ++i) {
+        double* a = A + i * lda;
+        double v = a[j + t];
+        for (Index s = 0; s < t; ++s) v -= a[j + s] * d[j + s];
+        a[j + t] = v / root;
+      }
+    }
+  }
+  return count;
+}
+
+// Solve L L' x = x in place after cholesky().
+inline void cholesky_solve(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
+  for (Index i = 0; i < m; ++i) x[i] = pinned[i] ? 0 : (x[i] - dot(L + i * lda, x, i)) / L[i * lda + i];
+  for (Index i = m; i-- > 0;) {
+    x[i] = pinned[i] ? 0 : x[i] / L[i * lda + i];
+    if (x[i] != 0) axpy(-x[i], L + i * lda, x, i);
+  }
+}
+
+}  // namespace ss

@@ -1,0 +1,99 @@
+// Losses f(eta) = (1/n) sum_i w_i l(y_i, eta_i). Each is called once per vector.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "kernels.hpp"
+
+namespace ss {
+
+class Loss {
+ public:
+  virtual ~Loss() = default;
+  virtual double value(const double* eta, const double* y, const double* w, Index n) const = 0;
+  // e_i = -l'(y_i, eta_i); the dual point is theta_i = (w_i / n) e_i
+  virtual void residual(const double* eta, const double* y, double* e, Index n) const = 0;
+  virtual void curvature(const double* eta, const double* y, double* h, Index n) const = 0;  // l''
+  virtual double curvature_bound() const = 0;                                                // sup l''
+  // -f*(-theta) - theta'offset at theta_i = (w_i / n) u_i: a lower bound on the optimum whenever Q'theta = 0 and the
+  // penalty's dual norm of X~'theta is at most alpha. -inf outside the conjugate's domain.
+  virtual double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const = 0;
+  // Bring u into the conjugate's domain by the smallest change.
+  virtual void clip(double* u, const double* y, Index n) const = 0;
+  virtual bool quadratic() const { return false; }
+};
+
+class Gaussian final : public Loss {  // l = (y - eta)^2 / 2
+ public:
+  double value(const double* eta, const double* y, const double* w, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) s += w[i] * (y[i] - eta[i]) * (y[i] - eta[i]);
+    return 0.5 * s / n;
+  }
+  void residual(const double* eta, const double* y, double* e, Index n) const override {
+    for (Index i = 0; i < n; ++i) e[i] = y[i] - eta[i];
+  }
+  void curvature(const double*, const double*, double* h, Index n) const override { std::fill(h, h + n, 1.0); }
+  double curvature_bound() const override { return 1; }
+  double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) s += w[i] * u[i] * (y[i] - offset[i] - 0.5 * u[i]);
+    return s / n;
+  }
+  void clip(double*, const double*, Index) const override {}
+  bool quadratic() const override { return true; }
+};
+
+class Binomial final : public Loss {  // l = log(1 + exp(eta)) - y eta, 0 <= y <= 1
+ public:
+  double value(const double* eta, const double* y, const double* w, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) {
+      const double t = eta[i];
+      s += w[i] * ((t > 0 ? t : 0) + std::log1p(std::exp(-std::abs(t))) - y[i] * t);
+    }
+    return s / n;
+  }
+  void residual(const double* eta, const double* y, double* e, Index n) const override {
+    // For y = 1 and y = 0 the two tails are written without cancellation.
+    for (Index i = 0; i < n; ++i) {
+      const double t = std::exp(-std::abs(eta[i])), big = 1 / (1 + t), small = t / (1 + t);
+      const double prob = eta[i] > 0 ? big : small, rest = eta[i] > 0 ? small : big;
+      e[i] = y[i] * rest - (1 - y[i]) * prob;
+    }
+  }
+  void curvature(const double* eta, const double*, double* h, Index n) const override {
+    for (Index i = 0; i < n; ++i) {
+      const double t = std::exp(-std::abs(eta[i]));
+      h[i] = t / ((1 + t) * (1 + t));
+    }
+  }
+  double curvature_bound() const override { return 0.25; }
+  double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) {
+      if (w[i] == 0) continue;
+      const double prob = y[i] - u[i], rest = (1 - y[i]) + u[i];
+      if (prob < 0 || rest < 0) return -std::numeric_limits<double>::infinity();
+      s -= w[i] * (xlogx(prob) + xlogx(rest) + u[i] * offset[i]);
+    }
+    return s / n;
+  }
+  void clip(double* u, const double* y, Index n) const override {
+    for (Index i = 0; i < n; ++i) u[i] = std::clamp(u[i], y[i] - 1, y[i]);
+  }
+
+ private:
+  static double xlogx(double x) { return x > 0 ? x * std::log(x) : 0.0; }
+};
+
+inline std::unique_ptr<Loss> make_loss(const std::string& name) {
+  if (name == "gaussian") return std::make_unique<Gaussian>();
+  if (name == "binomial") return std::make_unique<Binomial>();
+  throw std::invalid_argument("the compiled core has no loss named '" + name + "'; it has gaussian, binomial");
+}
+
+}  // namespace ss

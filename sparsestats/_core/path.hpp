@@ -1,0 +1,477 @@
+// The whole path in one call: warm starts, strong screening with repair, and a certificate on the full problem at every
+// alpha, recomputed from the coefficients that are returned.
+#pragma once
+#include <chrono>
+
+#include "solver.hpp"
+
+namespace ss {
+
+struct PathOptions {
+  double tol = 1e-8;            // certificate asked for, relative to the null objective
+  Index max_iter = 10000;       // proximal-gradient steps an alpha
+  bool screening = true;
+  double stop_deviance = 2;     // end the path once 1 - loss / null loss exceeds it
+};
+
+struct PathPoint {
+  double alpha, intercept, objective, bound, gap, deviance_ratio, seconds;
+  Index iterations, newtons, screened, active, repaired;
+  const char* stop;
+};
+
+struct PathOutput {
+  double alpha_max = 0, null_objective = 0, null_loss = 0, y_scale = 1;
+  std::vector<PathPoint> points;
+  std::vector<double> coefs;  // points x p
+  const char* stopped = "";
+};
+
+// Inner products of the coordinates that have ever entered, so that a path pays for each pair once.
+class GramCache {
+ public:
+  explicit GramCache(const Design& design) : d_(design), slot_(design.units(), -1) {}
+
+  // G over the units of E, packed row-major.
+  std::vector<double> gather(const std::vector<Index>& E) {
+    std::vector<Index> missing;
+    for (Index u : E)
+      if (slot_[u] < 0) missing.push_back(u);
+    if (!missing.empty()) add(missing, E);
+    Index m = 0;
+    for (Index u : E) m += d_.unit_size(u);
+    std::vector<Index> slots;
+    slots.reserve(m);
+    for (Index u : E)
+      for (Index j = 0; j < d_.unit_size(u); ++j) slots.push_back(slot_[u] + j);
+    std::vector<double> G(m * m);
+    for (Index i = 0; i < m; ++i) {
+      const double* row = G_.data() + slots[i] * capacity_;
+      for (Index j = 0; j < m; ++j) G[i * m + j] = row[slots[j]];
+    }
+    return G;
+  }
+
+ private:
+  void add(const std::vector<Index>& missing, const std::vector<Index>& E) {
+    Index extra = 0, wanted = 0;
+    for (Index u : missing) extra += d_.unit_size(u);
+    for (Index u : E) wanted += d_.unit_size(u);
+    if (used_ + extra > 2 * wanted + 64) {  // mostly columns that have left: start again from E, memory stays O(m^2)
+      std::fill(slot_.begin(), slot_.end(), Index{-1});
+      members_.clear();
+      used_ = 0;
+      append(E, wanted);
+      return;
+    }
+    append(missing, extra);
+  }
+  void append(const std::vector<Index>& units, Index extra) {
+    if (used_ + extra > capacity_) {
+      const Index grown = std::max(used_ + extra, std::min(2 * capacity_, capacity_ + 512));
+      std::vector<double> G(grown * grown);
+      for (Index i = 0; i < used_; ++i) std::copy_n(G_.data() + i * capacity_, used_, G.data() + i * grown);
+      G_.swap(G);
+      capacity_ = grown;
+    }
+    const Index n = d_.n(), first = used_;
+    for (Index u : units) {
+      slot_[u] = used_;
+      members_.push_back(u);
+      used_ += d_.unit_size(u);
+    }
+    std::vector<double> block, products(used_);
+    for (Index u : units) {
+      block.resize(n * d_.unit_size(u));
+      d_.columns(u, block.data());
+      for (Index j = 0; j < d_.unit_size(u); ++j) {
+        double* x = block.data() + j * n;
+        for (Index i = 0; i < n; ++i) x[i] *= d_.weights()[i] / n;
+        d_.tdot(members_.data(), static_cast<Index>(members_.size()), x, products.data());
+        const Index row = slot_[u] + j;
+        for (Index k = 0; k < used_; ++k) {
+          G_[row * capacity_ + k] = products[k];
+          if (k < first) G_[k * capacity_ + row] = products[k];
+        }
+      }
+    }
+  }
+  const Design& d_;
+  std::vector<Index> slot_, members_;
+  std::vector<double> G_;
+  Index capacity_ = 0, used_ = 0;
+};
+
+class PathSolver {
+ public:
+  PathSolver(const Design& design, const Loss& loss, Penalty& penalty, const double* y, const double* offset,
+             PathOptions options)
+      : d_(design), loss_(loss), J_(penalty), opt_(options), n_(design.n()), q_(design.q()), gram_(design) {
+    y_.assign(y, y + n_);
+    offset_.assign(n_, 0.0);
+    if (offset) offset_.assign(offset, offset + n_);
+    for (Index u = 0; u < d_.units(); ++u) all_.add(d_.unit_size(u));
+    everyone_.resize(d_.units());
+    std::iota(everyone_.begin(), everyone_.end(), Index{0});
+    c_.assign(d_.size(), 0.0);
+    z_.resize(d_.size());
+    gamma_.assign(q_, 0.0);
+    eta_.resize(n_);
+    e_.resize(n_);
+    u_.resize(n_);
+    start();
+  }
+
+  double alpha_max() const { return alpha_max_ * unit_; }
+
+  PathOutput run(const std::vector<double>& alphas, Watch& watch) {
+    PathOutput out;
+    out.alpha_max = alpha_max_ * unit_;
+    out.null_objective = null_ * unit_ * unit_;
+    double previous = std::max(alpha_max_, alphas.empty() ? 0.0 : alphas[0] / unit_);
+    for (double asked : alphas) {
+      const auto begin = std::chrono::steady_clock::now();
+      const double alpha = asked / unit_;
+      if (alpha > 0) previous = lead_in(alpha, previous, watch);
+      PathPoint point = alpha > 0 ? fit(alpha, previous, opt_.tol, watch) : fit_unpenalised(watch);
+      point.alpha = asked;
+      point.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      out.coefs.resize(out.coefs.size() + d_.p());
+      double* beta = out.coefs.data() + out.coefs.size() - d_.p();
+      point.intercept = unit_ * d_.to_data_scale(c_.data(), gamma_.data(), beta);
+      for (Index j = 0; j < d_.p(); ++j) beta[j] *= unit_;
+      for (double* v : {&point.objective, &point.bound, &point.gap}) *v *= unit_ * unit_;
+      out.points.push_back(point);
+      previous = alpha;
+      watch.advance();
+      if (watch.stopped()) {
+        out.stopped = "interrupted";
+        break;
+      }
+      if (point.deviance_ratio > opt_.stop_deviance && out.points.size() < alphas.size()) {
+        out.stopped = "deviance ratio above the limit for an automatic grid";
+        break;
+      }
+    }
+    return out;
+  }
+
+ private:
+  // The null model, the unit of the response, and the first gradient.
+  void start() {
+    if (loss_.quadratic()) {
+      for (Index i = 0; i < n_; ++i) y_[i] -= offset_[i];
+      std::fill(offset_.begin(), offset_.end(), 0.0);
+      double largest = 0, squares = 0;
+      for (Index i = 0; i < n_; ++i)
+        if (d_.weights()[i] > 0) largest = std::max(largest, std::abs(y_[i]));
+      // A power of two near the response's size: dividing by it is exact and keeps squares representable.
+      if (largest > 0) unit_ = std::exp2(std::round(std::log2(largest)));
+      for (double& v : y_) v /= unit_;
+      for (Index i = 0; i < n_; ++i) squares += d_.weights()[i] * y_[i] * y_[i];
+      project_response();
+      null_ = null_loss_ = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
+      const double noise = 64 * std::numeric_limits<double>::epsilon() * 0.5 * squares / n_;
+      if (!(null_ > noise)) {  // constant up to rounding: the null model is the answer
+        constant_ = true;
+        null_ = 0;
+      }
+    } else {
+      compute_eta();
+      fit_free();
+      null_ = null_loss_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
+    }
+    full_gradient();
+    alpha_max_ = constant_ ? 0 : J_.dual_norm(all_, z_.data());
+  }
+  std::vector<double> zeros() const { return std::vector<double>(n_, 0.0); }
+
+  // Gaussian: gamma is exact and the response is replaced by what it leaves.
+  void project_response() {
+    for (int pass = 0; pass < 2; ++pass)
+      for (Index k = 0; k < q_; ++k) {
+        const double* f = d_.free_column(k);
+        double s = 0;
+        for (Index i = 0; i < n_; ++i) s += d_.weights()[i] * f[i] * y_[i];
+        s /= n_;
+        gamma_[k] += s;
+        axpy(-s, f, y_.data(), n_);
+      }
+  }
+  bool eliminated() const { return loss_.quadratic(); }
+
+  void compute_eta() {
+    eta_ = offset_;
+    if (!eliminated())
+      for (Index k = 0; k < q_; ++k) axpy(gamma_[k], d_.free_column(k), eta_.data(), n_);
+    d_.axpy_units(everyone_.data(), d_.units(), c_.data(), eta_.data());
+  }
+
+  // Newton on the free part alone, c fixed: makes Q'theta = 0 to rounding. Damped, since binomial steps can overshoot.
+  void fit_free() {
+    if (eliminated() || q_ == 0) return;
+    const double* w = d_.weights().data();
+    std::vector<double> g(q_), H(q_ * q_), rows(q_ * n_), h(n_), trial(n_);
+    std::vector<char> pinned;
+    double F = loss_.value(eta_.data(), y_.data(), w, n_);
+    for (int it = 0; it < 100; ++it) {
+      loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
+      loss_.curvature(eta_.data(), y_.data(), h.data(), n_);
+      for (Index i = 0; i < n_; ++i) e_[i] *= w[i] / n_, h[i] = std::sqrt(h[i] * w[i] / n_);
+      double size = 0;
+      for (Index k = 0; k < q_; ++k) {
+        const double* f = d_.free_column(k);
+        g[k] = dot(f, e_.data(), n_);
+        size = std::max(size, std::abs(g[k]));
+        for (Index i = 0; i < n_; ++i) rows[k * n_ + i] = h[i] * f[i];
+      }
+      if (size < 1e-16) return;
+      gram_rows(rows.data(), q_, n_, n_, H.data(), q_);
+      cholesky(H.data(), q_, q_, 1e-14, pinned);
+      cholesky_solve(H.data(), q_, q_, pinned, g.data());
+      double t = 1;
+      bool moved = false;
+      for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
+        trial = eta_;
+        for (Index k = 0; k < q_; ++k) axpy(t * g[k], d_.free_column(k), trial.data(), n_);
+        const double value = loss_.value(trial.data(), y_.data(), w, n_);
+        moved = value < F || (value == F && halvings == 0 && size > 1e-13);
+        if (moved) F = value;
+      }
+      if (!moved) return;
+      t *= 2;
+      for (Index k = 0; k < q_; ++k) gamma_[k] += t * g[k];
+      eta_.swap(trial);
+    }
+  }
+
+  // e = -l'(eta), z = X~'(w e / n), at the current c and gamma.
+  void full_gradient() {
+    compute_eta();
+    loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
+    u_.resize(n_);
+    for (Index i = 0; i < n_; ++i) u_[i] = e_[i] * d_.weights()[i] / n_;
+    d_.tdot(everyone_.data(), d_.units(), u_.data(), z_.data());
+  }
+
+  // The duality gap of (c, gamma) on the full problem.
+  void certify(double alpha, PathPoint& point) {
+    if (!eliminated()) {
+      compute_eta();
+      fit_free();
+    }
+    full_gradient();
+    const double* w = d_.weights().data();
+    const double loss = loss_.value(eta_.data(), y_.data(), w, n_);
+    point.objective = loss + alpha * J_.value(all_, c_.data());
+    // The dual point: the residual, orthogonal to the free part, inside the conjugate's domain, scaled to feasibility.
+    for (Index k = 0; k < q_; ++k) {
+      const double* f = d_.free_column(k);
+      double s = 0;
+      for (Index i = 0; i < n_; ++i) s += w[i] * f[i] * e_[i];
+      axpy(-s / n_, f, e_.data(), n_);
+    }
+    loss_.clip(e_.data(), y_.data(), n_);
+    const double norm = J_.dual_norm(all_, z_.data());
+    double s = norm > alpha ? alpha / norm : 1.0;
+    if (loss_.quadratic()) {
+      double ye = 0, ee = 0;
+      for (Index i = 0; i < n_; ++i) ye += w[i] * y_[i] * e_[i], ee += w[i] * e_[i] * e_[i];
+      const double limit = norm > 0 ? alpha / norm : std::numeric_limits<double>::max();
+      s = ee > 0 ? std::clamp(ye / ee, 0.0, limit) : 0.0;
+    }
+    u_ = e_;
+    for (double& v : u_) v *= s;
+    point.bound = loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_);
+    point.gap = std::max(0.0, point.objective - point.bound);
+    point.deviance_ratio = null_loss_ > 0 && !constant_ ? 1 - loss / null_loss_ : 0;
+  }
+
+  // Screening and warm starts need neighbours: a far alpha is approached through rough fits, each half the one before.
+  double lead_in(double alpha, double previous, Watch& watch) {
+    while (!constant_ && alpha < 0.4 * previous && !watch.stopped()) {
+      const double between = previous * std::max(0.5, std::sqrt(alpha / previous));
+      fit(between, previous, std::max(opt_.tol, 1e-3), watch);
+      previous = between;
+    }
+    return previous;
+  }
+
+  PathPoint fit(double alpha, double previous, double tol, Watch& watch) {
+    PathPoint point{};
+    point.stop = "tol";
+    if (constant_) {
+      point.objective = point.bound = 0;
+      return point;
+    }
+    std::vector<char> in(d_.units(), opt_.screening ? 0 : 1);
+    for (Index u = 0; u < d_.units(); ++u)
+      if (active(u)) in[u] = 1;
+    if (opt_.screening && alpha < alpha_max_) J_.screen(all_, z_.data(), alpha, previous, in);
+    const double goal = tol * null_;
+    double target = 0.3 * goal;
+    Index screened = std::count(in.begin(), in.end(), 1);
+    point.screened = screened;
+    for (int round = 0;; ++round) {
+      solve_on(in, alpha, target, point, watch);
+      certify(alpha, point);
+      if (point.gap <= goal) break;
+      if (watch.stopped()) {
+        point.stop = "interrupted";
+        break;
+      }
+      if (point.iterations >= opt_.max_iter) {
+        point.stop = "max_iter";
+        break;
+      }
+      const Index added = repair(alpha, in);
+      point.repaired += added;
+      if (added == 0) {
+        if (target < 1e-5 * goal || round > 50) {
+          point.stop = "precision";
+          break;
+        }
+        target *= 0.1;
+      }
+    }
+    for (Index u = 0; u < d_.units(); ++u) point.active += active(u);
+    return point;
+  }
+  bool active(Index u) const {
+    for (Index j = all_.offset[u]; j < all_.offset[u + 1]; ++j)
+      if (c_[j] != 0) return true;
+    return false;
+  }
+
+  // Units a full proximal step from here would activate.
+  Index repair(double alpha, std::vector<char>& in) {
+    const double step = 1 / lipschitz_;
+    std::vector<double> trial(c_);
+    for (size_t j = 0; j < trial.size(); ++j) trial[j] += step * z_[j];
+    J_.prox(all_, trial.data(), alpha * step);
+    Index added = 0;
+    for (Index u = 0; u < d_.units(); ++u) {
+      if (in[u]) continue;
+      for (Index j = all_.offset[u]; j < all_.offset[u + 1] && !in[u]; ++j)
+        if (trial[j] != 0) in[u] = 1, ++added;
+    }
+    return added;
+  }
+
+  void solve_on(const std::vector<char>& in, double alpha, double target, PathPoint& point, Watch& watch) {
+    std::vector<Index> E;
+    Units units;
+    for (Index u = 0; u < d_.units(); ++u)
+      if (in[u]) E.push_back(u), units.add(d_.unit_size(u));
+    const Index m = units.coordinates(), q = eliminated() ? 0 : q_;
+    std::vector<double> x(m + q);
+    Index at = 0;
+    for (Index u : E) at = std::copy(c_.begin() + all_.offset[u], c_.begin() + all_.offset[u + 1], x.begin() + at) - x.begin();
+    for (Index k = 0; k < q; ++k) x[m + k] = gamma_[k];
+    if (m + q == 0) return;
+    std::unique_ptr<Smooth> f;
+    if (loss_.quadratic() && m <= 2 * n_) {
+      f = quadratic(E, m);
+    } else {
+      f = std::make_unique<Rows>(d_, E, loss_, y_.data(), offset_.data(), q > 0);
+    }
+    Solver solver(*f, J_, units, alpha);
+    const SolveReport report = solver.solve(x.data(), lipschitz_, target, opt_.max_iter - point.iterations, watch);
+    point.iterations += report.iterations;
+    point.newtons += report.newtons;
+    std::fill(c_.begin(), c_.end(), 0.0);
+    at = 0;
+    for (Index u : E) {
+      std::copy_n(x.begin() + at, d_.unit_size(u), c_.begin() + all_.offset[u]);
+      at += d_.unit_size(u);
+    }
+    for (Index k = 0; k < q; ++k) gamma_[k] = x[m + k];
+  }
+
+  std::unique_ptr<Smooth> quadratic(const std::vector<Index>& E, Index m) {
+    std::vector<double> b(m);
+    if (xty_.empty()) {  // the gradient at c = 0, one pass over X
+      xty_.resize(d_.size());
+      std::vector<double> wy(n_);
+      for (Index i = 0; i < n_; ++i) wy[i] = y_[i] * d_.weights()[i] / n_;
+      d_.tdot(everyone_.data(), d_.units(), wy.data(), xty_.data());
+      for (Index i = 0; i < n_; ++i) yy_ += wy[i] * y_[i];
+    }
+    Index at = 0;
+    for (Index u : E)
+      at = std::copy(xty_.begin() + all_.offset[u], xty_.begin() + all_.offset[u + 1], b.begin() + at) - b.begin();
+    return std::make_unique<Quadratic>(gram_.gather(E), std::move(b), yy_);
+  }
+
+  // alpha = 0: all columns, Newton steps; half the squared Newton decrement certifies.
+  PathPoint fit_unpenalised(Watch& watch) {
+    PathPoint point{};
+    point.stop = "tol";
+    point.screened = d_.units();
+    if (constant_) return point;
+    const double goal = opt_.tol * null_;
+    Rows f(d_, everyone_, loss_, y_.data(), offset_.data(), !eliminated());
+    const Index m = d_.size(), dim = m + f.free();
+    std::vector<Index> coords(m);
+    std::iota(coords.begin(), coords.end(), Index{0});
+    std::vector<double> x(c_), g(dim), step(dim), H(dim * dim), img(n_), trial(n_), y(dim);
+    std::vector<char> pinned;
+    x.resize(dim);
+    for (Index k = 0; k < f.free(); ++k) x[m + k] = gamma_[k];
+    f.image(x.data(), img.data());
+    double F = f.value(x.data(), img.data()), decrement = 0;
+    for (;;) {
+      f.gradient(x.data(), img.data(), g.data());
+      f.hessian(img.data(), coords, H.data(), dim);
+      for (Index i = 0; i < dim; ++i) step[i] = -g[i];
+      cholesky(H.data(), dim, dim, 1e-11, pinned);
+      cholesky_solve(H.data(), dim, dim, pinned, step.data());
+      decrement = -0.5 * dot(g.data(), step.data(), dim);
+      // One step beyond the goal costs one factorisation and brings the answer to rounding.
+      if (decrement <= 1e-6 * goal) break;
+      if (point.iterations >= std::min<Index>(opt_.max_iter, 200) || watch.stopped()) {
+        point.stop = watch.stopped() ? "interrupted" : "max_iter";
+        break;
+      }
+      ++point.iterations;
+      bool moved = false;
+      double t = 1;
+      for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
+        for (Index i = 0; i < dim; ++i) y[i] = x[i] + t * step[i];
+        f.image(y.data(), trial.data());
+        const double value = f.value(y.data(), trial.data());
+        moved = value < F;
+        if (moved) F = value;
+      }
+      if (!moved) break;
+      x.swap(y);
+      img.swap(trial);
+    }
+    point.newtons = point.iterations;
+    std::copy_n(x.begin(), m, c_.begin());
+    for (Index k = 0; k < f.free(); ++k) gamma_[k] = x[m + k];
+    full_gradient();
+    const double loss = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
+    point.objective = loss;
+    point.gap = std::max(0.0, decrement);
+    point.bound = loss - point.gap;
+    if (point.gap > goal && std::string(point.stop) == "tol") point.stop = "precision";
+    point.deviance_ratio = null_loss_ > 0 ? 1 - loss / null_loss_ : 0;
+    for (Index u = 0; u < d_.units(); ++u) point.active += active(u);
+    return point;
+  }
+
+  const Design& d_;
+  const Loss& loss_;
+  Penalty& J_;
+  PathOptions opt_;
+  Index n_, q_;
+  GramCache gram_;
+  Units all_;
+  std::vector<Index> everyone_;
+  std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;
+  double unit_ = 1, null_ = 0, null_loss_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
+  bool constant_ = false;
+};
+
+}  // namespace ss

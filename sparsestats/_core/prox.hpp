@@ -1,0 +1,148 @@
+// Proximal operators (slope.md A3).
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace ss {
+
+// prox of  step * sum_i weights_i r_(i)  at r >= 0, in place: isotonic regression of the sorted values.
+// `order` is kept between calls: it is nearly sorted from the last one, so insertion sort is linear in practice.
+class SortedProx {
+ public:
+  void operator()(double* r, Index m, const double* weights, double step) {
+    sort(r, m);
+    if (blocks_.size() < static_cast<size_t>(m)) blocks_.resize(m);
+    Index top = 0;
+    for (Index i = 0; i < m; ++i) {
+      Block b{i, r[order_[i]] - step * weights[i], 1};
+      while (top > 0 && blocks_[top - 1].sum * b.count <= b.sum * blocks_[top - 1].count) {
+        --top;
+        b = Block{blocks_[top].first, blocks_[top].sum + b.sum, blocks_[top].count + b.count};
+      }
+      blocks_[top++] = b;
+    }
+    for (Index k = 0; k < top; ++k) {
+      const double mean = std::max(0.0, blocks_[k].sum / blocks_[k].count);
+      for (Index i = blocks_[k].first; i < blocks_[k].first + blocks_[k].count; ++i) r[order_[i]] = mean;
+    }
+  }
+  // Positions of r from largest to smallest.
+  const std::vector<Index>& sort(const double* r, Index m) {
+    if (static_cast<Index>(order_.size()) != m) {
+      order_.resize(m);
+      std::iota(order_.begin(), order_.end(), Index{0});
+    }
+    Index moves = 0;
+    for (Index i = 1; i < m; ++i) {
+      const Index id = order_[i];
+      const double v = r[id];
+      Index j = i;
+      for (; j > 0 && r[order_[j - 1]] < v; --j) order_[j] = order_[j - 1];
+      order_[j] = id;
+      if ((moves += i - j) > 8 * m) {  // far from sorted
+        std::sort(order_.begin(), order_.end(), [&](Index a, Index b) { return r[a] > r[b]; });
+        break;
+      }
+    }
+    return order_;
+  }
+
+ private:
+  struct Block {
+    Index first;
+    double sum;
+    Index count;
+  };
+  std::vector<Index> order_;
+  std::vector<Block> blocks_;
+};
+
+// prox of  sum_i l_i (k r)_(i)  over r >= 0 at rho, for unequal k: min 1/2 |r - rho|^2 + sum_i l_i (k r)_(i).
+// The order of k r at the solution is not the order of k rho, so sorting first is wrong; the penalty is the Lovasz
+// extension of a concave function of cardinality and is split recursively (slope.md A3 (ii)).
+class WeightedSortedProx {
+ public:
+  void operator()(const double* rho, const double* k, const double* l, Index m, double* r) {
+    rho_ = rho, k_ = k, r_ = r;
+    cum_.assign(m + 1, 0.0);
+    for (Index i = 0; i < m; ++i) cum_[i + 1] = cum_[i] + l[i];
+    set_.resize(m);
+    std::iota(set_.begin(), set_.end(), Index{0});
+    a_.resize(m);
+    split(0, m, 0);
+  }
+
+ private:
+  // The set is set_[lo, hi); `base` units stand before it in the order of k r.
+  void split(Index lo, Index hi, Index base) {
+    while (lo < hi) {
+      double wa = 0, w = 0;
+      for (Index s = lo; s < hi; ++s) {
+        const Index g = set_[s];
+        wa += rho_[g] / k_[g];
+        w += 1 / (k_[g] * k_[g]);
+      }
+      const double tau = (wa - (cum_[base + hi - lo] - cum_[base])) / w;
+      for (Index s = lo; s < hi; ++s) {
+        const Index g = set_[s];
+        a_[g] = (k_[g] * rho_[g] - tau) / (k_[g] * k_[g]);
+      }
+      std::sort(set_.begin() + lo, set_.begin() + hi, [&](Index x, Index y) { return a_[x] > a_[y]; });
+      double sum = 0, best = 0, scale = 0;
+      Index cut = hi - lo;
+      for (Index s = lo; s < hi; ++s) {
+        sum += a_[set_[s]];
+        scale += std::abs(a_[set_[s]]);
+        const double gain = sum - (cum_[base + s - lo + 1] - cum_[base]);
+        if (gain > best + 1e-15 * (scale + cum_[base + s - lo + 1])) best = gain, cut = s - lo + 1;
+      }
+      if (cut == hi - lo) {  // one block: all of k r equal to tau
+        for (Index s = lo; s < hi; ++s) r_[set_[s]] = std::max(tau, 0.0) / k_[set_[s]];
+        return;
+      }
+      split(lo, lo + cut, base);
+      lo += cut;
+      base += cut;
+    }
+  }
+  const double *rho_ = nullptr, *k_ = nullptr;
+  double* r_ = nullptr;
+  std::vector<double> cum_, a_;
+  std::vector<Index> set_;
+};
+
+// max_k (sum of the k largest z) / (sum of the k first weights); 0/0 counts as 0, x/0 as infinity.
+inline double sorted_dual_norm(std::vector<double>& z, const double* weights) {
+  std::sort(z.begin(), z.end(), std::greater<>());
+  double top = 0, bottom = 0, worst = 0;
+  for (size_t i = 0; i < z.size(); ++i) {
+    top += z[i];
+    bottom += weights[i];
+    if (top <= 0) break;
+    worst = std::max(worst, top / bottom);
+  }
+  return worst;
+}
+
+// How many of the largest units the cumulative-sum rule keeps (slope.md A6): excess_i sorted like the units.
+inline Index cumsum_select(const std::vector<double>& excess) {
+  Index kept = 0, run = 1;
+  double s = 0;
+  for (Index i = 0; i < static_cast<Index>(excess.size()); ++i) {
+    s += excess[i];
+    if (s >= 0) {
+      kept += run;
+      run = 1;
+      s = 0;
+    } else {
+      ++run;
+    }
+  }
+  return kept;
+}
+
+}  // namespace ss

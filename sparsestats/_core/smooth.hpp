@@ -1,0 +1,149 @@
+// The loss restricted to a working set E of units, as the inner solver sees it. A point is x = (c_E, gamma); its linear
+// image (G c, or eta) is carried along, so values cost no product with X and extrapolated points cost no product at all.
+#pragma once
+#include <memory>
+
+#include "design.hpp"
+#include "losses.hpp"
+#include "penalties.hpp"
+
+namespace ss {
+
+class Smooth {
+ public:
+  virtual ~Smooth() = default;
+  virtual Index coordinates() const = 0;  // penalised ones, first in x
+  virtual Index free() const = 0;         // carried without penalty, last in x
+  virtual Index image_size() const = 0;
+  virtual void image(const double* x, double* img) const = 0;
+  virtual double value(const double* x, const double* img) const = 0;
+  virtual void gradient(const double* x, const double* img, double* g) const = 0;
+  // An upper bound on the curvature of the loss along dx, times |dx|^2.
+  virtual double curvature(const double* dx, const double* dimg) const = 0;
+  // Lower triangle of the Hessian over the coordinates listed, then all free ones; row-major, leading dimension ld.
+  virtual void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const = 0;
+  // A dual value for this restricted problem: z = -gradient over the coordinates, dual_norm = J*(z).
+  virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
+};
+
+// f = yy/2 - b'c + b'Gb/2 : the gaussian loss through its moments.
+class Quadratic final : public Smooth {
+ public:
+  Quadratic(std::vector<double> G, std::vector<double> b, double yy) : G_(std::move(G)), b_(std::move(b)), yy_(yy) {}
+  Index coordinates() const override { return static_cast<Index>(b_.size()); }
+  Index free() const override { return 0; }
+  Index image_size() const override { return coordinates(); }
+  void image(const double* x, double* img) const override {
+    const Index m = coordinates();
+    std::fill(img, img + m, 0.0);
+    for (Index j = 0; j < m; ++j)
+      if (x[j] != 0) axpy(x[j], G_.data() + j * m, img, m);
+  }
+  double value(const double* x, const double* img) const override {
+    double s = 0;
+    for (size_t j = 0; j < b_.size(); ++j) s += x[j] * (0.5 * img[j] - b_[j]);
+    return 0.5 * yy_ + s;
+  }
+  void gradient(const double*, const double* img, double* g) const override {
+    for (size_t j = 0; j < b_.size(); ++j) g[j] = img[j] - b_[j];
+  }
+  double curvature(const double* dx, const double* dimg) const override { return dot(dx, dimg, coordinates()); }
+  void hessian(const double*, const std::vector<Index>& coords, double* H, Index ld) const override {
+    const Index m = coordinates();
+    for (size_t i = 0; i < coords.size(); ++i)
+      for (size_t j = 0; j <= i; ++j) H[i * ld + j] = G_[coords[i] * m + coords[j]];
+  }
+  double dual(const double* x, const double* img, double alpha, double dual_norm) const override {
+    double bx = 0, xGx = 0;
+    for (size_t j = 0; j < b_.size(); ++j) bx += b_[j] * x[j], xGx += x[j] * img[j];
+    const double ye = yy_ - bx, ee = std::max(0.0, yy_ - 2 * bx + xGx);
+    // theta = s e: the best feasible multiple of the residual.
+    const double limit = dual_norm > 0 ? alpha / dual_norm : 1e300;
+    const double s = ee > 0 ? std::clamp(ye / ee, -limit, limit) : 0.0;
+    return s * ye - 0.5 * s * s * ee;
+  }
+
+ private:
+  std::vector<double> G_, b_;
+  double yy_;
+};
+
+// Any loss, through the rows: eta = offset + Q gamma + X~_E c.
+class Rows final : public Smooth {
+ public:
+  Rows(const Design& design, std::vector<Index> units, const Loss& loss, const double* y, const double* offset,
+       bool carry_free)
+      : d_(design), units_(std::move(units)), loss_(loss), y_(y), offset_(offset), free_(carry_free ? d_.q() : 0) {
+    for (Index u : units_) m_ += d_.unit_size(u);
+    e_.resize(d_.n());
+    for (size_t t = 0; t < units_.size(); ++t)
+      for (Index j = 0; j < d_.unit_size(units_[t]); ++j) {
+        owner_.push_back(static_cast<Index>(t));
+        within_.push_back(j);
+      }
+  }
+  Index coordinates() const override { return m_; }
+  Index free() const override { return free_; }
+  Index image_size() const override { return d_.n(); }
+  void image(const double* x, double* img) const override {
+    std::copy(offset_, offset_ + d_.n(), img);
+    for (Index k = 0; k < free_; ++k) axpy(x[m_ + k], d_.free_column(k), img, d_.n());
+    d_.axpy_units(units_.data(), static_cast<Index>(units_.size()), x, img);
+  }
+  double value(const double*, const double* img) const override {
+    return loss_.value(img, y_, d_.weights().data(), d_.n());
+  }
+  void gradient(const double*, const double* img, double* g) const override {
+    dual_point(img);
+    d_.tdot(units_.data(), static_cast<Index>(units_.size()), e_.data(), g);
+    for (Index j = 0; j < m_; ++j) g[j] = -g[j];
+    for (Index k = 0; k < free_; ++k) g[m_ + k] = -dot(d_.free_column(k), e_.data(), d_.n());
+  }
+  double curvature(const double*, const double* dimg) const override {
+    double s = 0;
+    const auto& w = d_.weights();
+    for (Index i = 0; i < d_.n(); ++i) s += w[i] * dimg[i] * dimg[i];
+    return loss_.curvature_bound() * s / d_.n();
+  }
+  void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const override {
+    const Index n = d_.n(), a = static_cast<Index>(coords.size()) + free_;
+    std::vector<double> rows(a * n), unit, h(n);
+    loss_.curvature(img, y_, h.data(), n);
+    for (Index i = 0; i < n; ++i) h[i] = std::sqrt(h[i] * d_.weights()[i] / n);
+    Index last = -1;
+    for (size_t k = 0; k < coords.size(); ++k) {
+      const Index t = owner_[coords[k]];
+      if (t != last) {
+        unit.resize(n * d_.unit_size(units_[t]));
+        d_.columns(units_[t], unit.data());
+        last = t;
+      }
+      std::copy_n(unit.data() + within_[coords[k]] * n, n, rows.data() + k * n);
+    }
+    for (Index k = 0; k < free_; ++k) std::copy_n(d_.free_column(k), n, rows.data() + (coords.size() + k) * n);
+    for (Index k = 0; k < a; ++k)
+      for (Index i = 0; i < n; ++i) rows[k * n + i] *= h[i];
+    gram_rows(rows.data(), a, n, n, H, ld);
+  }
+  double dual(const double*, const double* img, double alpha, double dual_norm) const override {
+    std::vector<double> u(d_.n());
+    loss_.residual(img, y_, u.data(), d_.n());
+    const double s = dual_norm > alpha ? alpha / dual_norm : 1.0;
+    for (double& v : u) v *= s;
+    return loss_.dual(u.data(), y_, d_.weights().data(), offset_, d_.n());
+  }
+
+ private:
+  void dual_point(const double* img) const {
+    loss_.residual(img, y_, e_.data(), d_.n());
+    for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
+  }
+  const Design& d_;
+  std::vector<Index> units_, owner_, within_;
+  const Loss& loss_;
+  const double *y_, *offset_;
+  Index m_ = 0, free_;
+  mutable std::vector<double> e_;
+};
+
+}  // namespace ss

@@ -1,0 +1,112 @@
+// How the columns of X lie in memory. Solvers see batches of columns, so one virtual call serves many of them.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "kernels.hpp"
+
+namespace ss {
+
+struct Moments {
+  double mean = 0, sd = 0, largest = 0;  // weighted mean, standard deviation about it (1/n), largest |x|
+};
+
+class Storage {
+ public:
+  Index n = 0, p = 0;
+  virtual ~Storage() = default;
+  // out[k] = x_{cols[k]}' r
+  virtual void dots(const Index* cols, Index m, const double* r, double* out) const = 0;
+  // eta += sum_k coef[k] x_{cols[k]}; zero coefficients cost nothing
+  virtual void axpys(const Index* cols, Index m, const double* coef, double* eta) const = 0;
+  virtual Moments moments(Index col, const double* w) const = 0;
+};
+
+template <class T>
+class Dense final : public Storage {  // Fortran order, columns `stride` apart
+ public:
+  Dense(const T* data, Index rows, Index cols, Index stride) : data_(data), stride_(stride) { n = rows, p = cols; }
+
+  void dots(const Index* cols, Index m, const double* r, double* out) const override {
+    for (Index k = 0; k < m; ++k) out[k] = dot(column(cols[k]), r, n);
+  }
+  void axpys(const Index* cols, Index m, const double* coef, double* eta) const override {
+    for (Index k = 0; k < m; ++k)
+      if (coef[k] != 0) axpy(coef[k], column(cols[k]), eta, n);
+  }
+  Moments moments(Index col, const double* w) const override {
+    const T* x = column(col);
+    Moments out;
+    for (Index i = 0; i < n; ++i)
+      if (w[i] > 0) out.largest = std::max(out.largest, std::abs(static_cast<double>(x[i])));
+    if (out.largest == 0) return out;
+    const double unit = 1 / out.largest;  // keeps squares of huge or tiny columns representable
+    if (!std::isfinite(unit)) return Moments{};  // below the range of normal numbers: as good as zero
+    double sum = 0, squares = 0;
+    for (Index i = 0; i < n; ++i) sum += w[i] * (x[i] * unit);
+    const double mean = sum / n;
+    for (Index i = 0; i < n; ++i) {
+      const double d = x[i] * unit - mean;
+      squares += w[i] * d * d;
+    }
+    out.mean = mean * out.largest;
+    out.sd = std::sqrt(squares / n) * out.largest;
+    return out;
+  }
+
+ private:
+  const T* column(Index j) const { return data_ + j * stride_; }
+  const T* data_;
+  Index stride_;
+};
+
+template <class T, class I>
+class Csc final : public Storage {  // compressed columns; zeros are never stored nor made
+ public:
+  Csc(const T* data, const I* rows, const I* starts, Index nrow, Index ncol)
+      : data_(data), rows_(rows), starts_(starts) {
+    n = nrow, p = ncol;
+  }
+  void dots(const Index* cols, Index m, const double* r, double* out) const override {
+    for (Index k = 0; k < m; ++k) {
+      double sum = 0;
+      for (I e = starts_[cols[k]]; e < starts_[cols[k] + 1]; ++e) sum += static_cast<double>(data_[e]) * r[rows_[e]];
+      out[k] = sum;
+    }
+  }
+  void axpys(const Index* cols, Index m, const double* coef, double* eta) const override {
+    for (Index k = 0; k < m; ++k) {
+      if (coef[k] == 0) continue;
+      for (I e = starts_[cols[k]]; e < starts_[cols[k] + 1]; ++e) eta[rows_[e]] += coef[k] * static_cast<double>(data_[e]);
+    }
+  }
+  Moments moments(Index col, const double* w) const override {
+    Moments out;
+    for (I e = starts_[col]; e < starts_[col + 1]; ++e)
+      if (w[rows_[e]] > 0) out.largest = std::max(out.largest, std::abs(static_cast<double>(data_[e])));
+    if (out.largest == 0) return out;
+    const double unit = 1 / out.largest;
+    if (!std::isfinite(unit)) return Moments{};
+    double sum = 0, present = 0, squares = 0;
+    for (I e = starts_[col]; e < starts_[col + 1]; ++e) {
+      sum += w[rows_[e]] * (data_[e] * unit);
+      present += w[rows_[e]];
+    }
+    const double mean = sum / n;
+    for (I e = starts_[col]; e < starts_[col + 1]; ++e) {
+      const double d = data_[e] * unit - mean;
+      squares += w[rows_[e]] * d * d;
+    }
+    squares += std::max(0.0, n - present) * mean * mean;
+    out.mean = mean * out.largest;
+    out.sd = std::sqrt(squares / n) * out.largest;
+    return out;
+  }
+
+ private:
+  const T* data_;
+  const I *rows_, *starts_;
+};
+
+}  // namespace ss

@@ -1,0 +1,155 @@
+"""Convex penalised paths in the compiled core: losses and penalties that carry a ``native`` name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ..._core import ext
+from ..certificate import Certificate
+from ..problem import PathResult, Problem
+
+LOSSES = ("gaussian", "binomial")
+PENALTIES = ("l1", "sorted_l1", "group_sorted_l1")
+
+
+def supports(problem: Problem) -> bool:
+    """Whether the compiled core knows both the loss and the penalty."""
+    return problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
+
+
+class NativeProblem:
+    """A problem laid out for the core: columns read in place, moments taken once.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its penalty is resolved here, with the ranks the design finds.
+    """
+
+    def __init__(self, problem: Problem):
+        self.problem = problem
+        n, p = problem.shape
+        grouped = problem.penalty.native == "group_sorted_l1"
+        weights = np.ones(n) if problem.sample_weight is None else _vector(problem.sample_weight)
+        factor = [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
+        standardize = {True: "columns", False: "none", "group": "groups"}[problem.standardize]
+        self._columns = columns(problem.X)
+        self.design = ext.Design(
+            self._columns,
+            weights,
+            problem.fit_intercept,
+            standardize,
+            np.asarray(problem.groups).tolist() if grouped else [],
+            factor,
+            grouped,
+        )
+        self._y = _vector(problem.y)
+        self._offset = None if problem.offset is None else _vector(problem.offset)
+
+    def resolve_weights(self) -> np.ndarray:
+        """The penalty's weights, largest first, one for each unit the design ranks."""
+        penalty, labels = self.problem.penalty, self.design.labels()
+        if penalty.native == "l1":
+            return np.ones(len(labels))
+        if len(labels) == 0:
+            return np.ones(0)
+        sizes = np.maximum(self.design.ranks(), 1)
+        groups = np.repeat(np.arange(len(labels)), sizes) if penalty.native == "group_sorted_l1" else None
+        return penalty.resolve(self.problem.shape[0], groups, sizes).weights
+
+    def solve(
+        self,
+        alphas: Sequence[float] | np.ndarray,
+        *,
+        tol: float,
+        max_iter: int,
+        screening: bool = True,
+        stop_deviance: float = 2.0,
+        control: Any = None,
+    ) -> dict[str, Any]:
+        """One call of the core; empty ``alphas`` asks for ``alpha_max`` alone."""
+        weights = self.resolve_weights()
+        if not weights.any():  # nothing is penalised: the unpenalised fit serves every alpha
+            weights, alphas = np.ones(len(weights)), np.zeros(len(alphas))
+        return ext.solve_path(
+            self.design,
+            self.problem.loss.native,
+            self._y,
+            self._offset,
+            weights,
+            np.asarray(alphas, dtype=float),
+            tol,
+            max_iter,
+            screening,
+            stop_deviance,
+            ext.Control() if control is None else control,
+        )
+
+    def alpha_max(self) -> float:
+        return float(self.solve([], tol=1e-8, max_iter=1)["alpha_max"])
+
+    def solve_path(
+        self,
+        alphas: Sequence[float] | np.ndarray,
+        *,
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        stop_deviance: float = 2.0,
+        control: Any = None,
+    ) -> PathResult:
+        """Fit decreasing alphas; each carries the duality gap of the full problem.
+
+        Parameters
+        ----------
+        alphas : sequence of float, non-increasing, >= 0
+        tol : float
+            Certificate asked for, as a share of the null objective.
+        max_iter : int
+            Proximal-gradient steps at each alpha.
+        screening : bool
+            Strong rules with repair; False solves on all columns.
+        stop_deviance : float
+            End the path once the deviance ratio exceeds it; 2 never does.
+        control : Control or None
+            Progress and a stop request, shared with other threads.
+        """
+        began = time.perf_counter()
+        alphas = np.asarray(alphas, dtype=float)
+        out = self.solve(
+            alphas, tol=tol, max_iter=max_iter, screening=screening, stop_deviance=stop_deviance, control=control
+        )
+        k, scale = len(out["alphas"]), out["null_objective"]
+        rows = zip(out["gaps"], out["objectives"], out["bounds"], out["iterations"], out["stops"], out["alphas"],
+                   strict=True)
+        return PathResult(
+            alphas=alphas[:k],
+            coefs=out["coefs"],
+            intercepts=out["intercepts"],
+            certificates=[
+                Certificate("gap" if a > 0 else "newton", float(g), scale, tol, float(f), float(b), int(i), s)
+                for g, f, b, i, s, a in rows
+            ],
+            alpha_max=float(out["alpha_max"]),
+            deviance_ratio=out["deviance_ratio"],
+            stopped=out["stopped"],
+            seconds=time.perf_counter() - began,
+            info={key: out[key] for key in ("iterations", "newton_steps", "screened", "active", "repaired", "seconds")},
+        )
+
+
+def columns(X: Any) -> Any:
+    """The core's view of X: dense Fortran-ordered or CSC, float32 or float64, never copied."""
+    if sparse.issparse(X):
+        starts = X.indptr.astype(X.indices.dtype, copy=False)
+        return ext.Columns.csc(X.data, X.indices, starts, X.shape[0])
+    return (ext.Columns.dense32 if X.dtype == np.float32 else ext.Columns.dense)(X)
+
+
+def _vector(values: Any) -> np.ndarray:
+    return np.ascontiguousarray(values, dtype=np.float64)

@@ -1,0 +1,462 @@
+"""What every estimator with a regularisation path shares: fit, path, cross-validation, prediction.
+
+A family says what its loss and penalty are; everything else is here once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..backend import losses
+from ..backend.certificate import Certificate, warn_unconverged
+from ..backend.path import Relative, alpha_max, solve_path
+from ..backend.problem import PathResult, Problem
+from ..report.path import Path
+from ..report.protocol import Report
+from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
+
+DEFAULT_FRACTION = 0.1
+"""``alpha=None`` stands for this share of the data's alpha_max."""
+
+
+class PathEstimator(BaseEstimator):
+    """Penalised generalised linear model with a path over alpha.
+
+    Subclasses set ``_loss`` and define ``_penalty()``; grouped ones set ``_grouped``.
+    """
+
+    _loss: ClassVar[Any] = losses.Gaussian()
+    _grouped: ClassVar[bool] = False
+    _headline: ClassVar[str] = ""
+
+    _parameter_constraints: ClassVar[dict] = {
+        "alpha": [Interval(Real, 0, None, closed="left"), None],
+        "sequence": [str, "array-like"],
+        "q": [Interval(Real, 0, 1, closed="neither")],
+        "standardize": ["boolean"],
+        "fit_intercept": ["boolean"],
+        "penalty_factor": ["array-like", dict, None],
+        "solver": [StrOptions({"auto", "cvxpy", "proximal"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "screening": ["boolean"],
+        "constraints": [callable, None],
+        "verbose": ["verbose"],
+    }
+
+    def _penalty(self) -> Any:
+        raise NotImplementedError
+
+    # ---- from data to a problem -----------------------------------------------------------------------------
+
+    def _check_X(self, X: Any, *, reset: bool) -> Any:
+        return validate_data(
+            self, X, reset=reset, accept_sparse="csc", dtype=[np.float64, np.float32], order="F",
+            accept_large_sparse=True,
+        )
+
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        X, y = validate_data(
+            self, X, y, accept_sparse="csc", dtype=[np.float64, np.float32], order="F", y_numeric=True,
+            accept_large_sparse=True,
+        )
+        return X, np.asarray(y, dtype=np.float64)
+
+    def _problem(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Problem:
+        """Validate the data and the parameters against it; sets what sklearn wants set by ``fit``."""
+        self._validate_params()
+        X, y = self._check_X_y(X, y)
+        n, p = X.shape
+        names = getattr(self, "feature_names_in_", None)
+        groups = None
+        if self._grouped:
+            groups, self._group_names = check_groups(self.groups, p, names)
+            self.groups_ = groups
+        factor = check_penalty_factor(self.penalty_factor, p, names)
+        if self.standardize == "group" and factor is not None:
+            _check_group_factors(factor, groups, self._group_names)
+        if sparse.issparse(X):
+            X.sum_duplicates()
+        return Problem(
+            X=X,
+            y=y,
+            loss=self._loss,
+            penalty=self._penalty(),
+            sample_weight=check_weights(sample_weight, n),
+            offset=None if offset is None else check_vector(offset, n, "offset"),
+            fit_intercept=self.fit_intercept,
+            standardize=self.standardize,
+            groups=groups,
+            penalty_factor=factor,
+        )
+
+    def _solve(self, problem: Problem, alphas: Any, control: Any = None) -> PathResult:
+        return solve_path(
+            problem, alphas, tol=self.tol, max_iter=self.max_iter, solver=self.solver, screening=self.screening,
+            constraints=self.constraints, names=self._term_columns(), control=control,
+        )
+
+    def _term_columns(self) -> dict[str, np.ndarray] | None:
+        """Columns by term, for constraints that name them."""
+        names = getattr(self, "feature_names_in_", None)
+        if self.constraints is None or names is None:
+            return None
+        from ..names import term_of
+
+        terms: dict[str, list[int]] = {}
+        for j, name in enumerate(names):
+            terms.setdefault(str(name), []).append(j)
+            if term_of(str(name)) != str(name):
+                terms.setdefault(term_of(str(name)), []).append(j)
+        return {term: np.array(columns) for term, columns in terms.items()}
+
+    def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> PathResult:
+        """The path of one fold, undressed and without warnings of its own."""
+        return self._solve(self._problem(X, y, sample_weight, offset), alphas, control)
+
+    # ---- public --------------------------------------------------------------------------------------------
+
+    def alpha_max(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """The smallest alpha at which every penalised coefficient is 0, for this data.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        y : array-like (n,)
+        sample_weight, offset : array-like (n,) or None
+
+        Returns
+        -------
+        float
+        """
+        from sklearn.base import clone
+
+        return alpha_max(clone(self)._problem(X, y, sample_weight, offset))
+
+    def path(self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None) -> Path:
+        """Fit the whole path; the estimator itself stays unfitted.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        y : array-like (n,)
+        alphas : array-like, ``ss.relative(...)`` or None
+            Penalty strengths; sorted largest first, repeats dropped. None is 100 geometric values from
+            alpha_max to alpha_max / 100.
+        sample_weight : array-like (n,) or None
+            Weights >= 0, rescaled to sum to n.
+        offset : array-like (n,) or None
+            Known part of the linear predictor.
+
+        Returns
+        -------
+        Path
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the certificate of some alpha is above ``tol``.
+        """
+        from sklearn.base import clone
+
+        worker = clone(self)
+        problem = worker._problem(X, y, sample_weight, offset)
+        result = worker._solve(problem, alphas)
+        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        return worker._dress(problem, result)
+
+    def _dress(self, problem: Problem, result: PathResult) -> Path:
+        from ..backend.standardize import moments, standardization
+
+        names = getattr(self, "feature_names_in_", None)
+        grouped = problem.standardize == "group"
+        return Path.from_result(
+            result,
+            feature_names=None if names is None else [str(name) for name in names],
+            groups=problem.groups,
+            group_names=[str(name) for name in self._group_names] if self._grouped and names is not None else None,
+            mean=problem.loss.mean,
+            sd=moments(problem.X, problem.sample_weight)[1],
+            standardization=standardization(problem).S if grouped else None,
+        )
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
+        """Fit at ``alpha``.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+            Read in place when it is in Fortran order (or CSC) and float32 or float64.
+        y : array-like (n,)
+        sample_weight : array-like (n,) or None
+            Weights >= 0, rescaled to sum to n.
+        offset : array-like (n,) or None
+            Known part of the linear predictor; ``predict`` then needs one too.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinite values, wrong shapes or lengths, parameters out of range.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the certificate is above ``tol``.
+        """
+        problem = self._problem(X, y, sample_weight, offset)
+        fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
+        result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
+        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        self._take(result, 0, has_offset=offset is not None)
+        return self
+
+    def _take(self, result: PathResult | Path, row: int, has_offset: bool) -> None:
+        """Sit at one row of a path."""
+        self._set_model(result.coefs[row].copy(), float(result.intercepts[row]), has_offset)
+        self.alpha_ = float(result.alphas[row])
+        self.alpha_max_ = float(result.alpha_max)
+        self.certificate_: Certificate = result.certificates[row]
+        self.n_iter_ = max(1, self.certificate_.n_iter)
+        if result.duals is not None:
+            self.duals_ = result.duals[row]
+
+    def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
+        self.coef_, self.intercept_, self._has_offset = beta, intercept, has_offset
+
+    def at(self, path: Path, alpha: float, *, has_offset: bool = False) -> Any:
+        """A fitted copy of this estimator at one alpha of a path it made.
+
+        Between two alphas of the path coefficients are interpolated and there is no certificate.
+
+        Parameters
+        ----------
+        path : Path
+        alpha : float, inside the path's range
+        has_offset : bool
+            Whether predictions must be given an offset.
+        """
+        from sklearn.base import clone
+
+        fitted = clone(self).set_params(alpha=float(alpha))
+        i, j, _ = path.locate(alpha)
+        if i == j:
+            fitted._take(path, i, has_offset)
+        else:
+            fitted._set_model(path.coef(alpha), path.intercept(alpha), has_offset)
+            fitted.alpha_, fitted.alpha_max_ = float(alpha), path.alpha_max
+        fitted.n_features_in_ = path.coefs.shape[1]
+        if path.feature_names is not None:
+            fitted.feature_names_in_ = np.asarray(path.feature_names, dtype=object)
+        if path.groups is not None:
+            fitted.groups_ = path.groups
+        return fitted
+
+    def program(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
+        """The fit's objective as a cvxpy program, to read, change or solve by other means.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in ``fit``
+
+        Returns
+        -------
+        Program
+            ``problem`` is the cvxpy problem, ``variables`` its named parts on the data's own scale.
+        """
+        from sklearn.base import clone
+
+        from ..backend.programs.slope import program
+        from ..backend.standardize import resolved
+
+        worker = clone(self)
+        problem = worker._problem(X, y, sample_weight, offset)
+        alpha = DEFAULT_FRACTION * alpha_max(problem) if self.alpha is None else self.alpha
+        return program(resolved(problem), alpha, constraints=self.constraints, names=worker._term_columns())
+
+    def _linear_predictor(self, X: Any, offset: Any) -> np.ndarray:
+        check_is_fitted(self)
+        X = self._check_X(X, reset=False)
+        eta = np.asarray(X @ np.ravel(self.coef_), dtype=np.float64) + np.ravel(self.intercept_)
+        if offset is not None:
+            return eta + check_vector(offset, X.shape[0], "offset")
+        if self._has_offset:
+            raise ValueError("this model was fitted with an offset; predict needs offset= for the new rows")
+        return eta
+
+    def __report__(self) -> Report:
+        sequence = self.sequence if isinstance(self.sequence, str) else "custom"
+        shown = f"sequence {sequence}"
+        if isinstance(self.sequence, str) and sequence not in ("lasso", "oscar"):
+            shown += f", q = {self.q:.2f}"
+        return Report(
+            headline=f"{self._headline}, {self._loss.name}", settings=f"{shown}; standardize = {self.standardize}"
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class PathRegressor(RegressorMixin, PathEstimator):
+    """A path estimator of a mean."""
+
+    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
+        """Predicted means.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        offset : array-like (n,) or None
+            Needed when the model was fitted with one.
+
+        Returns
+        -------
+        ndarray (n,)
+        """
+        return self._linear_predictor(X, offset)
+
+
+class PathClassifier(ClassifierMixin, PathEstimator):
+    """A path estimator of the probability of the second of two classes."""
+
+    _loss: ClassVar[Any] = losses.Binomial()
+
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        X, y = validate_data(
+            self, X, y, accept_sparse="csc", dtype=[np.float64, np.float32], order="F", accept_large_sparse=True
+        )
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y")
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if kind != "binary" and len(self.classes_) > 2:
+            raise ValueError(
+                f"Only binary classification is supported. The type of the target is {kind}: "
+                f"{len(self.classes_)} classes."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs two")
+        return X, codes.astype(np.float64)
+
+    def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
+        self.coef_, self.intercept_, self._has_offset = beta[None, :], np.array([intercept]), has_offset
+
+    def decision_function(self, X: Any, offset: Any = None) -> np.ndarray:
+        """Log odds of ``classes_[1]``, (n,)."""
+        return self._linear_predictor(X, offset)
+
+    def predict_proba(self, X: Any, offset: Any = None) -> np.ndarray:
+        """Probabilities of the classes in the order of ``classes_``, (n, 2)."""
+        prob = self._loss.mean(self._linear_predictor(X, offset))
+        return np.column_stack([1 - prob, prob])
+
+    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
+        """The more probable class, (n,)."""
+        return self.classes_[(self._linear_predictor(X, offset) > 0).astype(int)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+class CrossValidated:
+    """Mixin of the CV twins: alpha is chosen on held-out rows along one path."""
+
+    _cv_constraints: ClassVar[dict] = {
+        "alphas": ["array-like", Relative, None],
+        "cv": ["cv_object"],
+        "scoring": [str, callable, None],
+        "selection": [StrOptions({"min", "1se"})],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> Any:
+        """Fit the path, cross-validate it, and sit at the chosen alpha.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in the estimator without CV
+        row_groups : array-like (n,) or None
+            Rows with one label are held out together.
+
+        Returns
+        -------
+        self
+        """
+        from .._core import ext
+        from ..selection.crossval import cross_validate_path
+        from ..selection.folds import check_cv
+
+        problem = self._problem(X, y, sample_weight, offset)
+        control = ext.Control()
+        result = self._solve(problem, self.alphas, control)
+        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        classifier = hasattr(self, "classes_")
+        labels = self.classes_[problem.y.astype(int)] if classifier else problem.y
+        splits = check_cv(self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state)
+        worker = self._single()
+        self.cv_ = cross_validate_path(
+            worker, problem.X, labels, alphas=result.alphas, splits=splits, scoring=self.scoring,
+            sample_weight=problem.sample_weight, offset=problem.offset, n_jobs=self.n_jobs, verbose=self.verbose,
+            control=control, method="_fold_path",
+        )
+        self.path_ = self._dress(problem, result)
+        self.cv_results_ = self.cv_.table
+        self.alphas_ = result.alphas
+        self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
+        row = self.cv_.index_min if self.selection == "min" else self.cv_.index_1se
+        self._take(result, row, has_offset=offset is not None)
+        return self
+
+    def _single(self) -> Any:
+        """The same model without cross-validation, groups resolved to labels (folds have no column names)."""
+        shared = {k: v for k, v in self.get_params(deep=False).items() if k in self._base().get_params()}
+        if self._grouped:
+            shared["groups"] = self.groups_
+        if self.constraints is not None:
+            shared["constraints"] = _ByTerm(self.constraints, self._term_columns() or {})
+        if isinstance(self.penalty_factor, dict):
+            shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, self.n_features_in_, self.feature_names_in_)
+        return self._base().set_params(**shared)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """The cross-validation curve; see ``CVResult.plot``."""
+        check_is_fitted(self)
+        return self.cv_.plot(ax=ax, **options)
+
+
+@dataclass(frozen=True)
+class _ByTerm:
+    """A user's constraints where the columns have lost their names: the terms are added back."""
+
+    constraints: Any
+    terms: dict[str, np.ndarray]
+
+    def __call__(self, variables: dict) -> Any:
+        return self.constraints({**variables, **{t: variables["beta"][c] for t, c in self.terms.items()}})
+
+
+def _check_group_factors(factor: np.ndarray, groups: np.ndarray, names: list) -> None:
+    for g, name in enumerate(names):
+        values = factor[groups == g]
+        values = values[values > 0]
+        if len(values) and np.any(values != values[0]):
+            raise ValueError(
+                f'standardize="group" needs one penalty_factor for the penalised columns of a group; group {name!r} has '
+                f"{sorted(set(values.tolist()))}"
+            )

@@ -1,0 +1,111 @@
+"""Checks of what a user hands in, with errors that say what was expected and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .names import groups_from_names
+
+
+def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
+    """Weights rescaled to sum to n; None stays None.
+
+    Raises
+    ------
+    ValueError
+        When they are not n finite numbers >= 0, or are all 0.
+    """
+    if sample_weight is None:
+        return None
+    weights = check_vector(sample_weight, n, "sample_weight")
+    if weights.min() < 0:
+        raise ValueError(f"sample_weight must be >= 0; row {int(np.argmin(weights))} has {weights.min():g}")
+    total = weights.sum()
+    if not total > 0:
+        raise ValueError("sample_weight must not be all 0")
+    return weights * (n / total)
+
+
+def check_vector(values: Any, n: int, name: str) -> np.ndarray:
+    """A finite float vector of length n."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers, one a row; {error}") from error
+    if array.ndim == 0:
+        array = np.full(n, float(array))
+    if array.shape != (n,):
+        raise ValueError(f"{name} must have one value for each of the {n} rows; got shape {array.shape}")
+    if not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array)))
+        raise ValueError(f"{name} must be finite; row {row} has {array[row]}")
+    return array
+
+
+def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.ndarray | None:
+    """Penalty factors, one a column; a mapping names the columns that differ from 1."""
+    if factor is None:
+        return None
+    if isinstance(factor, Mapping):
+        if names is None:
+            raise ValueError("penalty_factor as a mapping needs X with column names (a DataFrame)")
+        position = {str(name): j for j, name in enumerate(names)}
+        values = np.ones(p)
+        for name, value in factor.items():
+            if name not in position:
+                raise ValueError(f"penalty_factor names {name!r}, which is not a column; columns are {list(position)[:10]}")
+            values[position[name]] = value
+        factor = values
+    values = np.asarray(factor, dtype=np.float64)
+    if values.shape != (p,):
+        raise ValueError(f"penalty_factor must have one value for each of the {p} columns; got shape {values.shape}")
+    if not np.isfinite(values).all() or values.min() < 0:
+        raise ValueError("penalty_factor must be finite and >= 0 (0 leaves a column unpenalised)")
+    return None if np.all(values == 1) else values
+
+
+def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndarray, list]:
+    """Group labels 0..m-1 in order of first appearance, and the labels as they were given.
+
+    Parameters
+    ----------
+    groups : None, "auto", array of p hashable labels, or mapping column name -> label
+        None: every column alone. "auto": read the ``term[...]`` names of the columns. A mapping leaves the
+        columns it does not name alone.
+    """
+    if groups is None:
+        return np.arange(p), list(range(p)) if names is None else [str(n) for n in names]
+    if isinstance(groups, str):
+        if groups != "auto":
+            raise ValueError(f'groups must be None, "auto", one label a column or a mapping; got {groups!r}')
+        if names is None:
+            raise ValueError('groups="auto" reads column names, but X has none: pass a DataFrame or set_output(transform="pandas")')
+        labels = groups_from_names(names)
+        from .names import term_of
+
+        shown: dict[int, str] = {}
+        for label, name in zip(labels, names, strict=True):
+            shown.setdefault(int(label), term_of(str(name)))
+        return np.asarray(labels, dtype=np.int64), list(shown.values())
+    if isinstance(groups, Mapping):
+        if names is None:
+            raise ValueError("groups as a mapping needs X with column names (a DataFrame)")
+        unknown = [name for name in groups if name not in set(map(str, names))]
+        if unknown:
+            raise ValueError(f"groups names {unknown[0]!r}, which is not a column; columns are {list(names)[:10]}")
+        groups = [groups.get(str(name), ("", str(name))) for name in names]
+        given = {label: (label[1] if isinstance(label, tuple) and label[0] == "" else label) for label in groups}
+    else:
+        groups = list(groups)
+        given = {}
+    if len(groups) != p:
+        raise ValueError(f"groups must have one label for each of the {p} columns of X; got {len(groups)}")
+    codes: dict[Any, int] = {}
+    try:
+        labels = np.fromiter((codes.setdefault(g, len(codes)) for g in groups), dtype=np.int64, count=p)
+    except TypeError as error:
+        raise ValueError(f"groups must be hashable labels, one a column; {error}") from error
+    return labels, [given.get(label, label) for label in codes]
