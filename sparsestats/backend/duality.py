@@ -25,9 +25,9 @@ class Coordinates:
     """A problem written as  min over (v, c) of  f(offset + Q v + B c) + alpha J(c).
 
     ``Q`` is a basis of the unpenalised columns (the intercept's ones among them), orthonormal in the
-    weighted mean; ``B`` are the penalised columns on the penalty's scale with their projection on ``Q`` removed
-    (for an intercept alone: centred). Since ``v`` is not penalised this changes ``v`` and nothing else, and it
-    makes the two blocks orthogonal. A dense X is copied once; a sparse one is used as it is.
+    weighted mean; ``B`` are the penalised columns on the penalty's scale with their projection on ``Q``
+    removed (for an intercept alone: centred). Since ``v`` is not penalised this changes ``v`` and nothing
+    else, and it makes the two blocks orthogonal. A dense X is copied once; a sparse one is used as it is.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def elementwise(
         v_i = bh_i sqrt(1 + sum_{j<i} v_j^2 / max(1, n - i)), held flat from its first increase.
         "oscar": v_i = theta_1 + theta_2 (p - i). "lasso": ones.
     p : int
-        Number of penalised columns, at least 1.
+        Number of penalised columns.
     q : float in (0, 1), default 0.1
         Target false discovery rate, used by "bh" and "gaussian".
     n : int
@@ -115,15 +115,14 @@ def groupwise(
     """
     sizes = np.asarray(sizes, dtype=float)
     m = len(sizes)
-    if m == 0 or sizes.min() < 1:
+    if sizes.min(initial=1) < 1:
         raise ValueError(f"group sizes must be at least 1; got {sizes.tolist()}")
     # Groups of one size share their quantiles: the work is per distinct size, not per group.
     size, count = np.unique(sizes, return_counts=True)
+    ranks, even = np.arange(1, m + 1) / max(m, 1), np.ones(len(size))
     makers: dict[str, Callable[[], np.ndarray]] = {
-        "mean": lambda: _chi_mean(size, count, _rate(q) * np.arange(1, m + 1) / m, np.ones(len(size))),
-        "max": lambda: _chi_quantiles(size, _rate(q) * np.arange(1, m + 1) / m, np.ones(len(size))).max(
-            axis=1
-        ),
+        "mean": lambda: _chi_mean(size, count, _rate(q) * ranks, even),
+        "max": lambda: _chi_quantiles(size, _rate(q) * ranks, even).max(axis=1),
         "corrected": lambda: _chi_corrected(size, count, _rate(q), _observations(n, sequence)),
         "lasso": lambda: np.ones(m),
         "oscar": lambda: 1.0 + np.arange(m - 1.0, -1.0, -1.0) / m,
@@ -132,8 +131,6 @@ def groupwise(
 
 
 def _make(sequence: Any, makers: dict[str, Callable[[], np.ndarray]], length: int, what: str) -> np.ndarray:
-    if length < 1:
-        raise ValueError(f"a sequence needs at least one of the {what}; got {length}")
     if not isinstance(sequence, str):
         return _checked(sequence, length, what)
     if sequence not in makers:
@@ -142,7 +139,7 @@ def _make(sequence: Any, makers: dict[str, Callable[[], np.ndarray]], length: in
             f"sequence must be one of {known}, or an array with one entry for each of the {what}; "
             f"got {sequence!r}"
         )
-    return makers[sequence]()
+    return makers[sequence]() if length else np.zeros(0)
 
 
 def _checked(sequence: Any, length: int, what: str) -> np.ndarray:
@@ -156,6 +153,8 @@ def _checked(sequence: Any, length: int, what: str) -> np.ndarray:
             f"sequence must have one entry for each of the {length} {what}, shape ({length},); "
             f"got shape {values.shape}"
         )
+    if not length:
+        return values
     if not np.all(np.isfinite(values)):
         raise ValueError(f"sequence must be finite; entry {np.argmin(np.isfinite(values))} is not")
     increases = np.flatnonzero(np.diff(values) > 0)

@@ -339,8 +339,8 @@ def _settle(
     """Proximal steps from the interior point solution until its gap is within tol.
 
     An interior point method ends near zeros and ties, never at them, and its residual, on which the dual
-    bound is built, is right to the square root of its precision. A few monotone steps make both exact; nothing is
-    thresholded. If they find more than the precision of the program to gain, the program was not solved, and
+    bound is built, is right to the square root of its precision. A few steps make both exact; nothing is
+    thresholded. If they find more to gain than the precision of the program, the program was not solved, and
     its own answer is returned for the certificate to say so.
     """
     problem = coordinates.problem
