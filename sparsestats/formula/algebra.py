@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..exceptions import FormulaError
@@ -26,6 +26,18 @@ from .guard import Guard, check_pattern, constant, refuse
 from .vocabulary import MAX_POWER, MAX_TERMS
 
 
+def term_key(factors: Iterable[Node]) -> tuple[str, ...]:
+    """What makes two terms the same: their factors, in any order and however they are spaced."""
+    return tuple(
+        sorted(_mark(factor.name) if isinstance(factor, Name) else show(factor) for factor in factors)
+    )
+
+
+def _mark(column: str) -> str:
+    """A column's part in a key; no other factor's text starts with a single backtick."""
+    return f"`{column}"
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One term before any data is seen: factors that are multiplied; no factors is the intercept.
@@ -39,7 +51,7 @@ class Piece:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple(sorted(map(show, self.factors)))
+        return term_key(self.factors)
 
     @property
     def name(self) -> str:
@@ -92,24 +104,23 @@ class _Expander:
         into.append(argument)
 
     def merge(self, terms: _Terms, sign: int, new: _Terms) -> None:
+        if sign > 0 and len(terms) == 1 and () in terms and not new.keys() & {(), ("0",)}:
+            terms.update(new)  # 5 000 columns at once, at the start of 'y ~ . - x'
+            return
         for key, piece in new.items():
             zero = len(piece.factors) == 1 and constant(piece.factors[0]) == 0
             if zero or sign < 0:
                 # '+ 0' takes the intercept away and '- 0' gives it back, as in R.
-                self.pop(terms, () if zero else key, restore=zero and sign < 0)
+                if zero and sign < 0:
+                    terms.setdefault((), Piece(()))
+                else:
+                    terms.pop(() if zero else key, None)
             elif key not in terms or (piece.free and not terms[key].free):
                 terms[key] = piece
         if len(terms) > MAX_TERMS:
             raise FormulaError(
                 f"The formula stands for more than {MAX_TERMS} terms; cols('^pattern') names columns."
             )
-
-    @staticmethod
-    def pop(terms: _Terms, key: tuple[str, ...], *, restore: bool) -> None:
-        if restore:
-            terms.setdefault(key, Piece(()))
-        else:
-            terms.pop(key, None)
 
     def terms(self, node: Node) -> _Terms:
         match node:
@@ -153,8 +164,7 @@ class _Expander:
                 return {piece.key: piece}
 
     def columns(self, names: Sequence[str]) -> _Terms:
-        pieces = (Piece((Name(name, quoted=True),)) for name in names)
-        return {piece.key: piece for piece in pieces}
+        return {(_mark(name),): Piece((Name(name, quoted=True),)) for name in names}
 
     def crossed(self, node: Node, a: _Terms, b: _Terms) -> _Terms:
         if len(a) * len(b) > 10 * MAX_TERMS:
@@ -229,14 +239,18 @@ def expand(right: Node, guard: Guard, remaining: Callable[[], Sequence[str]]) ->
     expander = _Expander(guard, remaining)
     terms = expander.top(right)
     pieces = sorted((p for p in terms.values() if p.factors), key=lambda piece: len(piece.factors))
-    groups = {piece.group for piece in pieces if piece.group is not None}
-    taken = {piece.name for piece in pieces if piece.group is None}
-    for name in sorted(groups & taken):
-        raise FormulaError(f"grp(): the name {name!r} is already the name of a term; choose another.")
-    frees = {(piece.group, piece.free) for piece in pieces if piece.group is not None}
-    if len(frees) != len(groups):
-        raise FormulaError("grp(): two groups of one name, one of them under keep(); choose different names.")
+    _check_groups([piece for piece in pieces if piece.group is not None], pieces)
     return Expansion(tuple(pieces), () in terms, tuple(expander.offsets), tuple(expander.strata))
+
+
+def _check_groups(grouped: Sequence[Piece], pieces: Sequence[Piece]) -> None:
+    if not grouped:
+        return
+    groups = {piece.group for piece in grouped}
+    for name in sorted({piece.name for piece in pieces if piece.group is None} & groups):
+        raise FormulaError(f"grp(): the name {name!r} is already the name of a term; choose another.")
+    if len({(piece.group, piece.free) for piece in grouped}) != len(groups):
+        raise FormulaError("grp(): two groups of one name, one of them under keep(); choose different names.")
 
 
 def update_formula(old: str, new: str) -> str:

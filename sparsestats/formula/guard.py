@@ -261,7 +261,7 @@ class Guard:
         if node.function in self.columns:
             refuse(
                 node,
-                f"the data has a column of this name too; rename the column {node.function!r} to call the function",
+                f"the data has a column of this name; rename the column {node.function!r}",
             )
 
     def _needs_column(self, node: Node) -> None:
