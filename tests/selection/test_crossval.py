@@ -251,4 +251,5 @@ def test_columns_learned_in_a_fold_see_its_training_rows_only(ridge, regression,
             np.mean((y[test] - Z[test] @ b - b0) ** 2)
             for b, b0 in zip(path.coefs, path.intercepts, strict=True)
         ]
-        np.testing.assert_allclose(cv.table.query("fold == @fold")["score"], expected, rtol=1e-12)
+        scores = cv.table.loc[cv.table["fold"] == fold, "score"]
+        np.testing.assert_allclose(scores, expected, rtol=1e-12)
