@@ -91,10 +91,8 @@ def summarize(fit: Fit) -> Summary:
     if fit.cv is not None:
         notes.append(("Cross-validated", _scores(fit, fit.cv)))
     notes.append(("Certificate", _certificate(fit)))
-    effort = _effort(fit)
-    if effort:
-        notes.append(("", effort))
-    notes += [("", note) for note in (*fit.report.notes, *fit.notes)]
+    told = (_guarantee(fit), _effort(fit), *fit.report.notes, *fit.notes)
+    notes += [("", note) for note in told if note]
     notes.append(("", "No p-values: selection was data-driven."))
     return Summary(header, own, notes)
 
@@ -177,17 +175,22 @@ def _certificate(fit: Fit) -> str:
     certificate = fit.certificate
     if certificate is None:
         return "none between two alphas of the grid; fit.update(alpha=...) fits this one and certifies it"
-    text = str(certificate)
-    if certificate.kind == "gap" and fit.family == "gaussian":
-        error = certificate.linear_predictor_error
-        text += f" Fitted values are within {error:.1e} (root mean square) of the optimum's."
-    return text
+    return f"{certificate}, from the returned coefficients"
+
+
+def _guarantee(fit: Fit) -> str:
+    """What the gap says about the fitted values: a squared loss is strongly convex in them."""
+    certificate = fit.certificate
+    if certificate is None or certificate.kind != "gap" or fit.family != "gaussian":
+        return ""
+    error = certificate.linear_predictor_error
+    return f"Fitted values are within {error:.1e} (root mean square) of the optimum's."
 
 
 def _effort(fit: Fit) -> str:
     path, i = fit.path, _row(fit)
     parts = []
-    if path.certificates:
+    if path.certificates and not fit.interpolated:
         parts.append(f"{path.certificates[i].n_iter} iterations")
     parts += [
         f"{name} {int(path.info[name][i])}"

@@ -137,7 +137,8 @@ def _estimates(columns: Columns, term: int, beta: np.ndarray) -> str:
     if len(positions) == 1:
         return number(beta[positions[0]])
     levels = [columns.level(j) for j in positions]
-    basis = all(level.isdigit() for level in levels)
+    # The number of a basis function tells a reader nothing; the year that is a level does.
+    basis = not columns.is_factor(term) and all(level.isdigit() for level in levels)
     shown = [
         number(v) if basis else f"{level} {number(v)}"
         for level, v in zip(levels, beta[positions], strict=True)
