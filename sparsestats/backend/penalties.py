@@ -58,6 +58,8 @@ class Penalty:
     native : str or None
         The penalty's name in the compiled core. Never inherited: a subclass that changes the mathematics is
         solved by its own Python text unless it says otherwise.
+    grouped : bool
+        Whether it acts on groups of columns; ``groups`` are then its labels, one a column.
 
     Examples
     --------
@@ -84,6 +86,8 @@ class Penalty:
 
     name: ClassVar[str] = "penalty"
     native: ClassVar[str | None] = None
+    grouped: ClassVar[bool] = False
+    groups: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -263,6 +267,7 @@ class GroupSortedL1(Penalty):
 
     name: ClassVar[str] = "group sorted L1"
     native: ClassVar[str | None] = "group_sorted_l1"
+    grouped: ClassVar[bool] = True
 
     sequence: str | Sequence[float] | np.ndarray = "mean"
     q: float = 0.1

@@ -150,13 +150,18 @@ def _fits(
     else:
         v, c = coordinates.from_model(*start)
     for alpha in np.asarray(alphas, dtype=float).tolist():
-        if not (alpha >= 0 and math.isfinite(alpha)):
+        if math.isinf(alpha):
+            raise ValueError(
+                "no alpha makes every coefficient 0 under this penalty, so a share of the largest alpha is no "
+                "number: give alpha (or alphas) as numbers"
+            )
+        if not alpha >= 0:
             raise ValueError(f"alpha must be a finite number >= 0; got {alpha}")
-        if alpha == 0.0 or coordinates.weightless:
-            yield _unpenalized(coordinates, tol)
-            continue
         if coordinates.constant:
             v, c, n_iter, stop = coordinates.null_v, np.zeros_like(c), 0, "tol"
+        elif alpha == 0.0 or coordinates.weightless:
+            yield _unpenalized(coordinates, tol)
+            continue
         else:
             v, c, n_iter, stop = accelerate(coordinates, alpha, v, c, tol, max_iter)
         beta, b0 = coordinates.to_model(v - coordinates.G @ c, c)
