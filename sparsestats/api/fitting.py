@@ -110,11 +110,12 @@ def _fitted(
     alpha = model.alpha if asked.alpha is None else asked.alpha
     alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
     path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
+    path = _named(path, built.spec, model)
     made = Fit(
         call=Call("", formula),
         spec=built.spec,
         template=model,
-        path=_named(path, built.spec, model),
+        path=path,
         family="binomial" if classes else "gaussian",
         levels=rows.levels,
         nobs=len(built.X),
@@ -189,7 +190,9 @@ def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, ask
         control=ext.Control(),
         method="_fold_path",
     )
-    return replace(cv, n_nonzero=path.n_nonzero)
+    if path.groups is None:
+        return replace(cv, n_nonzero=path.n_nonzero)
+    return replace(cv, n_nonzero=path.n_groups_active, counted="groups")
 
 
 def _notes(built: Design) -> tuple[str, ...]:

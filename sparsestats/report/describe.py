@@ -89,7 +89,7 @@ def summarize(fit: Fit) -> Summary:
         ]
     notes: list[tuple[str, str]] = []
     if fit.cv is not None:
-        notes.append(("Cross-validated", _scores(fit, fit.cv)))
+        notes.append(("", _scores(fit, fit.cv)))
     notes.append(("Certificate", _certificate(fit)))
     told = (_guarantee(fit), _effort(fit), *fit.report.notes, *fit.notes)
     notes += [("", note) for note in told if note]
@@ -132,29 +132,31 @@ def _place(fit: Fit) -> str:
 def _scores(fit: Fit, cv: CVResult) -> str:
     """Both rules, always: where the fit sits first, then how to reach the other."""
 
-    def terms(i: int) -> int:
-        return len(np.unique(fit.columns.term_of[fit.path.coef(cv.alphas[i]) != 0]))
+    def terms(i: int) -> str:
+        count = len(np.unique(fit.columns.term_of[fit.path.coef(cv.alphas[i]) != 0]))
+        return f"{count} term{'' if count == 1 else 's'}"
 
-    def told(rule: str) -> str:
-        i = cv.index(rule)
-        gain = ""
-        if cv.null is not None and not cv.greater_is_better and cv.null > 0:
-            gain = f", {100 * (1 - cv.mean[i] / cv.null):.1f} % below null"
-        return f"{number(cv.mean[i])} (se {number(cv.se[i])}{gain}), {terms(i)} terms"
+    def score(i: int) -> str:
+        return f"{number(cv.mean[i])} (se {number(cv.se[i])})"
 
     other = {"min": "1se", "1se": "min"}
     here = fit.rule if fit.rule in other else "min"
     away = other[here]
-    parts = [
-        f"{cv.scoring}: {here} at alpha {number(cv.alphas[cv.index(here)])}, {told(here)}",
-        f'{away} at alpha {number(cv.alphas[cv.index(away)])}, {told(away)} -> fit.at("{away}")',
-    ]
+    i, j = cv.index(here), cv.index(away)
+    at = "" if fit.rule in other else f" at {here}, alpha {number(cv.alphas[i])},"
+    parts = [f"Cross-validated {cv.scoring}{at} {score(i)}"]
+    if cv.null is not None and not cv.greater_is_better and cv.null > 0:
+        # Both scores are held out, so this share of the null's can be negative.
+        parts[0] += f", {'R2' if cv.scoring == 'mse' else 'D2'} {1 - cv.mean[i] / cv.null:.3f}"
+    parts.append(f' {away}: alpha {number(cv.alphas[j])}, {score(j)}, {terms(j)} -> fit.at("{away}")')
     if cv.null is not None:
-        parts.append(f"null {number(cv.null)}")
+        parts.append(f" null {number(cv.null)}")
+    if cv.index_min == len(cv.alphas) - 1:
+        parts.append(" the minimum is at the end of the path: smaller alphas may do better")
     missed = _missed_folds(cv)
     if missed:
-        parts.append(f"{missed} folds hold models that did NOT CONVERGE")
-    return ";  ".join(parts)
+        parts.append(f" {missed} folds hold models that did NOT CONVERGE")
+    return "; ".join(parts)
 
 
 def _missed_folds(cv: CVResult) -> int:
@@ -175,7 +177,8 @@ def _certificate(fit: Fit) -> str:
     certificate = fit.certificate
     if certificate is None:
         return "none between two alphas of the grid; fit.update(alpha=...) fits this one and certifies it"
-    return f"{certificate}, from the returned coefficients"
+    told, verdict = str(certificate).rsplit(". ", 1)
+    return f"{told}, from the returned coefficients. {verdict}"
 
 
 def _guarantee(fit: Fit) -> str:
@@ -190,13 +193,12 @@ def _guarantee(fit: Fit) -> str:
 def _effort(fit: Fit) -> str:
     path, i = fit.path, _row(fit)
     parts = []
-    if path.certificates and not fit.interpolated:
-        parts.append(f"{path.certificates[i].n_iter} iterations")
-    parts += [
-        f"{name} {int(path.info[name][i])}"
-        for name in ("screened", "active", "repaired")
-        if name in path.info
-    ]
+    if path.certificates and fit.alpha is not None and not fit.interpolated:
+        parts.append(
+            f"{path.certificates[i].n_iter} iteration{'' if path.certificates[i].n_iter == 1 else 's'}"
+        )
+        told = ("screened", "active", "repaired")
+        parts += [f"{name} {int(path.info[name][i])}" for name in told if name in path.info]
     parts.append(f"{path.seconds:.3g} s for {len(path)} alpha{'s' if len(path) != 1 else ''}")
     return ", ".join(parts) + "."
 

@@ -99,7 +99,7 @@ class Fit:
     refit: Callable[[str | None, Mapping[str, Any]], Fit] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
-    # ---- where the fit sits -------------------------------------------------------------------------------
+    # ---- where the fit sits ----
 
     def at(self, alpha: str | float) -> Fit:
         """The same fit at another alpha of its path; nothing is fitted again.
@@ -187,7 +187,7 @@ class Fit:
     def fit_intercept(self) -> bool:
         return bool(getattr(self.template, "fit_intercept", True))
 
-    # ---- coefficients -------------------------------------------------------------------------------------
+    # ---- coefficients ----
 
     def coef(self, at: str | float | None = None) -> pd.Series | pd.DataFrame:
         """Coefficients by column name on the data's own scale, the intercept first, zeros kept.
@@ -237,7 +237,7 @@ class Fit:
         """
         return describe.glance(self)
 
-    # ---- predictions --------------------------------------------------------------------------------------
+    # ---- predictions ----
 
     def predict(
         self,
@@ -344,7 +344,7 @@ class Fit:
             raise ValueError(f"{who} needs the rows of the fit, and a saved model holds none: pass newdata.")
         return self.training
 
-    # ---- print and plot -----------------------------------------------------------------------------------
+    # ---- print and plot ----
 
     def summary(self) -> Summary:
         """What a reader wants on one page.

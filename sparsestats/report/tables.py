@@ -128,7 +128,7 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
         notes.append("penalised factors are fully coded: deviations, no reference level")
     if not rows:
         notes.insert(0, "no term is selected at this alpha")
-    return Table(("term", "cols", "norm", "share", "estimates (data's scale)"), rows, "lrrrl", notes)
+    return Table(("term", "cols", "group norm", "share", "estimates (data's scale)"), rows, "lrrrl", notes)
 
 
 def _estimates(columns: Columns, term: int, beta: np.ndarray) -> str:
