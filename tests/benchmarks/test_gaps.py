@@ -88,7 +88,7 @@ def conic_optimum(X, y, penalty, alpha, family):
     else:
         ranked = cp.abs(c)
     program = cp.Problem(cp.Minimize(loss / y.size + alpha * cp.dotsort(ranked, penalty.weights)))
-    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     return float(b0.value), beta.value, program.value
 
 
