@@ -100,7 +100,7 @@ def test_gap_bounds_suboptimality_and_vanishes_at_the_optimum(data, penalty, fam
     b0, beta, optimum = conic_optimum(X, y, penalty, alpha, family)
     null = null_objective(y, family, True)
     at_optimum = relative_gaps(X, y, [alpha], beta[None], [b0], penalty, family=family)[0]
-    assert at_optimum < 1e-6  # the gap is of first order in the cone solver's error, some 1e-8
+    assert at_optimum < 1e-5  # of first order in the coefficients, which the cone solver has to about 1e-6
     rng = np.random.default_rng(3)
     for spread in (1e-1, 1e-2, 1e-3):
         moved = beta + spread * rng.standard_normal(12) / X.std(axis=0)
