@@ -308,7 +308,7 @@ def _freed(pieces: Sequence[Piece], unpenalized: Any) -> list[Piece]:
                 + (f"; did you mean {near!r}?" if near else f"; the terms are {known[:8]}.")
             )
     chosen = set().union(*keys.values())
-    return [replace(piece, free=True) if piece.key in chosen else piece for piece in pieces]
+    return [piece._replace(free=True) if piece.key in chosen else piece for piece in pieces]
 
 
 def _key(name: str) -> tuple[str, ...]:

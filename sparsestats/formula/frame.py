@@ -216,13 +216,14 @@ class Table:
             return Column(
                 name, "factor", np.asarray(native.cat.codes, dtype=np.intp), levels, bool(native.cat.ordered)
             )
+        cells = series.to_list()
         declared = series.dtype == nw.Enum
-        levels = tuple(series.cat.get_categories().to_list())
-        if not declared:
-            # A polars Categorical lists its categories in order of appearance, which means nothing.
-            levels = tuple(sorted(levels))
+        # A polars Categorical lists categories as they appear, which means nothing; an Enum's order is meant.
+        levels = tuple(
+            series.dtype.categories if declared else sorted({cell for cell in cells if cell is not None})
+        )
         position = {level: i for i, level in enumerate(levels)}
-        codes = np.array([position.get(value, -1) for value in series.to_list()], dtype=np.intp)
+        codes = np.array([position.get(cell, -1) for cell in cells], dtype=np.intp)
         return Column(name, "factor", codes, levels, declared)
 
     def _objects(self, name: str, cells: list[Any]) -> Column:
