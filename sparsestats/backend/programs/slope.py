@@ -351,7 +351,11 @@ def _settle(
         eta = coordinates.offset + coordinates.forward(c) + coordinates.Q @ v
         return coordinates.loss(eta) + alpha * problem.penalty.value(c)
 
-    settled_v, settled_c, *_ = accelerate(coordinates, alpha, v, c, 0.1 * tol, SETTLING)
+    # The first step is taken whatever the gap, for the zeros and ties it makes.
+    eta = coordinates.offset + coordinates.forward(c) + coordinates.Q @ v
+    L = coordinates.step_bound(eta)
+    step = problem.penalty.prox(c - coordinates.adjoint(coordinates.gradient(eta)) / L, alpha / L)
+    settled_v, settled_c, *_ = accelerate(coordinates, alpha, v, step, 0.1 * tol, SETTLING)
     gain = objective(v, c) - objective(settled_v, settled_c)
     if -1e-12 * coordinates.null_objective <= gain <= 1e-6 * coordinates.null_objective:
         return settled_v, settled_c
@@ -394,7 +398,8 @@ def _lagrangian_bound(
         price = np.ravel(dual, order="F")
         constant += float(price @ np.ravel(constraint.expr.value, order="F"))
         for leaf, jacobian in constraint.expr.grad.items():
-            column = sparse.csc_array(jacobian) @ price
+            # cvxpy hands a leaf's derivative over as a number where leaf and constraint have one entry
+            column = jacobian @ price if sparse.issparse(jacobian) else np.atleast_1d(jacobian) * price
             if leaf.id == getattr(text.c, "id", None):
                 a_c += column
             else:
@@ -404,6 +409,6 @@ def _lagrangian_bound(
     # The minimum over the tilted objective is a fit of its own; the program's solution starts it.
     v, c, *_ = accelerate(coordinates, alpha, v, c, 0.1 * tol, SETTLING, (a_u, a_c))
     base = coordinates.offset + coordinates.forward(c)
-    eta = base + coordinates.Q @ coordinates.fit_unpenalized(base, v, tilt=a_u)
-    theta = -coordinates.gradient(eta)
-    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, constant)
+    v = coordinates.fit_unpenalized(base, v, tilt=a_u)
+    theta = -coordinates.gradient(base + coordinates.Q @ v)
+    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, constant + float(a_u @ v))
