@@ -81,7 +81,7 @@ class Penalized(PathRegressor):
     >>> X = np.random.default_rng(0).normal(size=(80, 5))
     >>> model = ss.Penalized(ss.losses.Gaussian(), ss.penalties.SortedL1(q=0.2), alpha=0.1)
     >>> model.fit(X, 2 * X[:, 0]).coef_.round(2).tolist()
-    [1.8, -0.0, 0.0, 0.0, 0.0]
+    [1.75, 0.0, 0.0, 0.0, 0.0]
     """
 
     _headline: ClassVar[str] = "Penalised regression"
