@@ -1,10 +1,11 @@
 // Vector kernels. Eight accumulators hide the latency of the multiply-add; storage may be float, sums are double.
-// No -march=native: the compiler emits a haswell (AVX2 + FMA) clone beside the portable one and picks at load time.
+// No -march=native: the compiler emits an x86-64-v3 (AVX2 + FMA) clone beside the portable one and picks at load time ("arch=haswell" would not do:
+// its resolver asks for that very processor and leaves every AMD machine with the portable clone).
 #pragma once
 #include <cstddef>
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define SS_CLONES __attribute__((target_clones("arch=haswell", "default")))
+#define SS_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define SS_CLONES
 #endif

@@ -21,7 +21,7 @@ struct PathPoint {
 };
 
 struct PathOutput {
-  double alpha_max = 0, null_objective = 0, null_loss = 0, y_scale = 1;
+  double alpha_max = 0, null_objective = 0;
   std::vector<PathPoint> points;
   std::vector<double> coefs;  // points x p
   const char* stopped = "";
@@ -159,6 +159,7 @@ class PathSolver {
  private:
   // The null model, the unit of the response, and the first gradient.
   void start() {
+    double reference = 0;
     if (loss_.quadratic()) {
       for (Index i = 0; i < n_; ++i) y_[i] -= offset_[i];
       std::fill(offset_.begin(), offset_.end(), 0.0);
@@ -170,16 +171,17 @@ class PathSolver {
       for (double& v : y_) v /= unit_;
       for (Index i = 0; i < n_; ++i) squares += d_.weights()[i] * y_[i] * y_[i];
       project_response();
-      null_ = null_loss_ = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
-      const double noise = 64 * std::numeric_limits<double>::epsilon() * 0.5 * squares / n_;
-      if (!(null_ > noise)) {  // constant up to rounding: the null model is the answer
-        constant_ = true;
-        null_ = 0;
-      }
+      reference = 0.5 * squares / n_;
+      null_ = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
     } else {
+      reference = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
       compute_eta();
       fit_free();
-      null_ = null_loss_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
+      null_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
+    }
+    if (!(null_ > 64 * std::numeric_limits<double>::epsilon() * reference)) {
+      constant_ = true;  // the free part fits y up to rounding: the null model is the answer
+      null_ = 0;
     }
     full_gradient();
     alpha_max_ = constant_ ? 0 : J_.dual_norm(all_, z_.data());
@@ -265,12 +267,7 @@ class PathSolver {
     const double loss = loss_.value(eta_.data(), y_.data(), w, n_);
     point.objective = loss + alpha * J_.value(all_, c_.data());
     // The dual point: the residual, orthogonal to the free part, inside the conjugate's domain, scaled to feasibility.
-    for (Index k = 0; k < q_; ++k) {
-      const double* f = d_.free_column(k);
-      double s = 0;
-      for (Index i = 0; i < n_; ++i) s += w[i] * f[i] * e_[i];
-      axpy(-s / n_, f, e_.data(), n_);
-    }
+    d_.project(e_.data());
     loss_.clip(e_.data(), y_.data(), n_);
     const double norm = J_.dual_norm(all_, z_.data());
     double s = norm > alpha ? alpha / norm : 1.0;
@@ -284,7 +281,7 @@ class PathSolver {
     for (double& v : u_) v *= s;
     point.bound = loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_);
     point.gap = std::max(0.0, point.objective - point.bound);
-    point.deviance_ratio = null_loss_ > 0 && !constant_ ? 1 - loss / null_loss_ : 0;
+    point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
   }
 
   // Screening and warm starts need neighbours: a far alpha is approached through rough fits, each half the one before.
@@ -456,7 +453,7 @@ class PathSolver {
     point.gap = std::max(0.0, decrement);
     point.bound = loss - point.gap;
     if (point.gap > goal && std::string(point.stop) == "tol") point.stop = "precision";
-    point.deviance_ratio = null_loss_ > 0 ? 1 - loss / null_loss_ : 0;
+    point.deviance_ratio = 1 - loss / null_;
     for (Index u = 0; u < d_.units(); ++u) point.active += active(u);
     return point;
   }
@@ -470,7 +467,7 @@ class PathSolver {
   Units all_;
   std::vector<Index> everyone_;
   std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;
-  double unit_ = 1, null_ = 0, null_loss_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
+  double unit_ = 1, null_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
   bool constant_ = false;
 };
 

@@ -22,6 +22,9 @@ class Smooth {
   virtual double curvature(const double* dx, const double* dimg) const = 0;
   // Lower triangle of the Hessian over the coordinates listed, then all free ones; row-major, leading dimension ld.
   virtual void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const = 0;
+  // Multiply-adds of a proximal-gradient step, and of a Hessian over a coordinates.
+  virtual double step_cost() const = 0;
+  virtual double hessian_cost(double a) const = 0;
   // A dual value for this restricted problem: z = -gradient over the coordinates, dual_norm = J*(z).
   virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
 };
@@ -53,6 +56,8 @@ class Quadratic final : public Smooth {
     for (size_t i = 0; i < coords.size(); ++i)
       for (size_t j = 0; j <= i; ++j) H[i * ld + j] = G_[coords[i] * m + coords[j]];
   }
+  double step_cost() const override { return static_cast<double>(coordinates()) * coordinates(); }
+  double hessian_cost(double) const override { return 0; }
   double dual(const double* x, const double* img, double alpha, double dual_norm) const override {
     double bx = 0, xGx = 0;
     for (size_t j = 0; j < b_.size(); ++j) bx += b_[j] * x[j], xGx += x[j] * img[j];
@@ -125,9 +130,13 @@ class Rows final : public Smooth {
       for (Index i = 0; i < n; ++i) rows[k * n + i] *= h[i];
     gram_rows(rows.data(), a, n, n, H, ld);
   }
+  double step_cost() const override { return 2.0 * d_.n() * m_ + 20.0 * d_.n(); }
+  double hessian_cost(double a) const override { return 0.5 * a * a * d_.n(); }
   double dual(const double*, const double* img, double alpha, double dual_norm) const override {
     std::vector<double> u(d_.n());
     loss_.residual(img, y_, u.data(), d_.n());
+    d_.project(u.data());
+    loss_.clip(u.data(), y_, d_.n());
     const double s = dual_norm > alpha ? alpha / dual_norm : 1.0;
     for (double& v : u) v *= s;
     return loss_.dual(u.data(), y_, d_.weights().data(), offset_, d_.n());
