@@ -197,7 +197,7 @@ def design(
     y, response = (None, None) if parsed.left is None else read_response(parsed.left, part, rows, lent)
     total = None if given_offset is None else given_offset[rows]
     for node in expansion.offsets:
-        values = evaluator.factor(node, full=True, free=True).values[:, 0]
+        values = evaluator.value(node)
         total = values if total is None else total + values
     strata = [evaluator.categories(node).values for node in expansion.strata]
     spec = Spec(

@@ -74,7 +74,7 @@ class Table:
                 ) from None
             self.kind = str(frame.implementation.value)
             self.pandas_like = frame.implementation.is_pandas_like()
-            names = list(data.columns)
+            names = list(frame.columns)
         self.native = data
         self._read: dict[str, Column] = {}
         self._block: tuple[Sequence[str], np.ndarray] | None = None  # looked at for holes, then used as it is
@@ -108,7 +108,10 @@ class Table:
     @cached_property
     def _types(self) -> tuple[list[Any], dict[Any, bool]]:
         """The type of each column, and which types are machine numbers."""
-        types = list(self.native.dtypes)
+        if self.pandas_like:
+            types = list(self.native.dtypes)
+        else:
+            types = list(nw.from_native(self.native, eager_only=True).schema.values())
         first = {dtype: i for i, dtype in reversed(list(enumerate(types)))}
         return types, {dtype: self._series(self.names[i]).dtype.is_numeric() for dtype, i in first.items()}
 

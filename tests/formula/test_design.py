@@ -264,6 +264,31 @@ def test_data_that_is_no_frame_is_a_type_error():
         design("y ~ x", pd.DataFrame({"y": [], "x": []}))
 
 
+def test_free_factor_with_one_level_cannot_be_coded(data):
+    with pytest.raises(FormulaError, match="two levels that occur"):
+        design("y ~ keep(C(k))", data.assign(k="only"))
+    assert design("y ~ C(k)", data.assign(k="only")).X.tolist() == [[1.0]] * 60
+
+
+def test_offset_of_a_factor_is_refused(data):
+    with pytest.raises(ValueError, match="'g' holds levels"):
+        design("y ~ x + offset(g)", data)
+
+
+def test_columns_with_dots_and_umlauts_need_no_backticks(data):
+    data = data.rename(columns={"x": "Sepal.Length", "age": "Größe", "yes": "x.1"})
+    built = design("y ~ Sepal.Length + log(Größe) + x.1", data)
+    assert built.names == ["Sepal.Length", "log(Größe)", "x.1"]
+
+
+def test_other_eager_frames_go_in(data):
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table({name: data[name].tolist() for name in ("y", "x", "g", "smoker")})
+    built, ours = design("y ~ .", table), design("y ~ .", data[["y", "x", "g", "smoker"]])
+    np.testing.assert_array_equal(built.X, ours.X)
+    assert built.frame_kind == "pyarrow" and built.index is None
+
+
 def test_dates_are_refused_by_name(data):
     with pytest.raises(ValueError, match="'day' holds dates"):
         design("y ~ day", data.assign(day=pd.Timestamp("2024-01-01")))

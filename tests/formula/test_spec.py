@@ -145,6 +145,13 @@ def test_levels_of_numbers_match_by_value(data):
         spec.transform(data.assign(dose=data.dose.astype(str)))
 
 
+def test_a_factor_stays_a_factor_when_new_data_holds_numbers(data):
+    spec = design("y ~ code", data.assign(code=data.dose.astype(str))).spec
+    assert spec.names == ["code[1]", "code[2]", "code[3]"]
+    with pytest.raises(UnseenLevelError, match="'code'"):
+        spec.transform(data.assign(code=data.dose))
+
+
 def test_prediction_asks_only_for_the_columns_it_reads(data):
     spec = design("log(age) ~ x + g:yes + offset(no)", data, sample_weight="dose", row_groups="smoker").spec
     assert spec.variables == ("x", "g", "yes", "no")
@@ -254,6 +261,29 @@ def test_saved_design_that_lacks_a_part_is_refused(data):
         Spec.from_dict({key: value for key, value in saved.items() if key != "blocks"})
     with pytest.raises(ValueError, match="version 99"):
         Spec.from_dict({**saved, "version": 99})
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("states", "bs(age, df=4)", "knots"), [1.0, 2.0]),
+        (("states", "C(g)", "levels"), ["a"]),
+        (("states",), {}),
+        (("states", "C(g)"), 3),
+        (("blocks", 0), {"free": True}),
+        (("blocks",), "x"),
+        (("response", "name"), "x"),
+        (("formula",), None),
+    ],
+)
+def test_damaged_design_is_a_value_error_at_load(where, value, data):
+    saved = json.loads(json.dumps(design("y ~ x + C(g) + bs(age, df=4)", data).spec.to_dict()))
+    target = saved
+    for step in where[:-1]:
+        target = target[step]
+    target[where[-1]] = value
+    with pytest.raises(ValueError):
+        Spec.from_dict(saved)
 
 
 def test_saved_design_holds_no_rows(data):
