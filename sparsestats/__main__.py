@@ -360,7 +360,7 @@ def _draw(fit: Fit, out: Path, term: str | None) -> list[Path]:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    kinds = {"path.png": ("path", None)} if len(fit.path) > 1 else {}
+    kinds: dict[str, tuple[str, str | None]] = {"path.png": ("path", None)} if len(fit.path) > 1 else {}
     if fit.cv is not None:
         kinds["cv.png"] = ("cv", None)
     if term is not None:

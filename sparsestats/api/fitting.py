@@ -26,7 +26,7 @@ from .relearned import Relearned, learns
 from .response import Rows
 from .terms import ByTerm, group_labels, group_names, penalty_factors
 
-FAMILIES = {
+FAMILIES: dict[str, dict[str, Any]] = {
     "slope": {"gaussian": SLOPE, "binomial": SLOPEClassifier},
     "gslope": {"gaussian": GroupSLOPE, "binomial": GroupSLOPEClassifier},
 }
@@ -93,7 +93,7 @@ def _fitted(
     built = design(
         formula,
         data,
-        unpenalized=asked.unpenalized,
+        unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")),
         missing=asked.missing,
         env=asked.env,
         offset=asked.offset,
@@ -134,6 +134,14 @@ def _fitted(
         notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
     )
     return made.at(asked.selection)
+
+
+def _free_terms(unpenalized: Any, factors: Any) -> Any:
+    """The terms set free, those with a penalty factor of 0 among them: they get a free term's coding too."""
+    if not isinstance(factors, Mapping):
+        return unpenalized
+    named = [unpenalized] if isinstance(unpenalized, str) else list(unpenalized or ())
+    return [*named, *(term for term, factor in factors.items() if factor == 0)] or None
 
 
 def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bool) -> Any:

@@ -49,7 +49,9 @@ def glance(fit: Fit) -> pd.DataFrame:
     else:
         certificate = fit.certificate
     n_nonzero, n_groups_active = _active(fit)
-    known = certificate is not None
+    value, tol, converged = np.nan, np.nan, None
+    if certificate is not None:
+        value, tol, converged = certificate.value, certificate.tol, certificate.converged
     return pd.DataFrame(
         {
             "family": [fit.family],
@@ -62,16 +64,16 @@ def glance(fit: Fit) -> pd.DataFrame:
             "alpha": [np.nan if fit.alpha is None else fit.alpha],
             "rule": [fit.rule],
             "deviance_ratio": [deviance_ratio(fit)],
-            "gap": [certificate.value if known else np.nan],
-            "tol": [certificate.tol if known else np.nan],
-            "converged": pd.array([certificate.converged if known else pd.NA], dtype="boolean"),
+            "gap": [value],
+            "tol": [tol],
+            "converged": pd.array([converged], dtype="boolean"),
             "seconds": [path.seconds],
         }
     )
 
 
 def summarize(fit: Fit) -> Summary:
-    """The summary of api.md section 7: header, table, cross-validation, certificate."""
+    """A fit on one page: header, table, cross-validation, certificate, what else a reader must know."""
     header = [
         (fit.report.headline, _formula(fit)),
         (_size(fit), fit.report.settings),
@@ -79,7 +81,7 @@ def summarize(fit: Fit) -> Summary:
     ]
     if fit.levels is not None:
         no, yes = fit.levels
-        header.append((f"models P({fit.spec.response.name} = {yes!r}); the other class is {no!r}", ""))
+        header.append((f"models P({fit.response.name} = {yes!r}); the other class is {no!r}", ""))
     own = list(fit.report.tables)
     if not own:
         own = [

@@ -17,7 +17,7 @@ import pandas as pd
 from ..backend.certificate import Certificate
 from ..exceptions import DataWarning
 from ..formula.frame import Subset, Table, complete_rows
-from ..formula.response import reread_response
+from ..formula.response import Response, reread_response
 from ..formula.spec import Spec
 from . import describe, effects, frames, store, tables
 from .call import Call
@@ -184,6 +184,12 @@ class Fit:
         return self.call.formula
 
     @property
+    def response(self) -> Response:
+        """The left side of the formula."""
+        assert self.spec.response is not None
+        return self.spec.response
+
+    @property
     def fit_intercept(self) -> bool:
         return bool(getattr(self.template, "fit_intercept", True))
 
@@ -288,6 +294,7 @@ class Fit:
         alpha = self._alpha(at, "predict()")
         if type in ("response", "link"):
             return frames.series_like(frame, self.path.predict(X, alpha, shift, type=type), type)
+        assert self.levels is not None
         event = self.path.predict(X, alpha, shift)
         if type == "prob":
             no, yes = self.levels
@@ -320,9 +327,9 @@ class Fit:
             }
             return frames.with_columns(frame, added)
         added = {".fitted": fitted}
-        response = self.spec.response
+        response = self.response
         table = Table(frame)
-        if response is not None and set(response.variables) <= table.positions.keys():
+        if set(response.variables) <= table.positions.keys():
             complete, _ = complete_rows(table, response.variables)
             rows = np.flatnonzero(complete)
             observed = np.full(len(table), np.nan)
@@ -482,9 +489,8 @@ class Fit:
             file.write(text + "\n")
 
 
-def _classes(event: np.ndarray, levels: Sequence[Any] | None) -> np.ndarray:
+def _classes(event: np.ndarray, levels: Sequence[Any]) -> np.ndarray:
     """The likelier of two classes (the event at even odds), NaN where the probability is."""
-    assert levels is not None
     missing = np.isnan(event)
     chosen = np.asarray(levels)[(np.nan_to_num(event) >= 0.5).astype(int)]
     if missing.any():

@@ -137,6 +137,8 @@ def label_ends(ax: Any, ends: Sequence[float], names: Sequence[str], colours: Se
     gap = span * 11.0 * ax.figure.dpi / 72.0 / height_px
     places = spread(np.asarray(ends, dtype=float), gap, low + gap / 2, high - gap / 2)
     across = ax.get_yaxis_transform()
+    # The names were spread for these limits; lines drawn from here on must not move them.
+    ax.set_ylim(low, high)
     for end, place, name, colour in zip(ends, places, names, colours, strict=True):
         ax.plot([1.0, 1.02], [end, place], transform=across, color=colour, linewidth=0.7, clip_on=False)
         ax.text(1.025, place, name, transform=across, color=colour, fontsize=8, va="center", ha="left")

@@ -45,9 +45,11 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case pd.DataFrame():
             return {"frame": {str(name): plain(value[name].to_numpy()) for name in value.columns}}
-        case sparse.sparray():
-            m = sparse.csr_array(value)
-            return {"csr": [plain(part) for part in (m.data, m.indices, m.indptr)], "shape": list(m.shape)}
+        case sparse.csr_array():
+            return {
+                "csr": [plain(part) for part in (value.data, value.indices, value.indptr)],
+                "shape": list(value.shape),
+            }
     raise NotSaveable(f"a {type(value).__name__} cannot be saved")
 
 
