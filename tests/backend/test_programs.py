@@ -190,3 +190,13 @@ def test_a_penalty_without_expression_is_named(problem_of, without):
 def test_alpha_must_be_a_finite_number_from_zero(alpha, problem_of):
     with pytest.raises(ValueError, match="alpha must be a finite number >= 0"):
         program(problem_of(), alpha)
+
+
+@pytest.mark.parametrize(
+    "weights", [np.linspace(3, 0, 200), np.ones(200), np.r_[5.0, np.full(150, 2.0), np.zeros(49)]]
+)
+def test_layers_are_sequences_that_sum_to_the_weights(weights):
+    """So that planes under each layer's norm add up to planes under the whole."""
+    layers = slope._layers(weights)
+    np.testing.assert_allclose(layers.sum(axis=0), weights, atol=1e-14)
+    assert np.all(layers >= 0) and np.all(np.diff(layers, axis=1) <= 0) and len(layers) <= slope.LAYERS
