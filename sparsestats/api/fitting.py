@@ -212,6 +212,9 @@ def _notes(built: Design) -> tuple[str, ...]:
         more = ", ..." if len(worst) > 8 else ""
         notes.append(f"Rows dropped for missing values: {built.n_dropped}; by variable: {told}{more}.")
     assert built.response is not None
+    if built.response.unused:
+        unused = ", ".join(map(str, built.response.unused))
+        notes.append(f"Levels of {built.response.name} that do not occur in the rows used: {unused}.")
     if built.response.kind == "counts":
         notes.append("Rows count two outcomes; each outcome enters with its count as weight.")
     return tuple(notes)

@@ -9,7 +9,6 @@ import pandas as pd
 
 from . import tables
 from .cvresult import CVResult
-from .protocol import Table
 from .summary import Summary
 from .tables import number
 
@@ -105,10 +104,14 @@ def _formula(fit: Fit) -> str:
 
 
 def _size(fit: Fit) -> str:
+    columns, terms = len(fit.columns), fit.columns.n_terms
     return (
-        f"{fit.nobs} rows ({fit.n_dropped} dropped), {len(fit.columns)} columns in {fit.columns.n_terms} "
-        f"{'term' if fit.columns.n_terms == 1 else 'terms'}"
+        f"{fit.nobs} rows ({fit.n_dropped} dropped), {_count(columns, 'column')} in {_count(terms, 'term')}"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _place(fit: Fit) -> str:
@@ -135,8 +138,7 @@ def _scores(fit: Fit, cv: CVResult) -> str:
     """Both rules, always: where the fit sits first, then how to reach the other."""
 
     def terms(i: int) -> str:
-        count = len(np.unique(fit.columns.term_of[fit.path.coef(cv.alphas[i]) != 0]))
-        return f"{count} term{'' if count == 1 else 's'}"
+        return _count(len(np.unique(fit.columns.term_of[fit.path.coef(cv.alphas[i]) != 0])), "term")
 
     def score(i: int) -> str:
         return f"{number(cv.mean[i])} (se {number(cv.se[i])})"
@@ -196,13 +198,8 @@ def _effort(fit: Fit) -> str:
     path, i = fit.path, _row(fit)
     parts = []
     if path.certificates and fit.alpha is not None and not fit.interpolated:
-        parts.append(
-            f"{path.certificates[i].n_iter} iteration{'' if path.certificates[i].n_iter == 1 else 's'}"
-        )
+        parts.append(_count(path.certificates[i].n_iter, "iteration"))
         told = ("screened", "active", "repaired")
         parts += [f"{name} {int(path.info[name][i])}" for name in told if name in path.info]
-    parts.append(f"{path.seconds:.3g} s for {len(path)} alpha{'s' if len(path) != 1 else ''}")
+    parts.append(f"{path.seconds:.3g} s for {_count(len(path), 'alpha')}")
     return ", ".join(parts) + "."
-
-
-__all__ = ["Table", "deviance_ratio", "glance", "summarize"]

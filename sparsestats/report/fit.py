@@ -6,7 +6,7 @@ import dataclasses
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Any
@@ -57,6 +57,21 @@ class Fit:
     ----------
     call : Call
         What was asked.
+    spec : Spec
+        What the formula's design remembers: terms, levels, knots.
+    template : sklearn estimator
+        The model that made the path, unfitted, with the design's groups and penalty factors.
+    family : str
+    levels : tuple of two, or None
+        The classes of the response, the event last.
+    nobs, n_dropped : int
+        Rows used, and left out for missing values.
+    notes : sequence of str
+        What else the summary tells.
+    random_state
+        Seed of the folds.
+    training : Training or None
+        The rows of the fit; None after ``ss.load``.
     path : Path
         The fitted path.
     cv : CVResult or None
@@ -97,7 +112,6 @@ class Fit:
     random_state: Any = None
     training: Training | None = None
     refit: Callable[[str | None, Mapping[str, Any]], Fit] | None = None
-    info: Mapping[str, Any] = field(default_factory=dict)
 
     # ---- where the fit sits ----
 

@@ -34,10 +34,9 @@ def new_axes(ax: Any = None, *, width: float = 7.0, height: float = 4.5) -> Any:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def clean(ax: Any, *, top: bool = False) -> None:
-    """Quiet frame: no right spine, a faint horizontal grid behind the data."""
-    ax.spines["right"].set_visible(False)
-    ax.spines["top"].set_visible(top)
+def clean(ax: Any) -> None:
+    """Quiet frame: two spines, a faint horizontal grid behind the data."""
+    ax.spines[["right", "top"]].set_visible(False)
     ax.grid(axis="y", color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
 

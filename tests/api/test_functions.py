@@ -351,3 +351,23 @@ def test_every_function_takes_the_shared_arguments_with_the_shared_defaults(func
     given = inspect.signature(function).parameters
     for name in Asked.names():
         assert given[name].default == inspect.signature(Asked).parameters[name].default
+
+
+@pytest.mark.parametrize("alpha", [None, 0.1, "cv"])
+@pytest.mark.parametrize(
+    ("y", "x"), [([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]), ([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])], ids=["y", "x"]
+)
+def test_constants_give_the_null_model(y, x, alpha):
+    fit = ss.slope("y ~ x", pd.DataFrame({"y": y, "x": x}), alpha=alpha, cv=3)
+    coef = np.ravel(fit.coef())
+    assert coef[0] == pytest.approx(np.mean(y))
+    assert coef[1] == 0.0
+    assert fit.glance()["converged"].item()
+    assert "CONVERGED" in repr(fit)
+
+
+def test_unused_levels_of_the_response_are_told(measured):
+    table = measured.assign(sex=pd.Categorical(measured["sex"], ["female", "male", "unknown"]))
+    fit = ss.gslope("sex ~ body_mass_g", table, alpha=0.01, family="binomial")
+    assert fit.levels == ("female", "male")
+    assert "do not occur in the rows used: unknown" in repr(fit)
