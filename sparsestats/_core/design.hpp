@@ -210,9 +210,9 @@ class Design {
       // Rounding of the mean alone leaves about eps |x|: below that a column has no variation of its own. Without an
       // intercept a constant column still carries a fit, unless it is to be scaled by its (zero) deviation.
       const bool flat = !(m.sd > 64 * std::numeric_limits<double>::epsilon() * m.largest);
-      const bool scaled = opt_.scale || opt_.orthonormalise;
-      constant[j] = flat && (scaled || opt_.fit_intercept || m.largest == 0);
-      if (!constant[j]) inv_[j] = scaled ? 1 / m.sd : 1.0;
+      constant[j] = m.largest == 0 || (flat && (opt_.fit_intercept || opt_.scale));
+      if (constant[j]) continue;
+      inv_[j] = opt_.scale ? 1 / m.sd : opt_.orthonormalise ? 1 / (flat ? m.largest : m.sd) : 1.0;
     }
     std::vector<double> wq(n_);
     for (Index k = 0; k < q(); ++k) {

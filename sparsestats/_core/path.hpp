@@ -176,7 +176,7 @@ class PathSolver {
     } else {
       reference = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
       compute_eta();
-      fit_free();
+      fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
       null_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
     }
     if (!(null_ > 64 * std::numeric_limits<double>::epsilon() * reference)) {
@@ -209,44 +209,6 @@ class PathSolver {
     d_.axpy_units(everyone_.data(), d_.units(), c_.data(), eta_.data());
   }
 
-  // Newton on the free part alone, c fixed: makes Q'theta = 0 to rounding. Damped, since binomial steps can overshoot.
-  void fit_free() {
-    if (eliminated() || q_ == 0) return;
-    const double* w = d_.weights().data();
-    std::vector<double> g(q_), H(q_ * q_), rows(q_ * n_), h(n_), trial(n_);
-    std::vector<char> pinned;
-    double F = loss_.value(eta_.data(), y_.data(), w, n_);
-    for (int it = 0; it < 100; ++it) {
-      loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
-      loss_.curvature(eta_.data(), y_.data(), h.data(), n_);
-      for (Index i = 0; i < n_; ++i) e_[i] *= w[i] / n_, h[i] = std::sqrt(h[i] * w[i] / n_);
-      double size = 0;
-      for (Index k = 0; k < q_; ++k) {
-        const double* f = d_.free_column(k);
-        g[k] = dot(f, e_.data(), n_);
-        size = std::max(size, std::abs(g[k]));
-        for (Index i = 0; i < n_; ++i) rows[k * n_ + i] = h[i] * f[i];
-      }
-      if (size < 1e-16) return;
-      gram_rows(rows.data(), q_, n_, n_, H.data(), q_);
-      cholesky(H.data(), q_, q_, 1e-14, pinned);
-      cholesky_solve(H.data(), q_, q_, pinned, g.data());
-      double t = 1;
-      bool moved = false;
-      for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
-        trial = eta_;
-        for (Index k = 0; k < q_; ++k) axpy(t * g[k], d_.free_column(k), trial.data(), n_);
-        const double value = loss_.value(trial.data(), y_.data(), w, n_);
-        moved = value < F || (value == F && halvings == 0 && size > 1e-13);
-        if (moved) F = value;
-      }
-      if (!moved) return;
-      t *= 2;
-      for (Index k = 0; k < q_; ++k) gamma_[k] += t * g[k];
-      eta_.swap(trial);
-    }
-  }
-
   // e = -l'(eta), z = X~'(w e / n), at the current c and gamma.
   void full_gradient() {
     compute_eta();
@@ -260,7 +222,7 @@ class PathSolver {
   void certify(double alpha, PathPoint& point) {
     if (!eliminated()) {
       compute_eta();
-      fit_free();
+      fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
     }
     full_gradient();
     const double* w = d_.weights().data();
@@ -268,18 +230,12 @@ class PathSolver {
     point.objective = loss + alpha * J_.value(all_, c_.data());
     // The dual point: the residual, orthogonal to the free part, inside the conjugate's domain, scaled to feasibility.
     d_.project(e_.data());
-    loss_.clip(e_.data(), y_.data(), n_);
+    const bool inside = loss_.clip(e_.data(), y_.data(), n_) <= ROUNDING;
     const double norm = J_.dual_norm(all_, z_.data());
-    double s = norm > alpha ? alpha / norm : 1.0;
-    if (loss_.quadratic()) {
-      double ye = 0, ee = 0;
-      for (Index i = 0; i < n_; ++i) ye += w[i] * y_[i] * e_[i], ee += w[i] * e_[i] * e_[i];
-      const double limit = norm > 0 ? alpha / norm : std::numeric_limits<double>::max();
-      s = ee > 0 ? std::clamp(ye / ee, 0.0, limit) : 0.0;
-    }
+    const double s = norm > alpha ? alpha / norm : 1.0;
     u_ = e_;
     for (double& v : u_) v *= s;
-    point.bound = loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_);
+    point.bound = inside ? loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_) : -std::numeric_limits<double>::infinity();
     point.gap = std::max(0.0, point.objective - point.bound);
     point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
   }

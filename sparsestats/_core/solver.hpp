@@ -33,22 +33,22 @@ class Solver {
     SolveReport report;
     report.gap = gap();
     momentum_ = 0;
-    double spent = 0, patience = 4;  // work since the last Newton step, and how much of it the next one must wait for
+    double spent = 0, patience = PATIENCE;  // work since the last Newton step, and how much of it the next one must wait for
     Index actives = -1, blocks = -1;
     while (report.gap > target && report.iterations < max_iter && !watch.stopped()) {
       // A Newton step is tried once first-order steps have cost as much as it does, and the pattern has settled; early
       // on a path it costs next to nothing and is tried at once.
-      if (!J_.pattern(units_, x_.data(), pat_)) patience = std::numeric_limits<double>::infinity();
+      const bool smooth_here = J_.pattern(units_, x_.data(), pat_);
       const double price = newton_cost();
       const bool settled = actives == static_cast<Index>(pat_.unit.size()) && blocks == static_cast<Index>(pat_.slope.size());
       actives = pat_.unit.size(), blocks = pat_.slope.size();
-      if (spent + SETTLE * step_cost() >= patience * price && (settled || price <= SETTLE * step_cost())) {
+      if (smooth_here && spent + SETTLE * step_cost() >= patience * price && (settled || price <= SETTLE * step_cost())) {
         const bool moved = newton_step();
         ++report.newtons;
         ++report.iterations;
         const double now = gap();
         const bool good = moved && now < 0.3 * report.gap;
-        patience = good ? 4 : 2 * patience;
+        patience = good ? PATIENCE : std::min(2 * patience, 16 * PATIENCE);
         report.gap = now;
         spent = 0;
         momentum_ = 0;
@@ -72,6 +72,7 @@ class Solver {
     return f_.value(x.data(), img.data()) + alpha_ * J_.value(units_, x.data());
   }
   double gap() {
+    f_.settle(x_.data(), ix_.data());
     f_.gradient(x_.data(), ix_.data(), g_.data());
     for (Index j = 0; j < m_; ++j) z_[j] = -g_[j];
     const double D = J_.dual_norm(units_, z_.data());
@@ -193,10 +194,11 @@ class Solver {
     cholesky(R_.data(), d, d, 1e-12, pinned_);
     cholesky_solve(R_.data(), d, d, pinned_, dir_.data());
 
-    // The full step, unless radii would cross; then the step to the first crossing, where descent is certain.
-    const double cut = first_crossing(actives, blocks);
+    // The full step; if it does not descend, the step to the first crossing of radii, and shorter ones where the loss is
+    // far from its quadratic model.
     const double F0 = F_;
-    for (double t : {1.0, cut}) {
+    double t = 1, next_t = first_crossing(actives, blocks);
+    for (int tries = 0; tries < 8; ++tries) {
       move(t, actives, a, q);
       f_.image(y_.data(), iy_.data());
       prox_step(y_, iy_);
@@ -207,7 +209,8 @@ class Solver {
         F_ = F1;
         return true;
       }
-      if (cut == 1.0) break;
+      t = next_t < t ? next_t : t / 4;
+      if (t < 1e-6) break;
     }
     return false;
   }
@@ -301,6 +304,7 @@ class Solver {
   const Smooth& f_;
   Penalty& J_;
   const Units& units_;
+  static constexpr double PATIENCE = 4;
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
   double alpha_, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
