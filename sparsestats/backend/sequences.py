@@ -145,8 +145,8 @@ def sparse_group(
     Parameters
     ----------
     sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w)
-        In the first three w is the groupwise "mean". With r = l1_ratio, p_(j) the sizes sorted largest first and
-        a_j = floor(r p_(j)), the group penalty lends a column the share s_j = (1 - r) a_j w_j / 3, and
+        In the first three w is the groupwise "mean". With r = l1_ratio, p_(j) the sizes sorted largest first
+        and a_j = floor(r p_(j)), the group penalty lends a column the share s_j = (1 - r) a_j w_j / 3, and
         "vmean": v_i >= 0 solves (1/m) sum_j Phi(r v + s_j) = 1 - q_v i / 2p;
         "vmax": v_i = max_j [Phi^-1(1 - q_v i / 2p) - s_j] / r, cut at 0;
         "original": v is the elementwise "bh".
@@ -375,7 +375,9 @@ def _upper_quantiles(
         value, density = tail(x)
         below = value > tails
         low, high = np.where(below, x, low), np.where(below, high, x)
-        step = np.divide(value * np.log(value / tails), density, out=np.full_like(x, np.inf), where=density > 0)
+        step = np.divide(
+            value * np.log(value / tails), density, out=np.full_like(x, np.inf), where=density > 0
+        )
         proposed = x + step
         inside = (proposed >= low) & (proposed <= high)
         proposed = np.where(inside, proposed, 0.5 * (low + high))
