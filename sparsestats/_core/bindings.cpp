@@ -103,7 +103,7 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, Vect
   const ss::Design& design = *bound.design;
   if (static_cast<Index>(y.shape(0)) != design.n()) throw std::invalid_argument("y and X differ in length");
   const auto loss = ss::make_loss(loss_name);
-  const auto penalty = ss::make_penalty(spec, design.size(), design.groups());
+  const auto penalty = ss::make_penalty(spec, design.size(), design.groups(), tol);
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
   const double* offset_data = offset.is_none() ? nullptr : o.data();
   ss::Watch watch(control, signals());
@@ -231,12 +231,17 @@ NB_MODULE(_ext, m) {
     const size_t k = out.size();
     return give(std::move(out), {k});
   });
-  t.def("prox_weighted_sorted", [](Vector rho, Vector k, Vector l) {
-    std::vector<double> out(rho.shape(0));
-    ss::WeightedSortedProx()(rho.data(), k.data(), l.data(), out.size(), out.data());
-    const size_t m = out.size();
-    return give(std::move(out), {m});
-  });
+  t.def(
+      "prox_weighted_sorted",
+      [](Vector rho, Vector k, Vector l, nb::object start) {
+        std::vector<double> out(rho.shape(0));
+        ss::WeightedSortedProx prox;
+        if (!start.is_none()) prox(nb::cast<Vector>(start).data(), k.data(), l.data(), out.size(), out.data());
+        prox(rho.data(), k.data(), l.data(), out.size(), out.data());
+        const size_t m = out.size();
+        return give(std::move(out), {m});
+      },
+      "rho"_a, "k"_a, "l"_a, "start"_a = nb::none());
   t.def("sorted_dual_norm", [](std::vector<double> z, Vector w) { return ss::sorted_dual_norm(z, w.data()); });
   t.def("cumsum_select", [](std::vector<double> excess) { return ss::cumsum_select(excess); });
   t.def("dot", [](Vector x, Vector y) { return ss::dot(x.data(), y.data(), x.shape(0)); });
