@@ -25,7 +25,7 @@ def vector_and_weights(draw, least=1, most=40):
 
 
 def sorted_prox_by_pooling(r, w, step):
-    """Bogdan et al. (2015), algorithm 3, on magnitudes, with the pooled blocks written as max-min of means."""
+    """Bogdan et al. (2015), algorithm 3, on magnitudes; pooled blocks written as max-min of means."""
     order = np.argsort(-r, kind="stable")
     d = r[order] - step * w
     k = len(d)
@@ -76,7 +76,7 @@ def test_weighted_prox_is_the_python_prox(case, seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_weighted_prox_is_the_minimiser_brute_force_finds(seed):
-    """Over all orders of the weighted entries, a small convex program each; sorting k * rho first misses it."""
+    """Over all orders of the weighted entries, a small convex program each; the order of k * rho misses it."""
     rng = np.random.default_rng(seed)
     m = 4
     rho, k = rng.uniform(0, 3, m), np.sqrt(rng.integers(1, 15, m))
@@ -137,7 +137,7 @@ def test_dot_of_every_length_is_exact_to_rounding(n):
     bound = 1e-15 * (1 + np.abs(x) @ np.abs(y))
     assert kernels.dot(x, y) == pytest.approx(x @ y, abs=bound)
     single = x.astype(np.float32)
-    # products of a float32 value and a double are summed in double: no float32 rounding beyond that of x itself
+    # summed in double: no float32 rounding beyond that of x itself
     assert kernels.dot32(single, y) == pytest.approx(single.astype(float) @ y, abs=bound)
 
 
