@@ -76,7 +76,7 @@ def test_weighted_prox_is_the_python_prox(case, seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_weighted_prox_is_the_minimiser_brute_force_finds(seed):
-    """Over all orders of the weighted entries, a small convex program each; the order of k * rho misses it."""
+    """All orders of the weighted entries, a small convex program each; the order of k * rho misses it."""
     rng = np.random.default_rng(seed)
     m = 4
     rho, k = rng.uniform(0, 3, m), np.sqrt(rng.integers(1, 15, m))
