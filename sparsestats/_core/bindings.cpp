@@ -97,12 +97,12 @@ nb::dict to_dict(ss::PathOutput&& out, Index p) {
   return result;
 }
 
-nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, Vector y, nb::object offset,
+nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, double loss_parameter, Vector y, nb::object offset,
                     const ss::PenaltySpec& spec, std::vector<double> alphas, double tol, Index max_iter, bool screening,
                     double stop_deviance, ss::Control& control) {
   const ss::Design& design = *bound.design;
   if (static_cast<Index>(y.shape(0)) != design.n()) throw std::invalid_argument("y and X differ in length");
-  const auto loss = ss::make_loss(loss_name);
+  const auto loss = ss::make_loss(loss_name, loss_parameter);
   const auto penalty = ss::make_penalty(spec, design.size(), design.groups(), tol);
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
   const double* offset_data = offset.is_none() ? nullptr : o.data();
@@ -216,7 +216,7 @@ NB_MODULE(_ext, m) {
           },
           "elementwise"_a, "groupwise"_a, "l1_ratio"_a);
 
-  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "y"_a, "offset"_a.none(), "penalty"_a, "alphas"_a, "tol"_a,
+  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "loss_parameter"_a, "y"_a, "offset"_a.none(), "penalty"_a, "alphas"_a, "tol"_a,
         "max_iter"_a, "screening"_a, "stop_deviance"_a, "control"_a,
         "Fit every alpha (decreasing, warm-started); without alphas only alpha_max is computed.");
 

@@ -103,9 +103,9 @@ class Solver {
       for (Index j = 0; j < dim_; ++j) d[j] = cand_[j] - y[j], size += d[j] * d[j];
       J_.set_precision(0.1 * std::sqrt(size / dim_));
       for (Index i = 0; i < img_size_; ++i) di[i] = icand_[i] - iy[i];
-      const double curv = f_.curvature(d.data(), di.data());
+      const double curv = f_.curvature(iy.data(), d.data(), di.data());
       if (curv <= L_ * size * (1 + 1e-10) || size == 0) return;
-      L_ = std::max(1.1 * L_, 1.05 * curv / size);
+      L_ = std::isfinite(curv) ? std::clamp(1.05 * curv / size, 1.1 * L_, 10 * L_) : 10 * L_;
     }
   }
 
