@@ -44,6 +44,9 @@ def fit_free(family, y, base, F, w):
         hessian = F.T @ ((w * mean * (1 - mean))[:, None] * F)
         slope = F.T @ (w * (y - mean))
         step = np.linalg.lstsq(hessian, slope, rcond=None)[0]
+        here = loss_value(family, y, base + F @ v, w)
+        while loss_value(family, y, base + F @ (v + step), w) > here * (1 + 1e-12):
+            step = step / 2
         v = v + step
         if np.abs(step).max() < 1e-13 * (1 + np.abs(v).max()):
             break
