@@ -396,8 +396,10 @@ class PathSolver {
       cholesky(H.data(), dim, dim, 1e-11, pinned);
       cholesky_solve(H.data(), dim, dim, pinned, step.data());
       decrement = -0.5 * dot(g.data(), step.data(), dim);
-      // One step beyond the goal costs one factorisation and brings the answer to rounding.
-      if (decrement <= 1e-6 * goal) break;
+      if (decrement <= 1e-6 * goal) {  // the step is already paid for and squares what is left
+        for (Index i = 0; i < dim; ++i) x[i] += step[i];
+        break;
+      }
       if (point.iterations >= std::min<Index>(opt_.max_iter, 200) || watch.stopped()) {
         point.stop = watch.stopped() ? "interrupted" : "max_iter";
         break;

@@ -50,7 +50,7 @@ def slope(
     alpha : None, float or "cv"
         Strength of the penalty. None fits the path and chooses nothing; a number fits that one; "cv" fits the
         path, cross-validates it and sits at ``selection``.
-    family : {"gaussian", "binomial"}
+    family : {"gaussian", "binomial", "poisson", "huber"}
         For "binomial" the response has two levels and the last is the event (declare an order with
         ``C(y, levels=[...])`` or an ordered dtype), or is 0/1, or ``cbind(yes, no)`` counts.
     alphas : array-like, ``ss.relative(...)`` or None

@@ -35,10 +35,10 @@ FOLD_TOL = 1e-6
 class PathEstimator(BaseEstimator):
     """Penalised generalised linear model with a path over alpha.
 
-    Subclasses set ``_loss`` and define ``_penalty()``; grouped ones set ``_grouped``.
+    Subclasses have a ``_loss`` and define ``_penalty()``; grouped ones set ``_grouped``.
     """
 
-    _loss: ClassVar[Any] = losses.Gaussian()
+    _loss: Any
     _grouped: ClassVar[bool] = False
     _headline: ClassVar[str] = ""
 
@@ -46,7 +46,10 @@ class PathEstimator(BaseEstimator):
         "alpha": [Interval(Real, 0, None, closed="left"), None],
         "sequence": [str, "array-like"],
         "q": [Interval(Real, 0, 1, closed="neither")],
-        "standardize": ["boolean"],
+        "groups": [None, str, "array-like", dict],
+        "family": [StrOptions({"gaussian", "poisson", "huber"})],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "standardize": ["boolean", StrOptions({"group"})],
         "fit_intercept": ["boolean"],
         "penalty_factor": ["array-like", dict, None],
         "solver": [StrOptions({"auto", "cvxpy", "proximal"})],
@@ -78,6 +81,8 @@ class PathEstimator(BaseEstimator):
     def _problem(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Problem:
         """Validate the data and the parameters against it; sets what sklearn wants set by ``fit``."""
         self._validate_params()
+        if self.standardize == "group" and not self._grouped:
+            raise ValueError(f'standardize="group" needs groups; {type(self).__name__} takes True or False')
         X, y = self._check_X_y(X, y)
         n, p = X.shape
         names = getattr(self, "feature_names_in_", None)
@@ -332,10 +337,21 @@ class PathEstimator(BaseEstimator):
 
 
 class PathRegressor(RegressorMixin, PathEstimator):
-    """A path estimator of a mean."""
+    """A path estimator of a mean, under a squared, Poisson or Huber loss."""
+
+    @property
+    def _loss(self) -> Any:
+        if self.family == "huber":
+            return losses.Huber(self.huber_delta)
+        return losses.Poisson() if self.family == "poisson" else losses.Gaussian()
+
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        X, y = super()._check_X_y(X, y)
+        self._loss.validate_response(y)
+        return X, y
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Predicted means.
+        """Predicted means, on the scale of the response.
 
         Parameters
         ----------
@@ -347,7 +363,7 @@ class PathRegressor(RegressorMixin, PathEstimator):
         -------
         ndarray (n,)
         """
-        return self._linear_predictor(X, offset)
+        return self._loss.mean(self._linear_predictor(X, offset))
 
 
 class PathClassifier(ClassifierMixin, PathEstimator):
@@ -439,7 +455,7 @@ class CrossValidated:
         self.cv_ = cross_validate_path(
             worker, problem.X, labels, alphas=result.alphas, splits=splits, scoring=self.scoring,
             sample_weight=problem.sample_weight, offset=problem.offset, n_jobs=self.n_jobs, verbose=self.verbose,
-            control=control, method="_fold_path",
+            control=control, method="_fold_path", family=self._loss.name,
         )
         self.path_ = self._dress(problem, result)
         self.cv_results_ = self.cv_.table
