@@ -153,4 +153,3 @@ def alpha_max(problem: Problem) -> float:
     from .standardize import resolved
 
     return proximal.alpha_max(resolved(problem))
-

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -67,13 +67,24 @@ class PathEstimator(BaseEstimator):
 
     def _check_X(self, X: Any, *, reset: bool) -> Any:
         return validate_data(
-            self, X, reset=reset, accept_sparse="csc", dtype=[np.float64, np.float32], order="F",
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csc",
+            dtype=[np.float64, np.float32],
+            order="F",
             accept_large_sparse=True,
         )
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
-            self, X, y, accept_sparse="csc", dtype=[np.float64, np.float32], order="F", y_numeric=True,
+            self,
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=[np.float64, np.float32],
+            order="F",
+            y_numeric=True,
             accept_large_sparse=True,
         )
         return X, np.asarray(y, dtype=np.float64)
@@ -95,9 +106,10 @@ class PathEstimator(BaseEstimator):
         self._check_weighted_response(y, weights)
         if self.standardize == "group" and factor is not None:
             _check_group_factors(factor, groups, self._group_names)
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()  # it may be the caller's own
-            X.sum_duplicates()
+        csc: Any = X
+        if sparse.issparse(X) and not csc.has_canonical_format:
+            X = csc = csc.copy()  # it may be the caller's own
+            csc.sum_duplicates()
         return Problem(
             X=X,
             y=y,
@@ -116,8 +128,15 @@ class PathEstimator(BaseEstimator):
 
     def _solve(self, problem: Problem, alphas: Any, control: Any = None) -> PathResult:
         return solve_path(
-            problem, alphas, tol=self.tol, max_iter=self.max_iter, solver=self.solver, screening=self.screening,
-            constraints=self.constraints, names=self._term_columns(), control=control,
+            problem,
+            alphas,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=self.solver,
+            screening=self.screening,
+            constraints=self.constraints,
+            names=self._term_columns(),
+            control=control,
         )
 
     def _term_columns(self) -> dict[str, np.ndarray] | None:
@@ -134,7 +153,9 @@ class PathEstimator(BaseEstimator):
                 terms.setdefault(term_of(str(name)), []).append(j)
         return {term: np.array(columns) for term, columns in terms.items()}
 
-    def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> PathResult:
+    def _fold_path(
+        self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
+    ) -> PathResult:
         """The path of one fold, undressed and without warnings of its own.
 
         A gap of FOLD_TOL moves the linear predictor by less than sqrt(2 FOLD_TOL) null deviations, far below what
@@ -162,7 +183,9 @@ class PathEstimator(BaseEstimator):
 
         return alpha_max(clone(self)._problem(X, y, sample_weight, offset))
 
-    def path(self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None) -> Path:
+    def path(
+        self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None
+    ) -> Path:
         """Fit the whole path; the estimator itself stays unfitted.
 
         Parameters
@@ -208,7 +231,9 @@ class PathEstimator(BaseEstimator):
             result,
             feature_names=None if names is None else [str(name) for name in names],
             groups=problem.groups,
-            group_names=[str(name) for name in self._group_names] if self._grouped and names is not None else None,
+            group_names=[str(name) for name in self._group_names]
+            if self._grouped and names is not None
+            else None,
             mean=problem.loss.mean,
             sd=deviations(problem.X, problem.sample_weight),
             standardization=to_penalty,
@@ -259,7 +284,8 @@ class PathEstimator(BaseEstimator):
             self.duals_ = result.duals[row]
 
     def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
-        self.coef_, self.intercept_, self._has_offset = beta, intercept, has_offset
+        self.coef_, self._has_offset = beta, has_offset
+        self.intercept_: Any = intercept
 
     def at(self, path: Path, alpha: float, *, has_offset: bool = False) -> Any:
         """A fitted copy of this estimator at one alpha of a path it made.
@@ -327,7 +353,8 @@ class PathEstimator(BaseEstimator):
         if isinstance(self.sequence, str) and sequence not in ("lasso", "oscar"):
             shown += f", q = {self.q:.2f}"
         return Report(
-            headline=f"{self._headline}, {self._loss.name}", settings=f"{shown}; standardize = {self.standardize}"
+            headline=f"{self._headline}, {self._loss.name}",
+            settings=f"{shown}; standardize = {self.standardize}",
         )
 
     def __sklearn_tags__(self) -> Any:
@@ -369,11 +396,17 @@ class PathRegressor(RegressorMixin, PathEstimator):
 class PathClassifier(ClassifierMixin, PathEstimator):
     """A path estimator of the probability of the second of two classes."""
 
-    _loss: ClassVar[Any] = losses.Binomial()
+    _loss = losses.Binomial()
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
-            self, X, y, accept_sparse="csc", dtype=[np.float64, np.float32], order="F", accept_large_sparse=True
+            self,
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=[np.float64, np.float32],
+            order="F",
+            accept_large_sparse=True,
         )
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
@@ -415,7 +448,7 @@ class PathClassifier(ClassifierMixin, PathEstimator):
         return tags
 
 
-class CrossValidated:
+class CrossValidated(PathEstimator):
     """Mixin of the CV twins: alpha is chosen on held-out rows along one path."""
 
     _cv_constraints: ClassVar[dict] = {
@@ -427,7 +460,9 @@ class CrossValidated:
         "random_state": ["random_state"],
     }
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> Any:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None
+    ) -> Any:
         """Fit the path, cross-validate it, and sit at the chosen alpha.
 
         Parameters
@@ -450,12 +485,24 @@ class CrossValidated:
         warn_unconverged(result.certificates, result.alphas, type(self).__name__)
         classifier = hasattr(self, "classes_")
         labels = self.classes_[problem.y.astype(int)] if classifier else problem.y
-        splits = check_cv(self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state)
+        splits = check_cv(
+            self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state
+        )
         worker = self._single()
         self.cv_ = cross_validate_path(
-            worker, problem.X, labels, alphas=result.alphas, splits=splits, scoring=self.scoring,
-            sample_weight=problem.sample_weight, offset=problem.offset, n_jobs=self.n_jobs, verbose=self.verbose,
-            control=control, method="_fold_path", family=self._loss.name,
+            worker,
+            problem.X,
+            labels,
+            alphas=result.alphas,
+            splits=splits,
+            scoring=self.scoring,
+            sample_weight=problem.sample_weight,
+            offset=problem.offset,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+            control=control,
+            method="_fold_path",
+            family=self._loss.name,
         )
         self.path_ = self._dress(problem, result)
         self.cv_results_ = self.cv_.table
@@ -473,7 +520,9 @@ class CrossValidated:
         if self.constraints is not None:
             shared["constraints"] = _ByTerm(self.constraints, self._term_columns() or {})
         if isinstance(self.penalty_factor, dict):
-            shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, self.n_features_in_, self.feature_names_in_)
+            shared["penalty_factor"] = check_penalty_factor(
+                self.penalty_factor, self.n_features_in_, self.feature_names_in_
+            )
         return self._base().set_params(**shared)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
@@ -493,12 +542,12 @@ class _ByTerm:
         return self.constraints({**variables, **{t: variables["beta"][c] for t, c in self.terms.items()}})
 
 
-def _check_group_factors(factor: np.ndarray, groups: np.ndarray, names: list) -> None:
+def _check_group_factors(factor: np.ndarray, groups: np.ndarray | None, names: list) -> None:
     for g, name in enumerate(names):
         values = factor[groups == g]
         values = values[values > 0]
         if len(values) and np.any(values != values[0]):
             raise ValueError(
-                f'standardize="group" needs one penalty_factor for the penalised columns of a group; group {name!r} has '
+                f'standardize="group" needs one penalty_factor for the penalised columns of a group; {name!r} has '
                 f"{sorted(set(values.tolist()))}"
             )

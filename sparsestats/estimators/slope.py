@@ -254,8 +254,8 @@ class GroupSLOPE(_Grouped, PathRegressor):
         Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted);
-        "group" makes each group orthonormal instead, so that answers depend on a term's span only. Coefficients come back on the data's
-        own scale.
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
         The intercept is never penalised.
     penalty_factor : array-like (p,), dict column name -> factor, or None
@@ -364,8 +364,8 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
         group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted);
-        "group" makes each group orthonormal instead, so that answers depend on a term's span only. Coefficients come back on the data's
-        own scale.
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
         The intercept is never penalised.
     penalty_factor : array-like (p,), dict column name -> factor, or None
@@ -739,8 +739,8 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted);
-        "group" makes each group orthonormal instead, so that answers depend on a term's span only. Coefficients come back on the data's
-        own scale.
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
         The intercept is never penalised.
     penalty_factor : array-like (p,), dict column name -> factor, or None
@@ -879,8 +879,8 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted);
-        "group" makes each group orthonormal instead, so that answers depend on a term's span only. Coefficients come back on the data's
-        own scale.
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
         The intercept is never penalised.
     penalty_factor : array-like (p,), dict column name -> factor, or None

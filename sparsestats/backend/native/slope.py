@@ -34,10 +34,12 @@ class NativeProblem:
 
     def __init__(self, problem: Problem):
         self.problem = problem
-        n, p = problem.shape
+        n = problem.shape[0]
         grouped = problem.penalty.native in ("group_sorted_l1", "sparse_group_sorted_l1")
         weights = np.ones(n) if problem.sample_weight is None else _vector(problem.sample_weight)
-        factor = [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
+        factor = (
+            [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
+        )
         standardize = {True: "columns", False: "none", "group": "groups"}[problem.standardize]
         self._columns = columns(problem.X)
         self.design = ext.Design(
@@ -134,11 +136,23 @@ class NativeProblem:
         began = time.perf_counter()
         alphas = np.asarray(alphas, dtype=float)
         out = self.solve(
-            alphas, tol=tol, max_iter=max_iter, screening=screening, stop_deviance=stop_deviance, control=control
+            alphas,
+            tol=tol,
+            max_iter=max_iter,
+            screening=screening,
+            stop_deviance=stop_deviance,
+            control=control,
         )
         k, scale = len(out["alphas"]), out["null_objective"]
-        rows = zip(out["gaps"], out["objectives"], out["bounds"], out["iterations"], out["stops"], out["alphas"],
-                   strict=True)
+        rows = zip(
+            out["gaps"],
+            out["objectives"],
+            out["bounds"],
+            out["iterations"],
+            out["stops"],
+            out["alphas"],
+            strict=True,
+        )
         return PathResult(
             alphas=alphas[:k],
             coefs=out["coefs"],
@@ -151,7 +165,10 @@ class NativeProblem:
             deviance_ratio=out["deviance_ratio"],
             stopped=out["stopped"],
             seconds=time.perf_counter() - began,
-            info={key: out[key] for key in ("iterations", "newton_steps", "screened", "active", "repaired", "seconds")},
+            info={
+                key: out[key]
+                for key in ("iterations", "newton_steps", "screened", "active", "repaired", "seconds")
+            },
         )
 
 
@@ -164,8 +181,9 @@ def deviations(X: Any, sample_weight: np.ndarray | None) -> np.ndarray:
 def columns(X: Any) -> Any:
     """The core's view of X: dense Fortran-ordered or CSC, float32 or float64, never copied."""
     if sparse.issparse(X):
-        starts = X.indptr.astype(X.indices.dtype, copy=False)
-        return ext.Columns.csc(X.data, X.indices, starts, X.shape[0])
+        csc: Any = X
+        starts = csc.indptr.astype(csc.indices.dtype, copy=False)
+        return ext.Columns.csc(csc.data, csc.indices, starts, csc.shape[0])
     return (ext.Columns.dense32 if X.dtype == np.float32 else ext.Columns.dense)(X)
 
 
