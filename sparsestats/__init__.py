@@ -12,7 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("fit", "gslope", "load", "slope"),
+    "api": ("fit", "gslope", "load", "sgslope", "slope"),
     "backend.path": ("relative",),
     "estimators.penalized": ("Penalized",),
     "estimators.preprocess": ("ModelMatrix",),
@@ -25,6 +25,12 @@ _HOMES = {
         "GroupSLOPEClassifierCV",
         "SLOPEClassifier",
         "SLOPEClassifierCV",
+    ),
+    "estimators.sparse_group_slope": (
+        "SparseGroupSLOPE",
+        "SparseGroupSLOPECV",
+        "SparseGroupSLOPEClassifier",
+        "SparseGroupSLOPEClassifierCV",
     ),
     "selection.folds": ("folds",),
 }

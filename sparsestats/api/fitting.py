@@ -12,6 +12,7 @@ from sklearn.base import clone, is_classifier
 
 from .._core import ext
 from ..estimators.slope import SLOPE, GroupSLOPE, GroupSLOPEClassifier, SLOPEClassifier
+from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPEClassifier
 from ..exceptions import FormulaError
 from ..formula import Design, Spec, design, update_formula
 from ..report.call import Call
@@ -33,6 +34,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "poisson": GroupSLOPE,
         "huber": GroupSLOPE,
         "binomial": GroupSLOPEClassifier,
+    },
+    "sgslope": {
+        "gaussian": SparseGroupSLOPE,
+        "poisson": SparseGroupSLOPE,
+        "huber": SparseGroupSLOPE,
+        "binomial": SparseGroupSLOPEClassifier,
     },
 }
 """Function -> family -> estimator; a regressor takes the family as a parameter."""
@@ -70,7 +77,7 @@ def start(function: str, formula: str, data: Any, model: Any, asked: Asked, para
         own["family"] = family_of(model)
     return replace(
         # A model that came as an object keeps its own way to standardise.
-        _fitted(formula, data, model, asked, params, whole_terms=function != "fit"),
+        _fitted(formula, data, model, asked, params, whole_terms=function in ("slope", "gslope")),
         call=Call.of(f"ss.{function}", formula, {**own, **asked.changed(), **params}),
         refit=partial(_again, function, formula, data, model, asked, params),
     )
