@@ -355,7 +355,8 @@ class SparseGroupSortedL1(Penalty):
     v : ndarray (p,)
         Filled in by :meth:`resolve`.
     w : ndarray (m,)
-        Filled in by :meth:`resolve`.
+        Filled in by :meth:`resolve`, which also writes a J that is a single sorted norm (groups of one column,
+        v = 0 or w = 0) with l1_ratio 1 or 0.
     group_weights : ndarray (m,)
         k = sqrt(size), filled in by :meth:`resolve`.
 
@@ -401,16 +402,22 @@ class SparseGroupSortedL1(Penalty):
         sizes: Sequence[float] | np.ndarray | None = None,
     ) -> SparseGroupSortedL1:
         labels, size = _labels_and_sizes(self, groups, sizes)
-        v, w = sequences.sparse_group(self.sequence, size, q=self.q, l1_ratio=self.l1_ratio, n=n_samples)
+        r = self.l1_ratio
+        v, w = sequences.sparse_group(self.sequence, size, q=self.q, l1_ratio=r, n=n_samples)
         # Where a group has more columns than its rank the spare entries of c are 0 and rank last.
         spare = len(labels) - len(v)
-        return replace(
-            self,
-            groups=labels,
-            v=np.append(v, np.full(spare, v[-1])) if spare else v,
-            w=w,
-            group_weights=np.sqrt(np.asarray(size, dtype=float)),
-        )
+        v = np.append(v, np.full(spare, v[-1])) if spare else v
+        settings: dict[str, Any] = dict(groups=labels, group_weights=np.sqrt(np.asarray(size, dtype=float)))
+        # Three cases are one sorted norm in the writing of two, and are solved as that one.
+        if len(size) == len(labels):  # every column alone: both parts rank |c|
+            v, r = r * v + (1.0 - r) * w, 1.0
+        elif 0 < r < 1 and not np.any(v):
+            w, r = (1.0 - r) * w, 0.0
+        elif 0 < r < 1 and not np.any(w):
+            v, r = r * v, 1.0
+        if r != self.l1_ratio:
+            settings |= dict(sequence=(v, w), l1_ratio=r)
+        return replace(self, v=v, w=w, **settings)
 
     @property
     def _columns(self) -> SortedL1:
