@@ -443,8 +443,8 @@ class SparseGroupSortedL1(Penalty):
     def prox(self, u: np.ndarray, step: float) -> np.ndarray:
         if len(self.parts) == 1:
             return self.parts[0].prox(u, step)
-        weights = self._columns.weights
-        if weights[0] == weights[-1]:  # no ranks that the groups' shrinkage could change
+        v = _given(self.v, "v", self)
+        if v[0] == v[-1]:  # no ranks that the groups' shrinkage could change
             return self._groups.prox(self._columns.prox(u, step), step)
         return self._split(u, step)[0]
 
@@ -492,7 +492,7 @@ class SparseGroupSortedL1(Penalty):
         """
         if len(self.parts) == 1:
             return self.parts[0].screen(gradient, alpha_next, alpha_prev)
-        magnitudes, v = np.abs(gradient), self._columns.weights
+        magnitudes, v = np.abs(gradient), self.l1_ratio * _given(self.v, "v", self)
         order = np.argsort(-magnitudes, kind="stable")
         left = np.empty_like(magnitudes)
         left[order] = np.maximum(magnitudes[order] - alpha_next * v, 0.0)

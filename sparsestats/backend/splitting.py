@@ -48,7 +48,7 @@ def prox_of_sum(
     where it goes uphill its memory is dropped.
     """
     enough = 8 * np.finfo(float).eps * np.abs(point).max(initial=0.0)
-    y = np.zeros_like(point) if u is None else u
+    y = u = np.zeros_like(point) if u is None else u
     images: list[np.ndarray] = []
     residuals: list[np.ndarray] = []
     best = np.inf
@@ -62,7 +62,7 @@ def prox_of_sum(
         residual = u - y
         if np.abs(residual).max(initial=0.0) <= enough:
             break
-        size = np.linalg.norm(residual)
+        size = float(np.linalg.norm(residual))
         if size > 2.0 * best:
             images, residuals = [], []
         best = min(best, size)

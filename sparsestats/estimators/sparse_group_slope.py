@@ -23,7 +23,7 @@ class _SparseGroup(PathEstimator):
     }
 
     def _penalty(self) -> Any:
-        q = self.q if isinstance(self.q, Real) else tuple(self.q)
+        q: Any = self.q if isinstance(self.q, Real) else tuple(self.q)
         return SparseGroupSortedL1(sequence=self.sequence, q=q, l1_ratio=self.l1_ratio)
 
     def __report__(self) -> Report:
