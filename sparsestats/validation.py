@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .names import groups_from_names
 
@@ -45,6 +46,15 @@ def check_vector(values: Any, n: int, name: str) -> np.ndarray:
     return array
 
 
+def check_squares(values: np.ndarray, name: str) -> np.ndarray:
+    """The same vector, refused when the sum of its squares is beyond the largest double."""
+    with np.errstate(over="ignore"):
+        total = values @ values
+    if not np.isfinite(total):
+        raise ValueError(f"{name} reaches {np.abs(values).max():.3g}, whose square is not finite; rescale it")
+    return values
+
+
 def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.ndarray | None:
     """Penalty factors, one a column; a mapping names the columns that differ from 1."""
     if factor is None:
@@ -53,7 +63,7 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
         if names is None:
             raise ValueError("penalty_factor as a mapping needs X with column names (a DataFrame)")
         position = {str(name): j for j, name in enumerate(names)}
-        values = np.ones(p)
+        values: Any = [1.0] * p
         for name, value in factor.items():
             if name not in position:
                 raise ValueError(
@@ -61,7 +71,10 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
                 )
             values[position[name]] = value
         factor = values
-    values = np.asarray(factor, dtype=np.float64)
+    try:
+        values = np.asarray(factor, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"penalty_factor must be numbers, one a column; {error}") from error
     if values.shape != (p,):
         raise ValueError(
             f"penalty_factor must have one value for each of the {p} columns; got shape {values.shape}"
@@ -118,4 +131,8 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         labels = np.fromiter((codes.setdefault(g, len(codes)) for g in groups), dtype=np.int64, count=p)
     except TypeError as error:
         raise ValueError(f"groups must be hashable labels, one a column; {error}") from error
+    missing = [label for label in codes if pd.isna(label)]
+    if missing:
+        column = int(np.argmax(labels == codes[missing[0]]))
+        raise ValueError(f"groups must not have missing labels; column {column} has {missing[0]}")
     return labels, [given.get(label, label) for label in codes]

@@ -22,7 +22,7 @@ from ..backend.path import Relative, alpha_max, solve_path
 from ..backend.problem import PathResult, Problem
 from ..report.path import Path
 from ..report.protocol import Report
-from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
+from ..validation import check_groups, check_penalty_factor, check_squares, check_vector, check_weights
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
@@ -87,7 +87,7 @@ class PathEstimator(BaseEstimator):
             y_numeric=True,
             accept_large_sparse=True,
         )
-        return X, np.asarray(y, dtype=np.float64)
+        return X, check_squares(np.asarray(y, dtype=np.float64), "y")
 
     def _problem(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Problem:
         """Validate the data and the parameters against it; sets what sklearn wants set by ``fit``."""
@@ -116,7 +116,7 @@ class PathEstimator(BaseEstimator):
             loss=self._loss,
             penalty=self._penalty(),
             sample_weight=weights,
-            offset=None if offset is None else check_vector(offset, n, "offset"),
+            offset=None if offset is None else check_squares(check_vector(offset, n, "offset"), "offset"),
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             groups=groups,
@@ -417,12 +417,12 @@ class PathClassifier(ClassifierMixin, PathEstimator):
                 f"{len(self.classes_)} classes."
             )
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs two")
+            raise ValueError(f"y has one class, {self.classes_.tolist()[0]!r}; a classifier needs two")
         return X, codes.astype(np.float64)
 
     def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
         if weights is not None and np.ptp(y[weights > 0]) == 0:
-            label = self.classes_[int(y[weights > 0][0])]
+            label = self.classes_.tolist()[int(y[weights > 0][0])]
             raise ValueError(f"rows with sample_weight > 0 have one class, {label!r}; a classifier needs two")
 
     def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
