@@ -296,7 +296,7 @@ def is_refused_or_certified(case):
 
 
 @given(hostile())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_input_is_refused_with_words_or_fitted_with_a_certificate(case):
     is_refused_or_certified(case)
 
