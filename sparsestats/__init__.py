@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "api": ("fit", "gslope", "load", "sgslope", "slope"),
     "backend.path": ("relative",),
+    "estimators.noise": ("noise_scaled",),
     "estimators.penalized": ("Penalized",),
     "estimators.preprocess": ("ModelMatrix",),
     "estimators.slope": (
