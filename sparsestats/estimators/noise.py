@@ -66,21 +66,24 @@ def noise_scaled(estimator: Any, X: Any, y: Any, *, max_rounds: int = 50) -> Any
         raise ValueError(f"max_rounds must be at least 1; got {max_rounds}")
     data = clone(estimator)._problem(X, y)
     sigma = _residual_sd(data, np.zeros(data.shape[1], dtype=bool))
-    model, seen = clone(estimator), []
+    fitted: list[Any] = []
+    selections: list[bytes] = []
     for rounds in range(1, max_rounds + 1):
         model = clone(estimator).set_params(alpha=sigma / np.sqrt(data.shape[0])).fit(X, y)
         model.sigma_, model.n_rounds_ = sigma, rounds
         chosen = model.coef_ != 0
-        repeated = [earlier for earlier, kept in seen if np.array_equal(kept, chosen)]
-        if repeated:
-            # The rounds since then repeat for ever; one round long, it is the answer itself.
-            since = [m for m, _ in seen[[m is repeated[0] for m, _ in seen].index(True) :]]
-            return model if len(since) == 1 else min(since, key=lambda m: np.count_nonzero(m.coef_))
-        seen.append((model, chosen))
+        if chosen.tobytes() in selections:
+            first = selections.index(chosen.tobytes())
+            # One round back: the selection stands. Further back: the rounds since then repeat for ever.
+            if first == len(selections) - 1:
+                return model
+            return min(fitted[first:], key=lambda m: np.count_nonzero(m.coef_))
+        fitted.append(model)
+        selections.append(chosen.tobytes())
         if chosen.sum() + data.fit_intercept >= data.shape[0]:
-            return model
+            break
         sigma = _residual_sd(data, chosen)
-    return model
+    return fitted[-1]
 
 
 def _residual_sd(data: Any, chosen: np.ndarray) -> float:
