@@ -108,7 +108,11 @@ class Solver {
       double size = 0;
       for (Index j = 0; j < dim_; ++j) d[j] = cand_[j] - y[j], size += d[j] * d[j];
       J_.set_precision(0.1 * std::sqrt(size / dim_));
-      for (Index i = 0; i < img_size_; ++i) di[i] = icand_[i] - iy[i];
+      // Differences at the rounding of the images are noise: taken for curvature they would drive L up without end.
+      for (Index i = 0; i < img_size_; ++i) {
+        di[i] = icand_[i] - iy[i];
+        if (std::abs(di[i]) <= 8 * EPSILON * (std::abs(icand_[i]) + std::abs(iy[i]))) di[i] = 0;
+      }
       const double curv = f_.curvature(iy.data(), d.data(), di.data());
       if (curv <= L_ * size * (1 + 1e-10) || size == 0) return;
       L_ = std::isfinite(curv) ? std::clamp(1.05 * curv / size, 1.1 * L_, 10 * L_) : 10 * L_;
@@ -200,29 +204,87 @@ class Solver {
         R_[r * d + r] += push / radius_[t];
       }
     }
-    cholesky(R_.data(), d, d, 1e-12, pinned_);
-    cholesky_solve(R_.data(), d, d, pinned_, dir_.data());
+    block_radius_.assign(blocks, 0.0);
+    for (Index k = 0; k < actives; ++k) block_radius_[pat_.block[k]] = radius_[k];
+    slope_ = dir_;
+    S_ = R_;
+    cholesky(S_.data(), d, d, 1e-12, pinned_);
+    cholesky_solve(S_.data(), d, d, pinned_, dir_.data());
 
-    // The full step; if it does not descend, the step to the first crossing of radii, and shorter ones where the loss is
-    // far from its quadratic model.
-    const double F0 = F_;
-    double t = 1, next_t = first_crossing(actives, blocks);
-    for (int tries = 0; tries < 8; ++tries) {
-      move(t, actives, a, q);
-      f_.image(y_.data(), iy_.data());
-      J_.set_precision(0);
-      prox_step(y_, iy_);
-      const double F1 = objective(cand_, icand_);
-      if (F1 < F0 + slack * std::abs(F0)) {
-        x_.swap(cand_);
-        ix_.swap(icand_);
-        F_ = F1;
-        return true;
-      }
-      t = next_t < t ? next_t : t / 4;
-      if (t < 1e-6) break;
+    // Where radii would cross, first the step with those blocks joined; then the step to the first crossing, and shorter
+    // ones where the loss is far from its quadratic model.
+    const double cut = first_crossing(blocks);
+    if (cut < 1) {
+      const std::vector<double> plain = dir_;
+      join_crossing_blocks(d, blocks);
+      if (try_step(1, actives, a, q, slack)) return true;
+      dir_ = plain;
     }
+    double t = cut;
+    for (int tries = 0; tries < 8 && t > 1e-6; ++tries, t /= 4)
+      if (try_step(t, actives, a, q, slack)) return true;
     return false;
+  }
+
+  bool try_step(double t, Index actives, Index a, Index q, double slack) {
+    move(t, actives, a, q);
+    f_.image(y_.data(), iy_.data());
+    J_.set_precision(0);
+    prox_step(y_, iy_);
+    const double F1 = objective(cand_, icand_);
+    if (!(F1 < F_ + slack * std::abs(F_))) return false;
+    x_.swap(cand_);
+    ix_.swap(icand_);
+    F_ = F1;
+    return true;
+  }
+
+  // The minimiser of the same model  v'R v / 2 - h'v  over (radii, tangents, free) with radii >= 0 and in order: blocks out
+  // of order share one radius, those that would be negative are held at 0, and what is left is solved again until all fit.
+  void join_crossing_blocks(Index d, Index blocks) {
+    std::vector<double> h = slope_, v(d), share;
+    std::vector<Index> owner(d), first;
+    std::iota(owner.begin(), owner.end(), Index{0});
+    for (Index i = 0; i < d; ++i) h[i] += dot(R_.data() + i * d, block_radius_.data(), blocks);
+    for (Index i = 0; i < d; ++i) v[i] = dir_[i] + (i < blocks ? block_radius_[i] : 0.0);
+    Index size = d;
+    for (Index before = d + 1; size < before;) {  // pools only grow
+      // Pool adjacent violators over the radii: `first` block of each pool, its mean in `share`.
+      before = size;
+      first.clear();
+      share.clear();
+      std::vector<Index> count;
+      for (Index b = 0; b < blocks; ++b) {
+        double mean = v[b];
+        Index members = 1, from = b;
+        while (pat_.ordered && !share.empty() && share.back() <= mean + 1e-12 * std::abs(mean)) {
+          mean = (share.back() * count.back() + mean * members) / (count.back() + members);
+          members += count.back();
+          from = first.back();
+          first.pop_back(), share.pop_back(), count.pop_back();
+        }
+        first.push_back(from), share.push_back(mean), count.push_back(members);
+      }
+      size = 0;
+      for (size_t k = 0; k < first.size(); ++k) {
+        const Index stop = k + 1 < first.size() ? first[k + 1] : blocks;
+        for (Index b = first[k]; b < stop; ++b) owner[b] = share[k] > 0 ? size : -1;
+        size += share[k] > 0;
+      }
+      for (Index i = blocks; i < d; ++i) owner[i] = size++;
+      S_.assign(size * size, 0.0);
+      std::vector<double> x(size, 0.0);
+      for (Index i = 0; i < d; ++i) {
+        if (owner[i] < 0) continue;
+        for (Index j = 0; j < d; ++j)
+          if (owner[j] >= 0) S_[owner[i] * size + owner[j]] += R_[i * d + j];
+        x[owner[i]] += h[i];
+      }
+      cholesky(S_.data(), size, size, 1e-12, pinned_);
+      cholesky_solve(S_.data(), size, size, pinned_, x.data());
+      for (Index i = 0; i < d; ++i) v[i] = owner[i] < 0 ? 0.0 : x[owner[i]];
+    }
+    for (Index i = 0; i < d; ++i) dir_[i] = v[i] - (i < blocks ? block_radius_[i] : 0.0);
   }
 
   Index part_size(Index u) const { return pat_.single ? 1 : units_.size(u); }
@@ -295,10 +357,8 @@ class Solver {
   }
 
   // Largest step in (0, 1] that keeps the radii of the blocks positive and, where the penalty asks, in order.
-  double first_crossing(Index actives, Index blocks) {
+  double first_crossing(Index blocks) const {
     double t = 1;
-    block_radius_.assign(blocks, 0.0);
-    for (Index k = 0; k < actives; ++k) block_radius_[pat_.block[k]] = radius_[k];
     for (Index b = 0; b < blocks; ++b) {
       const bool chained = pat_.ordered && b + 1 < blocks;
       const double gap = block_radius_[b] - (chained ? block_radius_[b + 1] : 0.0);
@@ -339,6 +399,7 @@ class Solver {
   const Smooth& f_;
   Penalty& J_;
   const Units& units_;
+  static constexpr double EPSILON = std::numeric_limits<double>::epsilon();
   static constexpr Index NEWTON_LIMIT = 1200;  // unknowns; beyond, the matrices cost more memory and time than they save
   static constexpr double PATIENCE = 4, POLISH = 100;  // in proximal steps
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
@@ -348,7 +409,7 @@ class Solver {
   std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
   Pattern pat_;
   std::vector<Index> coords_, at_, target_, place_;
-  std::vector<double> H_, R_, rhs_, dir_, row_, radius_, block_radius_;
+  std::vector<double> H_, R_, S_, slope_, rhs_, dir_, row_, radius_, block_radius_;
   std::vector<std::vector<double>> frame_;
   std::vector<char> pinned_;
 };
