@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "api": ("fit", "gslope", "load", "slope"),
     "backend.path": ("relative",),
+    "estimators.dag": ("CoLiDE",),
     "estimators.penalized": ("Penalized",),
     "estimators.preprocess": ("ModelMatrix",),
     "estimators.slope": (
@@ -28,7 +29,7 @@ _HOMES = {
     ),
     "selection.folds": ("folds",),
 }
-_MODULES = {"losses": "backend.losses", "penalties": "backend.penalties", "datasets": "datasets"}
+_MODULES = {"losses": "backend.losses", "metrics": "backend.metrics", "penalties": "backend.penalties", "datasets": "datasets"}
 _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted([*_WHERE, *_MODULES])

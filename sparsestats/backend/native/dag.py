@@ -1,0 +1,184 @@
+"""Directed acyclic graphs in the compiled core: searches over orders, weights on an order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..._core import ext
+from ..dag import Knowledge
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """The penalised concomitant score of a covariance.
+
+    Attributes
+    ----------
+    S : (d, d) covariance, C-contiguous float64
+    equal : one noise scale for all variables, or one each
+    alpha : penalty on the weights, on the scale of the data
+    floor : lower limit of the scales
+    """
+
+    S: np.ndarray
+    equal: bool
+    alpha: float
+    floor: float
+    known: Knowledge = field(default_factory=Knowledge)
+
+    @property
+    def floors(self) -> list[float]:
+        return [self.floor] * len(self.S)
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """An order found, its unpenalised score, the score every start ended at (nan: singular covariance)."""
+
+    order: np.ndarray
+    score: float
+    starts: np.ndarray
+    moves: int
+    converged: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Penalised weights ``[from, to]`` on an order, with their scales and objective."""
+
+    order: np.ndarray
+    weights: np.ndarray
+    scale: np.ndarray
+    objective: float
+    moves: int
+    converged: bool
+
+
+def search_order(
+    S: np.ndarray,
+    equal: bool,
+    known: Knowledge,
+    *,
+    starts: Sequence[np.ndarray] = (),
+    greedy: bool = True,
+    restarts: int = 0,
+    seed: int = 0,
+    control: Any = None,
+) -> Search | None:
+    """The best order for the unpenalised score; None when S is singular to working precision.
+
+    Edges that are forbidden or required do not enter this score; what they imply for the order does.
+    """
+    out = ext.dag.search_order(
+        S, equal, mask(known.must), orders(starts), greedy, restarts, seed, control or ext.Control()
+    )
+    if len(out["order"]) == 0:
+        return None
+    return Search(out["order"], out["score"], out["starts"], out["moves"], out["converged"])
+
+
+def fit_on_order(score: Score, order: np.ndarray) -> Weights:
+    """The concomitant lasso of every variable on those before it."""
+    known = score.known
+    return _weights(
+        ext.dag.fit_on_order(
+            score.S, score.equal, score.alpha, score.floors, list(map(int, order)), mask(known.forbidden),
+            mask(known.required),
+        )
+    )
+
+
+def polish_order(
+    score: Score, order: np.ndarray, *, patience: int | None = None, sweeps: int = 20, control: Any = None
+) -> Weights:
+    """Insertions on the penalised objective until none lowers it.
+
+    ``patience`` ends the scan of a variable after that many positions that need a regression anew; None is no limit.
+    """
+    known = score.known
+    return _weights(
+        ext.dag.polish_order(
+            score.S, score.equal, score.alpha, score.floors, list(map(int, order)), mask(known.forbidden),
+            mask(known.required), mask(known.must), len(score.S) ** 2 if patience is None else patience, sweeps,
+            control or ext.Control(),
+        )
+    )
+
+
+def fit_unordered(score: Score) -> Weights:
+    """Every variable on all others: not a DAG, but its dual value bounds the objective of every DAG from below."""
+    known = score.known
+    return _weights(
+        ext.dag.fit_unordered(
+            score.S, score.equal, score.alpha, score.floors, mask(known.forbidden), mask(known.required)
+        )
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class BicSearch:
+    """An order, its parents ``[from, to]`` and their BIC (``n log rss`` summed, plus the price of the edges)."""
+
+    order: np.ndarray
+    parents: np.ndarray
+    score: float
+    starts: np.ndarray
+    moves: int
+    converged: bool
+
+
+def refine_bic(
+    S: np.ndarray,
+    n: float,
+    price: float,
+    known: Knowledge,
+    *,
+    starts: Sequence[np.ndarray],
+    restarts: int = 0,
+    seed: int = 0,
+    max_parents: int | None = None,
+    sweeps: int = 100,
+    control: Any = None,
+) -> BicSearch:
+    """Insertion search on the Gaussian BIC, parents by forward and backward selection."""
+    out = ext.dag.refine_bic(
+        S, n, price, len(S) if max_parents is None else max_parents, orders(starts), restarts, seed,
+        mask(known.forbidden), mask(known.required), mask(known.must), sweeps, control or ext.Control(),
+    )
+    return BicSearch(
+        out["order"], out["parents"].astype(bool), out["score"], out["starts"], out["moves"], out["converged"]
+    )
+
+
+def refit_support(
+    S: np.ndarray,
+    support: np.ndarray,
+    required: np.ndarray | None = None,
+    *,
+    threshold: float = 0.0,
+    max_parents: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares on a support: weights and residual variances.
+
+    Coefficients at or below ``threshold`` leave after a first pass, and beyond ``max_parents`` the ones that
+    explain least; what is left is fitted again.
+    """
+    return ext.dag.refit_support(
+        S, mask(support), mask(required), threshold, len(S) if max_parents is None else max_parents
+    )
+
+
+def mask(values: np.ndarray | None) -> np.ndarray | None:
+    return None if values is None else np.ascontiguousarray(values, dtype=np.uint8)
+
+
+def orders(given: Sequence[np.ndarray]) -> list[list[int]]:
+    return [[int(j) for j in order] for order in given]
+
+
+def _weights(out: dict[str, Any]) -> Weights:
+    return Weights(out["order"], out["weights"], out["scale"], out["objective"], out["moves"], out["converged"])
