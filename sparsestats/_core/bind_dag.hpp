@@ -5,7 +5,9 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
 
+#include "dag_exact.hpp"
 #include "dag_fit.hpp"
+#include "dag_path.hpp"
 
 namespace dag {
 
@@ -202,6 +204,70 @@ inline void bind_refit(nb::module_& m) {
       "Least squares on supports, thresholded once; weights and residual variances.");
 }
 
+inline void bind_path(nb::module_& m) {
+  m.def(
+      "follow_path",
+      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, std::vector<double> mu,
+         std::vector<double> t, std::vector<Index> steps, double learning_rate, double beta1, double beta2, double epsilon,
+         double tol, Index checkpoint, ss::Control& control) {
+        const ss::SecondMoments moments_ = moments(S, equal);
+        const size_t d = moments_.d;
+        if (mu.size() != t.size() || mu.size() != steps.size())
+          throw std::invalid_argument("mu, t and steps need one value a stage");
+        const std::vector<char> banned = mask(forbidden, moments_.d);
+        ss::PathOptionsDag options{{}, learning_rate, beta1, beta2, epsilon, tol, checkpoint};
+        for (size_t k = 0; k < mu.size(); ++k) options.stages.push_back({mu[k], t[k], steps[k]});
+        ss::DagPathResult r = released(control, [&](ss::Watch& watch) {
+          return ss::DagPath(moments_, alpha, floor, banned).run(options, watch);
+        });
+        nb::dict out;
+        out["weights"] = array(std::move(r.weights), {d, d});
+        out["steps"] = indices(r.steps);
+        const size_t k = r.t.size();
+        out["t"] = array(std::move(r.t), {k});
+        out["acyclicity"] = r.acyclicity;
+        out["finished"] = r.finished;
+        return out;
+      },
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "mu"_a, "t"_a, "steps"_a, "learning_rate"_a, "beta1"_a,
+      "beta2"_a, "epsilon"_a, "tol"_a, "checkpoint"_a, "control"_a, "Adam along the log-determinant acyclicity.");
+  m.def(
+      "acyclicity",
+      [](Square W, double t) {
+        const ss::SecondMoments moments_ = moments(W, true);
+        const Index d = moments_.d;
+        const std::vector<double> floor(d, 0.0);
+        std::vector<double> gradient(d * d);
+        double h = std::numeric_limits<double>::infinity();
+        ss::DagPath path(moments_, 0.0, floor, {});
+        if (!path.acyclicity(W.data(), t, gradient.data(), h))
+          std::fill(gradient.begin(), gradient.end(), std::nan(""));
+        for (Index i = 0; i < d * d; ++i) gradient[i] *= 2 * W.data()[i];
+        return nb::make_tuple(h, array(std::move(gradient), {static_cast<size_t>(d), static_cast<size_t>(d)}));
+      },
+      "W"_a, "t"_a, "h(W; t) = d log t - log det(t I - W o W) and its gradient; inf and nan outside its domain.");
+  m.def(
+      "best_order",
+      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, nb::object required,
+         nb::object must, double tol, ss::Control& control) {
+        const ss::SecondMoments moments_ = moments(S, equal);
+        if (moments_.d > 20) throw std::invalid_argument("exact search takes at most 20 variables");
+        const ss::Knowledge known = knowledge(forbidden, required, must, moments_.d);
+        ss::ExactResult r = released(control, [&](ss::Watch& watch) {
+          return ss::ExactOrder(moments_, alpha, floor, known).solve(tol, watch);
+        });
+        nb::dict out;
+        out["order"] = indices(r.order);
+        out["objective"] = r.objective;
+        out["bound"] = r.bound;
+        out["tables"] = r.tables;
+        out["complete"] = r.complete;
+        return out;
+      },
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "required"_a.none(), "must"_a.none(), "tol"_a,
+      "control"_a, "The order of least penalised score, by dynamic programming over subsets.");
+}
+
 inline void bind_kernels(nb::module_& t) {
   t.def("order_move_scores", [](Square S, bool equal, const std::vector<Index>& order) {
     const ss::SecondMoments m = moments(S, equal);
@@ -211,6 +277,12 @@ inline void bind_kernels(nb::module_& t) {
     std::vector<double> delta(m.d * m.d);
     for (Index a = 0; a < m.d; ++a) search.score_moves(a, &delta[a * m.d]);
     return array(std::move(delta), {static_cast<size_t>(m.d), static_cast<size_t>(m.d)});
+  });
+  t.def("gemm", [](Square A, Square B) {
+    const size_t m = A.shape(0), k = A.shape(1), n = B.shape(1);
+    std::vector<double> C(m * n, 0.0);
+    ss::gemm(m, n, k, 1.0, A.data(), k, B.data(), n, C.data(), n);
+    return array(std::move(C), {m, n});
   });
   // The factors after a list of moves: R by columns (so its transpose), T by rows, and the order.
   t.def("order_after_moves", [](Square S, const std::vector<Index>& order, const std::vector<std::pair<Index, Index>>& moves) {
@@ -232,6 +304,7 @@ inline void bind_dag(nanobind::module_& m) {
   dag::bind_search(sub);
   dag::bind_weights(sub);
   dag::bind_refit(sub);
+  dag::bind_path(sub);
   nanobind::module_ kernels = sub.def_submodule("testing", "Kernels for tests/core.");
   dag::bind_kernels(kernels);
 }

@@ -34,7 +34,7 @@ class Settings:
     n_restarts: int = 0
     seed: int = 0
     tol: float = 1e-6
-    path: Any = None
+    path: native.PathOptions | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +99,9 @@ def estimate(
     ridged = False
     starts = list(starts)
     if settings.solver != "order":
-        weights, path_info = native.follow_path(score, settings.path, control=control)
-        info["path"] = path_info
-        starts.append(_order_of_path(weights, known))
+        followed = native.follow_path(score, settings.path, control=control)
+        info["path"] = followed
+        starts.append(_order_of_path(followed.weights, known))
     if settings.solver == "path":
         order = starts[-1]
     else:

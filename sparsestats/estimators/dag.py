@@ -18,6 +18,7 @@ from ..backend.dag import Knowledge
 from ..backend.dagfit import Estimate, Settings, estimate
 from ..backend.graphs import cpdag
 from ..backend.knowledge import read_knowledge
+from ..backend.native.dag import PathOptions
 from ..exceptions import DataWarning
 from ..validation import check_columns_are_measurements
 
@@ -290,7 +291,7 @@ class CoLiDE(BaseEstimator):
             n_restarts=self.n_restarts,
             seed=seed,
             tol=self.tol,
-            path=self.path_options,
+            path=None if self.path_options is None else PathOptions(**self.path_options),
         )
 
     def _refines(self) -> bool:

@@ -182,3 +182,91 @@ def orders(given: Sequence[np.ndarray]) -> list[list[int]]:
 
 def _weights(out: dict[str, Any]) -> Weights:
     return Weights(out["order"], out["weights"], out["scale"], out["objective"], out["moves"], out["converged"])
+
+
+@dataclass(frozen=True)
+class PathOptions:
+    """Schedule of the published path; the defaults are the authors' demo settings.
+
+    Parameters
+    ----------
+    mu, t : sequences of float
+        Weight of the score and argument of the log determinant, one a stage.
+    steps : sequence of int
+        Most Adam steps at each stage.
+    learning_rate, beta1, beta2, epsilon : float
+        Of Adam.
+    tol : float
+        A stage ends when its objective moves by less than this share over ``checkpoint`` steps.
+    checkpoint : int
+    """
+
+    mu: Sequence[float] = (1.0, 0.1, 0.01, 0.001)
+    t: Sequence[float] = (1.0, 0.9, 0.8, 0.7)
+    steps: Sequence[int] = (20_000, 20_000, 20_000, 70_000)
+    learning_rate: float = 3e-4
+    beta1: float = 0.99
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    tol: float = 1e-6
+    checkpoint: int = 1000
+
+    def __post_init__(self) -> None:
+        if not len(self.mu) == len(self.t) == len(self.steps) >= 1:
+            raise ValueError(
+                "path options mu, t and steps need one value a stage; got "
+                f"{len(self.mu)}, {len(self.t)} and {len(self.steps)}"
+            )
+        if min(self.mu) <= 0 or min(self.t) <= 0 or min(self.steps) < 1 or self.learning_rate <= 0 or self.checkpoint < 1:
+            raise ValueError("path options mu, t, steps, learning_rate and checkpoint must be positive")
+
+
+@dataclass(frozen=True, eq=False)
+class PathWeights:
+    """End of the published path: dense weights, almost acyclic, with what each stage took."""
+
+    weights: np.ndarray
+    steps: np.ndarray
+    t: np.ndarray
+    acyclicity: float
+    finished: bool
+
+
+def follow_path(score: Score, options: PathOptions | None = None, *, control: Any = None) -> PathWeights:
+    """Adam on ``mu (score + alpha |W|) + h(W; t)`` along the stages of ``options``."""
+    options = options or PathOptions()
+    out = ext.dag.follow_path(
+        score.S, score.equal, score.alpha, score.floors, mask(score.known.forbidden), list(options.mu), list(options.t),
+        list(options.steps), options.learning_rate, options.beta1, options.beta2, options.epsilon, options.tol,
+        options.checkpoint, control or ext.Control(),
+    )
+    return PathWeights(out["weights"], out["steps"], out["t"], out["acyclicity"], out["finished"])
+
+
+def acyclicity(W: np.ndarray, t: float = 1.0) -> tuple[float, np.ndarray]:
+    """h(W; t) = d log t - log det(t I - W o W), 0 on DAGs alone, and its gradient 2 W o (t I - W o W)^{-T}.
+
+    Outside its domain (spectral radius of W o W below t) h is infinite and the gradient nan.
+    """
+    return ext.dag.acyclicity(np.ascontiguousarray(W, dtype=np.float64), float(t))
+
+
+@dataclass(frozen=True, eq=False)
+class BestOrder:
+    """The best order of all, its objective, and the bound that proves it."""
+
+    order: np.ndarray
+    objective: float
+    bound: float
+    tables: int
+    complete: bool
+
+
+def best_order(score: Score, *, tol: float = 1e-7, control: Any = None) -> BestOrder:
+    """Least penalised score over all DAGs by dynamic programming over subsets; at most 20 variables."""
+    known = score.known
+    out = ext.dag.best_order(
+        score.S, score.equal, score.alpha, score.floors, mask(known.forbidden), mask(known.required), mask(known.must),
+        tol, control or ext.Control(),
+    )
+    return BestOrder(out["order"], out["objective"], out["bound"], out["tables"], out["complete"])
