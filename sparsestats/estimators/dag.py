@@ -13,13 +13,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._core import ext
 from ..backend.certificate import Certificate, warn_unconverged
-from ..backend.dag import Knowledge
-from ..backend.dagfit import Estimate, Settings, estimate
+from ..backend.dag import Knowledge, gaps, smooth_scores
+from ..backend.dagfit import Estimate, Settings, estimate, score_of
 from ..backend.graphs import cpdag
 from ..backend.knowledge import read_knowledge
-from ..backend.native.dag import PathOptions
+from ..backend.native import dag as native
 from ..exceptions import DataWarning
+from ..report.graphs import EdgeFrequencies, draw_graph, draw_matrix, edges_frame
+from ..selection.parallel import run
 from ..validation import check_columns_are_measurements
 
 STANDARDISED = 0.01
@@ -291,7 +294,7 @@ class CoLiDE(BaseEstimator):
             n_restarts=self.n_restarts,
             seed=seed,
             tol=self.tol,
-            path=None if self.path_options is None else PathOptions(**self.path_options),
+            path=None if self.path_options is None else native.PathOptions(**self.path_options),
         )
 
     def _refines(self) -> bool:
@@ -357,6 +360,100 @@ class CoLiDE(BaseEstimator):
                 DataWarning,
                 stacklevel=4,
             )
+
+    # ---- proof, program, stability ------------------------------------------------------------------------
+
+    def certify(self, max_exact: int = 12) -> Certificate:
+        """How far the penalised objective can be from that of the best DAG of all.
+
+        Up to ``max_exact`` variables dynamic programming over subsets finds the best DAG (12 variables take a
+        fraction of a second, each one more two to three times as long). Beyond, the bound gives up acyclicity:
+        every variable is regressed on all others; it is valid, cheap and usually loose.
+
+        Parameters
+        ----------
+        max_exact : int, at most 20
+            0 asks for the cheap bound.
+
+        Returns
+        -------
+        Certificate
+            kind "optimality"; ``objective`` is the fit's ``objective_``, ``bound`` what no DAG is below.
+            ``best_order_`` is set when the best DAG was found.
+        """
+        check_is_fitted(self)
+        if not 0 <= max_exact <= 20:
+            raise ValueError(f"max_exact must be between 0 and 20; got {max_exact}")
+        known = self._knowledge(self.n_features_in_)
+        kept = np.flatnonzero(_varying(self.covariance_, self.location_))
+        if len(kept) == 0:
+            return Certificate("optimality", 0.0, 0.0, self.tol, 0.0, 0.0, 1, "tol")
+        S = np.ascontiguousarray(self.covariance_[np.ix_(kept, kept)])
+        score = score_of(S, known.among(kept), self._settings(len(kept)))
+        scale = float(smooth_scores(np.diagonal(S), score.floor, score.equal).sum())
+        if len(kept) <= max_exact:
+            best = native.best_order(score, tol=0.1 * self.tol)
+            bound, stop = best.bound, "tol"
+            self.best_order_ = kept[best.order]
+        else:
+            bound, stop = unordered_bound(score), "precision"
+        value = max(self.objective_ - bound, 0.0)
+        return Certificate("optimality", value, scale, self.tol, self.objective_, float(bound), 1, stop)
+
+    def program(self, constraints: Any = None) -> Any:
+        """The penalised fit on ``order_`` as a cvxpy program, to read, change or solve by other means.
+
+        Parameters
+        ----------
+        constraints : callable or None
+            Takes the variables (``"W"``, and each allowed edge as ``"from -> to"``) and returns a list of cvxpy
+            constraints.
+
+        Returns
+        -------
+        Program
+            Its optimal value is ``objective_`` while no constraint binds and no scale is at its floor.
+        """
+        from ..backend.programs.dag import program
+
+        check_is_fitted(self)
+        known = self._knowledge(self.n_features_in_)
+        return program(
+            self.covariance_, self.order_, self.alpha_, equal=self.noise == "ev", known=known, names=self.names(),
+            constraints=constraints,
+        )
+
+    def bootstrap(
+        self, X: Any, n_boot: int = 200, *, random_state: Any = None, n_jobs: int | None = None, verbose: int = 0
+    ) -> EdgeFrequencies:
+        """How often each edge is found when the rows are drawn again; knowledge holds in every replicate.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame (n, d)
+            The rows of the fit.
+        n_boot : int >= 1
+        random_state : int, SeedSequence or None
+            One answer for any ``n_jobs``.
+        n_jobs : int or None
+        verbose : int
+            1 shows progress.
+
+        Returns
+        -------
+        EdgeFrequencies
+        """
+        check_is_fitted(self)
+        if not (isinstance(n_boot, Integral) and n_boot >= 1):
+            raise ValueError(f"n_boot must be a whole number >= 1; got {n_boot!r}")
+        X = self._check_X(X, reset=False, n_min=2)
+        seeds = np.random.SeedSequence(random_state) if not isinstance(random_state, np.random.SeedSequence) else random_state
+        known, settings = self._knowledge(X.shape[1]), self._settings(X.shape[1])
+        centred = X - np.nanmean(X, axis=0)
+        tasks = [(centred, known, settings, self.location_, seed) for seed in seeds.spawn(n_boot)]
+        found = run(_replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap")
+        weights = np.stack(found)
+        return EdgeFrequencies(self.names(), self.adjacency_, (weights != 0).mean(axis=0), weights, n_boot)
 
     # ---- the fitted graph ---------------------------------------------------------------------------------
 
@@ -458,6 +555,56 @@ class CoLiDE(BaseEstimator):
         spread = np.eye(len(self.adjacency_)) + self.total_effects()
         return spread.T @ (self._variances_by_model()[:, None] * spread)
 
+    def to_frame(self) -> Any:
+        """Edges as a frame: from, to, effect, penalised, total (over all directed paths); strongest first."""
+        check_is_fitted(self)
+        return edges_frame(self.names(), self.adjacency_, self.penalized_, self.total_effects())
+
+    def to_networkx(self) -> Any:
+        """A ``networkx.DiGraph`` with ``weight`` on the edges.
+
+        Raises
+        ------
+        ImportError
+            When networkx is not installed; it says which extra brings it.
+        """
+        check_is_fitted(self)
+        try:
+            import networkx as nx
+        except ImportError as error:
+            raise ImportError("to_networkx needs networkx: pip install 'sparsestats[graph]'.") from error
+        graph, names = nx.DiGraph(), self.names()
+        graph.add_nodes_from(names)
+        graph.add_weighted_edges_from(
+            (names[i], names[j], float(self.adjacency_[i, j])) for i, j in zip(*np.nonzero(self.adjacency_), strict=True)
+        )
+        return graph
+
+    def plot(self, kind: str = "dag", ax: Any = None, *, frequencies: EdgeFrequencies | None = None) -> Any:
+        """The graph, causes on the left.
+
+        Parameters
+        ----------
+        kind : {"dag", "cpdag", "matrix"}
+            "cpdag" draws edges that may point either way without heads. "matrix" shows the weights in the order.
+        ax : matplotlib Axes or None
+        frequencies : EdgeFrequencies or None
+            Of ``bootstrap``: written beside the edges instead of the weights.
+
+        Returns
+        -------
+        Axes
+        """
+        check_is_fitted(self)
+        if kind == "matrix":
+            return draw_matrix(self.names(), self.adjacency_, self.order_, ax)
+        if kind not in ("dag", "cpdag"):
+            raise ValueError(f'kind must be "dag", "cpdag" or "matrix"; got {kind!r}')
+        labels = None if frequencies is None else frequencies.frequencies
+        return draw_graph(
+            self.names(), self.adjacency_, self.order_, ax, labels=labels, cpdag=self.cpdag_ if kind == "cpdag" else None
+        )
+
     def names(self) -> list[str]:
         """Names of the variables; ``x0, x1, ...`` without a frame."""
         return [str(name) for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])]
@@ -469,23 +616,57 @@ class CoLiDE(BaseEstimator):
         return tags
 
 
+def _replicate(
+    centred: np.ndarray, known: Knowledge, settings: Settings, location: np.ndarray, seed: Any, control: Any = None
+) -> np.ndarray:
+    """Weights of the graph of rows drawn with replacement."""
+    n = len(centred)
+    rows = np.random.default_rng(seed).integers(0, n, n)
+    if np.isnan(centred).any():
+        from ..backend.missing import em_moments
+
+        mean, S, _ = em_moments(centred[rows])
+    else:
+        # Counts instead of copies of rows: two products of the same matrix.
+        counts = np.bincount(rows, minlength=n)
+        used = np.flatnonzero(counts)
+        weighted = centred[used] * np.sqrt(counts[used])[:, None]
+        mean = counts @ centred / n
+        S = weighted.T @ weighted / n - np.outer(mean, mean)
+    return estimate_on(S, float(n), known, settings, _varying(S, location), control).adjacency
+
+
+def unordered_bound(score: native.Score) -> float:
+    """Dual value of every variable regressed on all others it may have as parents: no DAG is below it."""
+    known, d = score.known, len(score.S)
+    allowed = ~np.eye(d, dtype=bool)
+    for banned in (known.forbidden, None if known.must is None else known.must.T):
+        if banned is not None:
+            allowed &= ~banned
+    loose = native.Score(score.S, score.equal, score.alpha, score.floor, Knowledge(~allowed & ~np.eye(d, dtype=bool), known.required))
+    W = native.fit_unordered(loose).weights
+    return float(gaps(score.S, W, score.alpha, score.floor, score.equal, allowed, known.required)[1].sum())
+
+
 def _varying(S: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Columns that are not constant to the precision of their mean."""
     v = np.diagonal(S)
     return v > np.maximum((1e-12 * mean) ** 2, 1e-300)
 
 
-def estimate_on(S: np.ndarray, n: float, known: Knowledge, settings: Settings, varies: np.ndarray) -> Estimate:
+def estimate_on(
+    S: np.ndarray, n: float, known: Knowledge, settings: Settings, varies: np.ndarray, control: Any = None
+) -> Estimate:
     """The estimate on the columns that vary; constants join as isolated variables, earliest where they may."""
     if varies.all():
-        return estimate(S, n, known, settings)
+        return estimate(S, n, known, settings, control)
     kept, d = np.flatnonzero(varies), len(S)
     if len(kept) == 0:
         zero = np.zeros((d, d))
         exact = Certificate("gap", 0.0, 0.0, settings.tol, 0.0, 0.0, 1, "tol")
         order = np.arange(d) if known.must is None else _respecting(np.arange(d), known.must)
         return Estimate(order, zero, zero, np.zeros(d), np.zeros(d), settings.alpha, 0.0, exact, False, {})
-    part = estimate(np.ascontiguousarray(S[np.ix_(kept, kept)]), n, known.among(kept), settings)
+    part = estimate(np.ascontiguousarray(S[np.ix_(kept, kept)]), n, known.among(kept), settings, control)
     cut = np.ix_(kept, kept)
     adjacency, penalized = np.zeros((d, d)), np.zeros((d, d))
     adjacency[cut], penalized[cut] = part.adjacency, part.penalized
