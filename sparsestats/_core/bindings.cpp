@@ -98,15 +98,13 @@ nb::dict to_dict(ss::PathOutput&& out, Index p) {
   return result;
 }
 
-nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, Vector y, nb::object offset,
-                    std::vector<double> weights, std::vector<double> alphas, double tol, Index max_iter, bool screening,
+nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, double loss_parameter, Vector y, nb::object offset,
+                    const ss::PenaltySpec& spec, std::vector<double> alphas, double tol, Index max_iter, bool screening,
                     double stop_deviance, ss::Control& control) {
   const ss::Design& design = *bound.design;
   if (static_cast<Index>(y.shape(0)) != design.n()) throw std::invalid_argument("y and X differ in length");
-  if (static_cast<Index>(weights.size()) != design.units())
-    throw std::invalid_argument("one weight per penalised unit is needed");
-  const auto loss = ss::make_loss(loss_name);
-  const auto penalty = ss::make_penalty(std::move(weights));
+  const auto loss = ss::make_loss(loss_name, loss_parameter);
+  const auto penalty = ss::make_penalty(spec, design.size(), design.groups(), tol);
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
   const double* offset_data = offset.is_none() ? nullptr : o.data();
   ss::Watch watch(control, signals());
@@ -156,6 +154,24 @@ NB_MODULE(_ext, m) {
                                      nb::cast<Flat<std::int32_t>>(s), n, d, i, s);
   });
 
+  columns.def(
+      "moments",
+      [](const Columns& X, Vector w) {
+        const Index p = X.storage->p;
+        if (static_cast<Index>(w.shape(0)) != X.storage->n) throw std::invalid_argument("X and weights differ in length");
+        std::vector<double> mean(p), sd(p);
+        {
+          const double* weights = w.data();
+          nb::gil_scoped_release release;
+          for (Index j = 0; j < p; ++j) {
+            const ss::Moments moments = X.storage->moments(j, weights);
+            mean[j] = moments.mean, sd[j] = moments.sd;
+          }
+        }
+        return nb::make_tuple(give(std::move(mean), {static_cast<size_t>(p)}), give(std::move(sd), {static_cast<size_t>(p)}));
+      },
+      "weights"_a, "Weighted means and standard deviations (divisor n) of the columns.");
+
   nb::class_<BoundDesign>(m, "Design", "Columns centred, scaled and cleared of the free part, none of it stored.")
       .def(
           "__init__",
@@ -182,18 +198,26 @@ NB_MODULE(_ext, m) {
       .def("labels",
                    [](const BoundDesign& b) {
                      std::vector<std::int64_t> v;
-                     for (Index u = 0; u < b.design->units(); ++u) v.push_back(b.design->unit_label(u));
+                     for (Index g = 0; g < b.design->groups(); ++g) v.push_back(b.design->group_label(g));
                      const size_t k = v.size();
                      return give(std::move(v), {k});
                    })
       .def("ranks", [](const BoundDesign& b) {
         std::vector<std::int64_t> v;
-        for (Index u = 0; u < b.design->units(); ++u) v.push_back(b.design->unit_rank(u));
+        for (Index g = 0; g < b.design->groups(); ++g) v.push_back(b.design->group_rank(g));
         const size_t k = v.size();
         return give(std::move(v), {k});
       });
 
-  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "y"_a, "offset"_a.none(), "weights"_a, "alphas"_a, "tol"_a,
+  nb::class_<ss::PenaltySpec>(m, "Penalty", "Weights on the sorted coordinates, on the sorted groups, and the share of the first.")
+      .def(
+          "__init__",
+          [](ss::PenaltySpec* self, std::vector<double> v, std::vector<double> w, double ratio) {
+            new (self) ss::PenaltySpec{std::move(v), std::move(w), ratio};
+          },
+          "elementwise"_a, "groupwise"_a, "l1_ratio"_a);
+
+  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "loss_parameter"_a, "y"_a, "offset"_a.none(), "penalty"_a, "alphas"_a, "tol"_a,
         "max_iter"_a, "screening"_a, "stop_deviance"_a, "control"_a,
         "Fit every alpha (decreasing, warm-started); without alphas only alpha_max is computed.");
 
@@ -210,12 +234,17 @@ NB_MODULE(_ext, m) {
     const size_t k = out.size();
     return give(std::move(out), {k});
   });
-  t.def("prox_weighted_sorted", [](Vector rho, Vector k, Vector l) {
-    std::vector<double> out(rho.shape(0));
-    ss::WeightedSortedProx()(rho.data(), k.data(), l.data(), out.size(), out.data());
-    const size_t m = out.size();
-    return give(std::move(out), {m});
-  });
+  t.def(
+      "prox_weighted_sorted",
+      [](Vector rho, Vector k, Vector l, nb::object start) {
+        std::vector<double> out(rho.shape(0));
+        ss::WeightedSortedProx prox;
+        if (!start.is_none()) prox(nb::cast<Vector>(start).data(), k.data(), l.data(), out.size(), out.data());
+        prox(rho.data(), k.data(), l.data(), out.size(), out.data());
+        const size_t m = out.size();
+        return give(std::move(out), {m});
+      },
+      "rho"_a, "k"_a, "l"_a, "start"_a = nb::none());
   t.def("sorted_dual_norm", [](std::vector<double> z, Vector w) { return ss::sorted_dual_norm(z, w.data()); });
   t.def("cumsum_select", [](std::vector<double> excess) { return ss::cumsum_select(excess); });
   t.def("dot", [](Vector x, Vector y) { return ss::dot(x.data(), y.data(), x.shape(0)); });

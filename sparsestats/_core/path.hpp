@@ -21,7 +21,7 @@ struct PathPoint {
 };
 
 struct PathOutput {
-  double alpha_max = 0, null_objective = 0, null_loss = 0, y_scale = 1;
+  double alpha_max = 0, null_objective = 0;
   std::vector<PathPoint> points;
   std::vector<double> coefs;  // points x p
   const char* stopped = "";
@@ -30,20 +30,20 @@ struct PathOutput {
 // Inner products of the coordinates that have ever entered, so that a path pays for each pair once.
 class GramCache {
  public:
-  explicit GramCache(const Design& design) : d_(design), slot_(design.units(), -1) {}
+  explicit GramCache(const Design& design) : d_(design), slot_(design.atoms(), -1) {}
 
-  // G over the units of E, packed row-major.
+  // G over the atoms of E, packed row-major.
   std::vector<double> gather(const std::vector<Index>& E) {
     std::vector<Index> missing;
     for (Index u : E)
       if (slot_[u] < 0) missing.push_back(u);
     if (!missing.empty()) add(missing, E);
     Index m = 0;
-    for (Index u : E) m += d_.unit_size(u);
+    for (Index u : E) m += d_.atom_size(u);
     std::vector<Index> slots;
     slots.reserve(m);
     for (Index u : E)
-      for (Index j = 0; j < d_.unit_size(u); ++j) slots.push_back(slot_[u] + j);
+      for (Index j = 0; j < d_.atom_size(u); ++j) slots.push_back(slot_[u] + j);
     std::vector<double> G(m * m);
     for (Index i = 0; i < m; ++i) {
       const double* row = G_.data() + slots[i] * capacity_;
@@ -55,8 +55,8 @@ class GramCache {
  private:
   void add(const std::vector<Index>& missing, const std::vector<Index>& E) {
     Index extra = 0, wanted = 0;
-    for (Index u : missing) extra += d_.unit_size(u);
-    for (Index u : E) wanted += d_.unit_size(u);
+    for (Index u : missing) extra += d_.atom_size(u);
+    for (Index u : E) wanted += d_.atom_size(u);
     if (used_ + extra > 2 * wanted + 64) {  // mostly columns that have left: start again from E, memory stays O(m^2)
       std::fill(slot_.begin(), slot_.end(), Index{-1});
       members_.clear();
@@ -78,13 +78,13 @@ class GramCache {
     for (Index u : units) {
       slot_[u] = used_;
       members_.push_back(u);
-      used_ += d_.unit_size(u);
+      used_ += d_.atom_size(u);
     }
     std::vector<double> block, products(used_);
     for (Index u : units) {
-      block.resize(n * d_.unit_size(u));
+      block.resize(n * d_.atom_size(u));
       d_.columns(u, block.data());
-      for (Index j = 0; j < d_.unit_size(u); ++j) {
+      for (Index j = 0; j < d_.atom_size(u); ++j) {
         double* x = block.data() + j * n;
         for (Index i = 0; i < n; ++i) x[i] *= d_.weights()[i] / n;
         d_.tdot(members_.data(), static_cast<Index>(members_.size()), x, products.data());
@@ -110,9 +110,9 @@ class PathSolver {
     y_.assign(y, y + n_);
     offset_.assign(n_, 0.0);
     if (offset) offset_.assign(offset, offset + n_);
-    for (Index u = 0; u < d_.units(); ++u) all_.add(d_.unit_size(u));
-    everyone_.resize(d_.units());
+    everyone_.resize(d_.atoms());
     std::iota(everyone_.begin(), everyone_.end(), Index{0});
+    all_ = units_of(everyone_);
     c_.assign(d_.size(), 0.0);
     z_.resize(d_.size());
     gamma_.assign(q_, 0.0);
@@ -159,6 +159,7 @@ class PathSolver {
  private:
   // The null model, the unit of the response, and the first gradient.
   void start() {
+    double reference = 0;
     if (loss_.quadratic()) {
       for (Index i = 0; i < n_; ++i) y_[i] -= offset_[i];
       std::fill(offset_.begin(), offset_.end(), 0.0);
@@ -170,16 +171,17 @@ class PathSolver {
       for (double& v : y_) v /= unit_;
       for (Index i = 0; i < n_; ++i) squares += d_.weights()[i] * y_[i] * y_[i];
       project_response();
-      null_ = null_loss_ = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
-      const double noise = 64 * std::numeric_limits<double>::epsilon() * 0.5 * squares / n_;
-      if (!(null_ > noise)) {  // constant up to rounding: the null model is the answer
-        constant_ = true;
-        null_ = 0;
-      }
+      reference = 0.5 * squares / n_;
+      null_ = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
     } else {
+      reference = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
       compute_eta();
-      fit_free();
-      null_ = null_loss_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
+      fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
+      null_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
+    }
+    if (!(null_ > 64 * std::numeric_limits<double>::epsilon() * reference)) {
+      constant_ = true;  // the free part fits y up to rounding: the null model is the answer
+      null_ = 0;
     }
     full_gradient();
     alpha_max_ = constant_ ? 0 : J_.dual_norm(all_, z_.data());
@@ -204,45 +206,7 @@ class PathSolver {
     eta_ = offset_;
     if (!eliminated())
       for (Index k = 0; k < q_; ++k) axpy(gamma_[k], d_.free_column(k), eta_.data(), n_);
-    d_.axpy_units(everyone_.data(), d_.units(), c_.data(), eta_.data());
-  }
-
-  // Newton on the free part alone, c fixed: makes Q'theta = 0 to rounding. Damped, since binomial steps can overshoot.
-  void fit_free() {
-    if (eliminated() || q_ == 0) return;
-    const double* w = d_.weights().data();
-    std::vector<double> g(q_), H(q_ * q_), rows(q_ * n_), h(n_), trial(n_);
-    std::vector<char> pinned;
-    double F = loss_.value(eta_.data(), y_.data(), w, n_);
-    for (int it = 0; it < 100; ++it) {
-      loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
-      loss_.curvature(eta_.data(), y_.data(), h.data(), n_);
-      for (Index i = 0; i < n_; ++i) e_[i] *= w[i] / n_, h[i] = std::sqrt(h[i] * w[i] / n_);
-      double size = 0;
-      for (Index k = 0; k < q_; ++k) {
-        const double* f = d_.free_column(k);
-        g[k] = dot(f, e_.data(), n_);
-        size = std::max(size, std::abs(g[k]));
-        for (Index i = 0; i < n_; ++i) rows[k * n_ + i] = h[i] * f[i];
-      }
-      if (size < 1e-16) return;
-      gram_rows(rows.data(), q_, n_, n_, H.data(), q_);
-      cholesky(H.data(), q_, q_, 1e-14, pinned);
-      cholesky_solve(H.data(), q_, q_, pinned, g.data());
-      double t = 1;
-      bool moved = false;
-      for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
-        trial = eta_;
-        for (Index k = 0; k < q_; ++k) axpy(t * g[k], d_.free_column(k), trial.data(), n_);
-        const double value = loss_.value(trial.data(), y_.data(), w, n_);
-        moved = value < F || (value == F && halvings == 0 && size > 1e-13);
-        if (moved) F = value;
-      }
-      if (!moved) return;
-      t *= 2;
-      for (Index k = 0; k < q_; ++k) gamma_[k] += t * g[k];
-      eta_.swap(trial);
-    }
+    d_.axpy_atoms(everyone_.data(), d_.atoms(), c_.data(), eta_.data());
   }
 
   // e = -l'(eta), z = X~'(w e / n), at the current c and gamma.
@@ -251,40 +215,29 @@ class PathSolver {
     loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
     u_.resize(n_);
     for (Index i = 0; i < n_; ++i) u_[i] = e_[i] * d_.weights()[i] / n_;
-    d_.tdot(everyone_.data(), d_.units(), u_.data(), z_.data());
+    d_.tdot(everyone_.data(), d_.atoms(), u_.data(), z_.data());
   }
 
   // The duality gap of (c, gamma) on the full problem.
   void certify(double alpha, PathPoint& point) {
     if (!eliminated()) {
       compute_eta();
-      fit_free();
+      fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
     }
     full_gradient();
     const double* w = d_.weights().data();
     const double loss = loss_.value(eta_.data(), y_.data(), w, n_);
     point.objective = loss + alpha * J_.value(all_, c_.data());
     // The dual point: the residual, orthogonal to the free part, inside the conjugate's domain, scaled to feasibility.
-    for (Index k = 0; k < q_; ++k) {
-      const double* f = d_.free_column(k);
-      double s = 0;
-      for (Index i = 0; i < n_; ++i) s += w[i] * f[i] * e_[i];
-      axpy(-s / n_, f, e_.data(), n_);
-    }
-    loss_.clip(e_.data(), y_.data(), n_);
-    const double norm = J_.dual_norm(all_, z_.data());
-    double s = norm > alpha ? alpha / norm : 1.0;
-    if (loss_.quadratic()) {
-      double ye = 0, ee = 0;
-      for (Index i = 0; i < n_; ++i) ye += w[i] * y_[i] * e_[i], ee += w[i] * e_[i] * e_[i];
-      const double limit = norm > 0 ? alpha / norm : std::numeric_limits<double>::max();
-      s = ee > 0 ? std::clamp(ye / ee, 0.0, limit) : 0.0;
-    }
+    d_.project(e_.data());
+    const bool inside = loss_.clip(e_.data(), y_.data(), n_) <= ROUNDING;
+    const double norm = J_.dual_bound(all_, c_.data(), z_.data(), alpha);
+    const double s = norm > alpha ? alpha / norm : 1.0;
     u_ = e_;
     for (double& v : u_) v *= s;
-    point.bound = loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_);
+    point.bound = inside ? loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_) : -std::numeric_limits<double>::infinity();
     point.gap = std::max(0.0, point.objective - point.bound);
-    point.deviance_ratio = null_loss_ > 0 && !constant_ ? 1 - loss / null_loss_ : 0;
+    point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
   }
 
   // Screening and warm starts need neighbours: a far alpha is approached through rough fits, each half the one before.
@@ -297,6 +250,24 @@ class PathSolver {
     return previous;
   }
 
+  // The penalty's units over the atoms of a working set (ascending): coordinates of one group that stand together.
+  Units units_of(const std::vector<Index>& atoms) const {
+    Units units;
+    Index last = -1;
+    for (Index a : atoms)
+      for (Index j = d_.start(a); j < d_.start(a) + d_.atom_size(a); ++j) {
+        const Index g = d_.group_of(j);
+        if (g != last) {
+          units.offset.push_back(units.offset.back());
+          units.weight.push_back(std::sqrt(static_cast<double>(std::max<Index>(d_.group_rank(g), 1))));
+          last = g;
+        }
+        ++units.offset.back();
+        units.id.push_back(j);
+      }
+    return units;
+  }
+
   PathPoint fit(double alpha, double previous, double tol, Watch& watch) {
     PathPoint point{};
     point.stop = "tol";
@@ -304,14 +275,18 @@ class PathSolver {
       point.objective = point.bound = 0;
       return point;
     }
-    std::vector<char> in(d_.units(), opt_.screening ? 0 : 1);
-    for (Index u = 0; u < d_.units(); ++u)
-      if (active(u)) in[u] = 1;
-    if (opt_.screening && alpha < alpha_max_) J_.screen(all_, z_.data(), alpha, previous, in);
+    std::vector<char> in(d_.atoms(), opt_.screening ? 0 : 1);
+    for (Index j = 0; j < d_.size(); ++j)
+      if (c_[j] != 0) in[d_.atom_of(j)] = 1;
+    if (opt_.screening && alpha < alpha_max_) {
+      std::vector<char> keep(d_.size(), 0);
+      J_.screen(all_, z_.data(), alpha, previous, keep);
+      for (Index j = 0; j < d_.size(); ++j)
+        if (keep[j]) in[d_.atom_of(j)] = 1;
+    }
     const double goal = tol * null_;
     double target = 0.3 * goal;
-    Index screened = std::count(in.begin(), in.end(), 1);
-    point.screened = screened;
+    point.screened = count_groups([&](Index j) { return in[d_.atom_of(j)] != 0; });
     for (int round = 0;; ++round) {
       solve_on(in, alpha, target, point, watch);
       certify(alpha, point);
@@ -334,44 +309,44 @@ class PathSolver {
         target *= 0.1;
       }
     }
-    for (Index u = 0; u < d_.units(); ++u) point.active += active(u);
+    point.active = count_groups([&](Index j) { return c_[j] != 0; });
     return point;
   }
-  bool active(Index u) const {
-    for (Index j = all_.offset[u]; j < all_.offset[u + 1]; ++j)
-      if (c_[j] != 0) return true;
-    return false;
+  // How many groups have a coordinate for which `test` holds.
+  template <class Test>
+  Index count_groups(Test test) const {
+    Index count = 0, last = -1;
+    for (Index j = 0; j < d_.size(); ++j)
+      if (d_.group_of(j) != last && test(j)) ++count, last = d_.group_of(j);
+    return count;
   }
 
-  // Units a full proximal step from here would activate.
+  // Atoms a full proximal step from here would activate.
   Index repair(double alpha, std::vector<char>& in) {
     const double step = 1 / lipschitz_;
     std::vector<double> trial(c_);
     for (size_t j = 0; j < trial.size(); ++j) trial[j] += step * z_[j];
+    J_.set_precision(0);
     J_.prox(all_, trial.data(), alpha * step);
     Index added = 0;
-    for (Index u = 0; u < d_.units(); ++u) {
-      if (in[u]) continue;
-      for (Index j = all_.offset[u]; j < all_.offset[u + 1] && !in[u]; ++j)
-        if (trial[j] != 0) in[u] = 1, ++added;
-    }
+    for (Index j = 0; j < d_.size(); ++j)
+      if (trial[j] != 0 && !in[d_.atom_of(j)]) in[d_.atom_of(j)] = 1, ++added;
     return added;
   }
 
   void solve_on(const std::vector<char>& in, double alpha, double target, PathPoint& point, Watch& watch) {
     std::vector<Index> E;
-    Units units;
-    for (Index u = 0; u < d_.units(); ++u)
-      if (in[u]) E.push_back(u), units.add(d_.unit_size(u));
+    for (Index a = 0; a < d_.atoms(); ++a)
+      if (in[a]) E.push_back(a);
+    const Units units = units_of(E);
     const Index m = units.coordinates(), q = eliminated() ? 0 : q_;
     std::vector<double> x(m + q);
-    Index at = 0;
-    for (Index u : E) at = std::copy(c_.begin() + all_.offset[u], c_.begin() + all_.offset[u + 1], x.begin() + at) - x.begin();
+    for (Index j = 0; j < m; ++j) x[j] = c_[units.id[j]];
     for (Index k = 0; k < q; ++k) x[m + k] = gamma_[k];
     if (m + q == 0) return;
     std::unique_ptr<Smooth> f;
     if (loss_.quadratic() && m <= 2 * n_) {
-      f = quadratic(E, m);
+      f = quadratic(E, units);
     } else {
       f = std::make_unique<Rows>(d_, E, loss_, y_.data(), offset_.data(), q > 0);
     }
@@ -380,26 +355,20 @@ class PathSolver {
     point.iterations += report.iterations;
     point.newtons += report.newtons;
     std::fill(c_.begin(), c_.end(), 0.0);
-    at = 0;
-    for (Index u : E) {
-      std::copy_n(x.begin() + at, d_.unit_size(u), c_.begin() + all_.offset[u]);
-      at += d_.unit_size(u);
-    }
+    for (Index j = 0; j < m; ++j) c_[units.id[j]] = x[j];
     for (Index k = 0; k < q; ++k) gamma_[k] = x[m + k];
   }
 
-  std::unique_ptr<Smooth> quadratic(const std::vector<Index>& E, Index m) {
-    std::vector<double> b(m);
+  std::unique_ptr<Smooth> quadratic(const std::vector<Index>& E, const Units& units) {
+    std::vector<double> b(units.coordinates());
     if (xty_.empty()) {  // the gradient at c = 0, one pass over X
       xty_.resize(d_.size());
       std::vector<double> wy(n_);
       for (Index i = 0; i < n_; ++i) wy[i] = y_[i] * d_.weights()[i] / n_;
-      d_.tdot(everyone_.data(), d_.units(), wy.data(), xty_.data());
+      d_.tdot(everyone_.data(), d_.atoms(), wy.data(), xty_.data());
       for (Index i = 0; i < n_; ++i) yy_ += wy[i] * y_[i];
     }
-    Index at = 0;
-    for (Index u : E)
-      at = std::copy(xty_.begin() + all_.offset[u], xty_.begin() + all_.offset[u + 1], b.begin() + at) - b.begin();
+    for (size_t j = 0; j < b.size(); ++j) b[j] = xty_[units.id[j]];
     return std::make_unique<Quadratic>(gram_.gather(E), std::move(b), yy_);
   }
 
@@ -407,7 +376,7 @@ class PathSolver {
   PathPoint fit_unpenalised(Watch& watch) {
     PathPoint point{};
     point.stop = "tol";
-    point.screened = d_.units();
+    point.screened = d_.groups();
     if (constant_) return point;
     const double goal = opt_.tol * null_;
     Rows f(d_, everyone_, loss_, y_.data(), offset_.data(), !eliminated());
@@ -456,8 +425,8 @@ class PathSolver {
     point.gap = std::max(0.0, decrement);
     point.bound = loss - point.gap;
     if (point.gap > goal && std::string(point.stop) == "tol") point.stop = "precision";
-    point.deviance_ratio = null_loss_ > 0 ? 1 - loss / null_loss_ : 0;
-    for (Index u = 0; u < d_.units(); ++u) point.active += active(u);
+    point.deviance_ratio = 1 - loss / null_;
+    point.active = count_groups([&](Index j) { return c_[j] != 0; });
     return point;
   }
 
@@ -470,7 +439,7 @@ class PathSolver {
   Units all_;
   std::vector<Index> everyone_;
   std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;
-  double unit_ = 1, null_ = 0, null_loss_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
+  double unit_ = 1, null_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
   bool constant_ = false;
 };
 

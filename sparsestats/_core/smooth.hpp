@@ -1,10 +1,9 @@
-// The loss restricted to a working set E of units, as the inner solver sees it. A point is x = (c_E, gamma); its linear
+// The loss restricted to a working set E of atoms, as the inner solver sees it. A point is x = (c_E, gamma); its linear
 // image (G c, or eta) is carried along, so values cost no product with X and extrapolated points cost no product at all.
 #pragma once
 #include <memory>
 
-#include "design.hpp"
-#include "losses.hpp"
+#include "free_part.hpp"
 #include "penalties.hpp"
 
 namespace ss {
@@ -18,11 +17,16 @@ class Smooth {
   virtual void image(const double* x, double* img) const = 0;
   virtual double value(const double* x, const double* img) const = 0;
   virtual void gradient(const double* x, const double* img, double* g) const = 0;
-  // An upper bound on the curvature of the loss along dx, times |dx|^2.
-  virtual double curvature(const double* dx, const double* dimg) const = 0;
+  // At least twice what the loss at img + dimg exceeds its tangent at img by: (curvature along dx) |dx|^2.
+  virtual double curvature(const double* img, const double* dx, const double* dimg) const = 0;
   // Lower triangle of the Hessian over the coordinates listed, then all free ones; row-major, leading dimension ld.
   virtual void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const = 0;
-  // A dual value for this restricted problem: z = -gradient over the coordinates, dual_norm = J*(z).
+  // Multiply-adds of a proximal-gradient step, and of a Hessian over a coordinates.
+  virtual double step_cost() const = 0;
+  virtual double hessian_cost(double a) const = 0;
+  // Fit the free coordinates exactly, the others held.
+  virtual void settle(double*, double*) const {}
+  // A dual value for this restricted problem at a settled point: z = -gradient over the coordinates, dual_norm = J*(z).
   virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
 };
 
@@ -36,8 +40,7 @@ class Quadratic final : public Smooth {
   void image(const double* x, double* img) const override {
     const Index m = coordinates();
     std::fill(img, img + m, 0.0);
-    for (Index j = 0; j < m; ++j)
-      if (x[j] != 0) axpy(x[j], G_.data() + j * m, img, m);
+    combine(m, x, [&](Index j) { return G_.data() + j * m; }, img, m);
   }
   double value(const double* x, const double* img) const override {
     double s = 0;
@@ -47,19 +50,19 @@ class Quadratic final : public Smooth {
   void gradient(const double*, const double* img, double* g) const override {
     for (size_t j = 0; j < b_.size(); ++j) g[j] = img[j] - b_[j];
   }
-  double curvature(const double* dx, const double* dimg) const override { return dot(dx, dimg, coordinates()); }
+  double curvature(const double*, const double* dx, const double* dimg) const override { return dot(dx, dimg, coordinates()); }
   void hessian(const double*, const std::vector<Index>& coords, double* H, Index ld) const override {
     const Index m = coordinates();
     for (size_t i = 0; i < coords.size(); ++i)
       for (size_t j = 0; j <= i; ++j) H[i * ld + j] = G_[coords[i] * m + coords[j]];
   }
+  double step_cost() const override { return static_cast<double>(coordinates()) * coordinates(); }
+  double hessian_cost(double) const override { return 0; }
   double dual(const double* x, const double* img, double alpha, double dual_norm) const override {
     double bx = 0, xGx = 0;
     for (size_t j = 0; j < b_.size(); ++j) bx += b_[j] * x[j], xGx += x[j] * img[j];
     const double ye = yy_ - bx, ee = std::max(0.0, yy_ - 2 * bx + xGx);
-    // theta = s e: the best feasible multiple of the residual.
-    const double limit = dual_norm > 0 ? alpha / dual_norm : 1e300;
-    const double s = ee > 0 ? std::clamp(ye / ee, -limit, limit) : 0.0;
+    const double s = dual_norm > alpha ? alpha / dual_norm : 1.0;
     return s * ye - 0.5 * s * s * ee;
   }
 
@@ -71,13 +74,13 @@ class Quadratic final : public Smooth {
 // Any loss, through the rows: eta = offset + Q gamma + X~_E c.
 class Rows final : public Smooth {
  public:
-  Rows(const Design& design, std::vector<Index> units, const Loss& loss, const double* y, const double* offset,
+  Rows(const Design& design, std::vector<Index> atoms, const Loss& loss, const double* y, const double* offset,
        bool carry_free)
-      : d_(design), units_(std::move(units)), loss_(loss), y_(y), offset_(offset), free_(carry_free ? d_.q() : 0) {
-    for (Index u : units_) m_ += d_.unit_size(u);
+      : d_(design), atoms_(std::move(atoms)), loss_(loss), y_(y), offset_(offset), free_(carry_free ? d_.q() : 0) {
+    for (Index a : atoms_) m_ += d_.atom_size(a);
     e_.resize(d_.n());
-    for (size_t t = 0; t < units_.size(); ++t)
-      for (Index j = 0; j < d_.unit_size(units_[t]); ++j) {
+    for (size_t t = 0; t < atoms_.size(); ++t)
+      for (Index j = 0; j < d_.atom_size(atoms_[t]); ++j) {
         owner_.push_back(static_cast<Index>(t));
         within_.push_back(j);
       }
@@ -88,22 +91,19 @@ class Rows final : public Smooth {
   void image(const double* x, double* img) const override {
     std::copy(offset_, offset_ + d_.n(), img);
     for (Index k = 0; k < free_; ++k) axpy(x[m_ + k], d_.free_column(k), img, d_.n());
-    d_.axpy_units(units_.data(), static_cast<Index>(units_.size()), x, img);
+    d_.axpy_atoms(atoms_.data(), static_cast<Index>(atoms_.size()), x, img);
   }
   double value(const double*, const double* img) const override {
     return loss_.value(img, y_, d_.weights().data(), d_.n());
   }
   void gradient(const double*, const double* img, double* g) const override {
     dual_point(img);
-    d_.tdot(units_.data(), static_cast<Index>(units_.size()), e_.data(), g);
+    d_.tdot(atoms_.data(), static_cast<Index>(atoms_.size()), e_.data(), g);
     for (Index j = 0; j < m_; ++j) g[j] = -g[j];
     for (Index k = 0; k < free_; ++k) g[m_ + k] = -dot(d_.free_column(k), e_.data(), d_.n());
   }
-  double curvature(const double*, const double* dimg) const override {
-    double s = 0;
-    const auto& w = d_.weights();
-    for (Index i = 0; i < d_.n(); ++i) s += w[i] * dimg[i] * dimg[i];
-    return loss_.curvature_bound() * s / d_.n();
+  double curvature(const double* img, const double*, const double* dimg) const override {
+    return 2 * loss_.divergence(img, dimg, y_, d_.weights().data(), d_.n());
   }
   void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const override {
     const Index n = d_.n(), a = static_cast<Index>(coords.size()) + free_;
@@ -114,8 +114,8 @@ class Rows final : public Smooth {
     for (size_t k = 0; k < coords.size(); ++k) {
       const Index t = owner_[coords[k]];
       if (t != last) {
-        unit.resize(n * d_.unit_size(units_[t]));
-        d_.columns(units_[t], unit.data());
+        unit.resize(n * d_.atom_size(atoms_[t]));
+        d_.columns(atoms_[t], unit.data());
         last = t;
       }
       std::copy_n(unit.data() + within_[coords[k]] * n, n, rows.data() + k * n);
@@ -125,9 +125,16 @@ class Rows final : public Smooth {
       for (Index i = 0; i < n; ++i) rows[k * n + i] *= h[i];
     gram_rows(rows.data(), a, n, n, H, ld);
   }
+  void settle(double* x, double* img) const override {
+    if (free_ > 0) fit_free_part(d_, loss_, y_, x + m_, img);
+  }
+  double step_cost() const override { return 2.0 * d_.n() * m_ + 20.0 * d_.n(); }
+  double hessian_cost(double a) const override { return 0.5 * a * a * d_.n(); }
   double dual(const double*, const double* img, double alpha, double dual_norm) const override {
     std::vector<double> u(d_.n());
     loss_.residual(img, y_, u.data(), d_.n());
+    d_.project(u.data());
+    if (loss_.clip(u.data(), y_, d_.n()) > ROUNDING) return -std::numeric_limits<double>::infinity();
     const double s = dual_norm > alpha ? alpha / dual_norm : 1.0;
     for (double& v : u) v *= s;
     return loss_.dual(u.data(), y_, d_.weights().data(), offset_, d_.n());
@@ -139,7 +146,7 @@ class Rows final : public Smooth {
     for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
   }
   const Design& d_;
-  std::vector<Index> units_, owner_, within_;
+  std::vector<Index> atoms_, owner_, within_;
   const Loss& loss_;
   const double *y_, *offset_;
   Index m_ = 0, free_;

@@ -58,6 +58,8 @@ class Penalty:
     native : str or None
         The penalty's name in the compiled core. Never inherited: a subclass that changes the mathematics is
         solved by its own Python text unless it says otherwise.
+    grouped : bool
+        Whether it acts on groups of columns; ``groups`` are then its labels, one a column.
 
     Examples
     --------
@@ -84,6 +86,8 @@ class Penalty:
 
     name: ClassVar[str] = "penalty"
     native: ClassVar[str | None] = None
+    grouped: ClassVar[bool] = False
+    groups: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -263,6 +267,7 @@ class GroupSortedL1(Penalty):
 
     name: ClassVar[str] = "group sorted L1"
     native: ClassVar[str | None] = "group_sorted_l1"
+    grouped: ClassVar[bool] = True
 
     sequence: str | Sequence[float] | np.ndarray = "mean"
     q: float = 0.1
@@ -349,6 +354,8 @@ def _sorted_sum(magnitudes: np.ndarray, weights: np.ndarray) -> float:
 
 def _sorted_dual_norm(magnitudes: np.ndarray, weights: np.ndarray) -> float:
     """max_k (sum of the k largest magnitudes) / (sum of the k first weights)."""
+    if not len(weights):
+        return 0.0
     if weights[0] == 0.0:  # J is 0 everywhere, so only z = 0 is in any multiple of its dual ball
         return np.inf if magnitudes.any() else 0.0
     return float(np.max(np.cumsum(np.sort(magnitudes)[::-1]) / np.cumsum(weights)))
@@ -386,8 +393,8 @@ def weighted_sorted_prox(rho: np.ndarray, k: np.ndarray, weights: np.ndarray) ->
     decomposition algorithm for submodular functions solves it exactly. A block S, ranked after ``base``
     others, either shares one value tau or splits at the set that most violates its share.
     """
-    if np.all(k == k[0]):
-        return sorted_prox(rho, k[0] * weights)
+    if not len(k) or np.all(k == k[0]):
+        return sorted_prox(rho, k * weights)
     W, A = 1.0 / k**2, k * rho
     L = np.concatenate([[0.0], np.cumsum(weights)])
     t = np.empty_like(rho)

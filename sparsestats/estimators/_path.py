@@ -28,6 +28,10 @@ DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
 
 
+FOLD_TOL = 1e-6
+"""Certificate asked of the paths inside a cross-validation; the model that is returned meets ``tol``."""
+
+
 class PathEstimator(BaseEstimator):
     """Penalised generalised linear model with a path over alpha.
 
@@ -82,22 +86,28 @@ class PathEstimator(BaseEstimator):
             groups, self._group_names = check_groups(self.groups, p, names)
             self.groups_ = groups
         factor = check_penalty_factor(self.penalty_factor, p, names)
+        weights = check_weights(sample_weight, n)
+        self._check_weighted_response(y, weights)
         if self.standardize == "group" and factor is not None:
             _check_group_factors(factor, groups, self._group_names)
-        if sparse.issparse(X):
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()  # it may be the caller's own
             X.sum_duplicates()
         return Problem(
             X=X,
             y=y,
             loss=self._loss,
             penalty=self._penalty(),
-            sample_weight=check_weights(sample_weight, n),
+            sample_weight=weights,
             offset=None if offset is None else check_vector(offset, n, "offset"),
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             groups=groups,
             penalty_factor=factor,
         )
+
+    def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
+        """Refuse a response that rows of weight 0 leave without a model."""
 
     def _solve(self, problem: Problem, alphas: Any, control: Any = None) -> PathResult:
         return solve_path(
@@ -120,7 +130,12 @@ class PathEstimator(BaseEstimator):
         return {term: np.array(columns) for term, columns in terms.items()}
 
     def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> PathResult:
-        """The path of one fold, undressed and without warnings of its own."""
+        """The path of one fold, undressed and without warnings of its own.
+
+        A gap of FOLD_TOL moves the linear predictor by less than sqrt(2 FOLD_TOL) null deviations, far below what
+        a held-out score can see.
+        """
+        self.set_params(tol=max(self.tol, FOLD_TOL))
         return self._solve(self._problem(X, y, sample_weight, offset), alphas, control)
 
     # ---- public --------------------------------------------------------------------------------------------
@@ -175,18 +190,23 @@ class PathEstimator(BaseEstimator):
         return worker._dress(problem, result)
 
     def _dress(self, problem: Problem, result: PathResult) -> Path:
-        from ..backend.standardize import moments, standardization
+        from ..backend.native.slope import deviations
+        from ..backend.standardize import standardization
 
         names = getattr(self, "feature_names_in_", None)
-        grouped = problem.standardize == "group"
+        to_penalty = None  # then the columns' deviations are the map
+        if problem.standardize == "group":
+            to_penalty = standardization(problem).S
+        elif not problem.standardize:
+            to_penalty = sparse.eye_array(problem.shape[1], format="csr")
         return Path.from_result(
             result,
             feature_names=None if names is None else [str(name) for name in names],
             groups=problem.groups,
             group_names=[str(name) for name in self._group_names] if self._grouped and names is not None else None,
             mean=problem.loss.mean,
-            sd=moments(problem.X, problem.sample_weight)[1],
-            standardization=standardization(problem).S if grouped else None,
+            sd=deviations(problem.X, problem.sample_weight),
+            standardization=to_penalty,
         )
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
@@ -351,6 +371,11 @@ class PathClassifier(ClassifierMixin, PathEstimator):
             raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs two")
         return X, codes.astype(np.float64)
 
+    def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
+        if weights is not None and np.ptp(y[weights > 0]) == 0:
+            label = self.classes_[int(y[weights > 0][0])]
+            raise ValueError(f"rows with sample_weight > 0 have one class, {label!r}; a classifier needs two")
+
     def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
         self.coef_, self.intercept_, self._has_offset = beta[None, :], np.array([intercept]), has_offset
 
@@ -365,7 +390,8 @@ class PathClassifier(ClassifierMixin, PathEstimator):
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
         """The more probable class, (n,)."""
-        return self.classes_[(self._linear_predictor(X, offset) > 0).astype(int)]
+        event = self._linear_predictor(X, offset) > 0
+        return self.classes_[event.astype(int)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

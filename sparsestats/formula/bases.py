@@ -202,7 +202,7 @@ def _inside(node: Call, x: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
     if node.function == "bs" and len(very_far):
         warnings.warn(
             f"{where}{row_list(far)}), some by more than {FAR:.0%} of it. A bs() basis continues "
-            f'by its last polynomial there; ns({name}, df=4) continues linearly, extrapolation="clip" stays at the bounds.',
+            f'by its last polynomial there; ns({name}, df=4) continues linearly, extrapolation="clip" stops.',
             DataWarning,
             stacklevel=2,
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import FormulaError
-from .algebra import Expansion, Piece, expand
+from .algebra import Expansion, Piece, expand, term_key
 from .evaluate import Encoded, Evaluator
 from .frame import Level, Subset, Table, complete_rows
 from .grammar import Binary, Call, Dot, Name, Node, Sum, names_in, parse, show
@@ -197,7 +197,7 @@ def design(
     y, response = (None, None) if parsed.left is None else read_response(parsed.left, part, rows, lent)
     total = None if given_offset is None else given_offset[rows]
     for node in expansion.offsets:
-        values = evaluator.factor(node, full=True, free=True).values[:, 0]
+        values = evaluator.value(node)
         total = values if total is None else total + values
     strata = [evaluator.categories(node).values for node in expansion.strata]
     spec = Spec(
@@ -213,7 +213,8 @@ def design(
         response=response,
         env=lent,
     )
-    _unique(spec.names)
+    if any(isinstance(block, Product) for block in blocks):
+        _unique(spec.names)
     return Design(
         X=X,
         y=y,
@@ -234,16 +235,15 @@ def _plan(
     right: Node, table: Table, guard: Guard, remaining: Callable[[], list[str]], unpenalized: Any
 ) -> tuple[list[Bare | Product], Expansion]:
     """The terms as blocks of columns, still without names for what is computed."""
-    if isinstance(right, Dot) and unpenalized is None:
-        names = remaining()
-        if all(map(table.is_number, names)):
-            # 'y ~ .' on a wide numeric frame: no term needs to be looked at one by one.
-            return [Bare(names, free=False)] if names else [], Expansion((), True)
-    expansion = expand(right, guard, remaining)
+    wide = _wide(right, table, guard, remaining) if unpenalized is None else None
+    if wide is not None:
+        names, expansion = wide
+        blocks: list[Bare | Product] = [Bare(names, free=False)] if names else []
+    else:
+        expansion, blocks = expand(right, guard, remaining), []
     pieces = _freed(expansion.pieces, unpenalized)
     free_keys = {piece.key for piece in pieces if piece.free}
     spanned = expansion.intercept
-    blocks: list[Bare | Product] = []
     for piece in pieces:
         only = piece.factors[0]
         if (
@@ -267,6 +267,28 @@ def _plan(
     return blocks, expansion
 
 
+def _wide(
+    right: Node, table: Table, guard: Guard, remaining: Callable[[], list[str]]
+) -> tuple[list[str], Expansion] | None:
+    """``. - a - b + anything else`` on numeric columns, without an object for each column.
+
+    5 000 of them would take longer than the fit. None when a column must be looked at as a term.
+    """
+    parts = right.parts if isinstance(right, Sum) else ((1, right),)
+    names = remaining() if parts[0] == (1, Dot()) else []
+    if not names or not table.all_numbers(names):
+        return None
+    gone = [part for sign, part in parts[1:] if sign < 0 and isinstance(part, Name)]
+    rest = tuple((sign, part) for sign, part in parts[1:] if sign > 0 or not isinstance(part, Name))
+    expansion = expand(Sum(rest), guard, remaining) if rest else Expansion((), True)
+    if any(len(piece.factors) == 1 and isinstance(piece.factors[0], Name) for piece in expansion.pieces):
+        return None
+    for column in gone:
+        guard.column(column)
+    out = {column.name for column in gone}
+    return [name for name in names if name not in out], expansion
+
+
 def _freed(pieces: Sequence[Piece], unpenalized: Any) -> list[Piece]:
     """The pieces, with those named by ``unpenalized`` set free."""
     if unpenalized is None:
@@ -276,9 +298,8 @@ def _freed(pieces: Sequence[Piece], unpenalized: Any) -> list[Piece]:
     for name in wanted:
         if not isinstance(name, str):
             raise TypeError(f"unpenalized holds names of terms, not {type(name).__name__}.")
-        keys[name] = {
-            piece.key for piece in pieces if name in (piece.group, piece.name) or piece.key == _key(name)
-        }
+        key = _key(name)
+        keys[name] = {piece.key for piece in pieces if name in (piece.group, piece.name) or piece.key == key}
         if not keys[name]:
             known = [piece.group or piece.name for piece in pieces]
             near = closest(name, known)
@@ -287,7 +308,7 @@ def _freed(pieces: Sequence[Piece], unpenalized: Any) -> list[Piece]:
                 + (f"; did you mean {near!r}?" if near else f"; the terms are {known[:8]}.")
             )
     chosen = set().union(*keys.values())
-    return [replace(piece, free=True) if piece.key in chosen else piece for piece in pieces]
+    return [piece._replace(free=True) if piece.key in chosen else piece for piece in pieces]
 
 
 def _key(name: str) -> tuple[str, ...]:
@@ -304,12 +325,12 @@ def _key(name: str) -> tuple[str, ...]:
             todo += [part.left, part.right]
         else:
             factors.append(part)
-    return tuple(sorted(map(show, factors)))
+    return term_key(factors)
 
 
 def _marginal(piece: Piece, i: int, free_keys: set[tuple[str, ...]], spanned: bool) -> bool:
     """Whether the term without factor ``i`` is in the free part, so that a contrast is enough for it."""
-    rest = tuple(sorted(show(factor) for j, factor in enumerate(piece.factors) if j != i))
+    rest = term_key(factor for j, factor in enumerate(piece.factors) if j != i)
     return spanned if not rest else rest in free_keys
 
 

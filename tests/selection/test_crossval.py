@@ -231,3 +231,25 @@ def test_any_n_jobs_and_any_backend_give_one_answer(ridge, regression, alphas):
     for other in (two, threads):
         np.testing.assert_array_equal(other.table["score"], one.table["score"])  # bit for bit
         assert (other.index_min, other.index_1se) == (one.index_min, one.index_1se)
+
+
+def test_columns_learned_in_a_fold_see_its_training_rows_only(ridge, regression, alphas):
+    X, y = regression
+
+    class Hinges:
+        shape = X.shape
+
+        def __call__(self, train):
+            return np.maximum(X - np.median(X[train], axis=0), 0.0)  # a hinge at the training rows' median
+
+    splits = check_cv(4, y)
+    cv = cross_validate_path(ridge(), Hinges(), y, alphas=alphas, splits=splits)
+    for fold, (train, test) in enumerate(splits):
+        Z = np.maximum(X - np.median(X[train], axis=0), 0.0)
+        path = ridge().path(Z[train], y[train], alphas)
+        expected = [
+            np.mean((y[test] - Z[test] @ b - b0) ** 2)
+            for b, b0 in zip(path.coefs, path.intercepts, strict=True)
+        ]
+        scores = cv.table.loc[cv.table["fold"] == fold, "score"]
+        np.testing.assert_allclose(scores, expected, rtol=1e-12)

@@ -1,0 +1,6 @@
+"""The R door: a formula and a frame in, a `Fit` out."""
+
+from ..selection.folds import folds
+from .functions import fit, gslope, load, slope
+
+__all__ = ["fit", "folds", "gslope", "load", "slope"]

@@ -1,0 +1,118 @@
+"""The arguments that the functions of this door share, and the names people try in their place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+OURS = {
+    "weights": "sample_weight",
+    "weight": "sample_weight",
+    "lambda_": "alpha",
+    "lambda": "alpha",
+    "lam": "alpha",
+    "lambdas": "alphas",
+    "lambda_min_ratio": "alphas=ss.relative(1, ratio, 100)",
+    "nlambda": "alphas=ss.relative(1, 0.01, n)",
+    "penalty": "the function (ss.slope penalises columns, ss.gslope whole terms) and sequence",
+    "group": "the terms of the formula, or groups={term: name} of ss.gslope",
+    "groups": "the terms of the formula, with ss.gslope",
+    "nfolds": "cv",
+    "foldid": "cv=ss.folds(n, by=...), or row_groups",
+    "cluster": "n_jobs for workers, row_groups for rows that belong together",
+    "fdr": "q",
+    "seed": "random_state",
+    "type_measure": "scoring",
+    "standardise": "standardize",
+    "intercept": "fit_intercept, or '0 +' in the formula",
+    "exposure": "offset, on the scale of the link",
+    "subset": "a selection of rows of data before the call",
+    "na_action": 'missing="drop" or "raise"',
+    "ncores": "n_jobs",
+    "thresh": "tol",
+}
+"""What people coming from elsewhere write -> what it is here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The arguments that every function of this door takes, with their defaults."""
+
+    alpha: float | str | None = None
+    alphas: Any = None
+    sample_weight: Any = None
+    offset: Any = None
+    row_groups: Any = None
+    cv: Any = 10
+    selection: str = "min"
+    scoring: Any = None
+    random_state: Any = 0
+    n_jobs: int | None = None
+    unpenalized: Any = None
+    missing: str = "drop"
+    env: Mapping[str, Callable[..., Any]] | None = None
+    terms_in_folds: bool = False
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of the arguments."""
+        return [f.name for f in fields(cls)]
+
+    def changed(self) -> dict[str, Any]:
+        """What differs from the defaults, for the printed call."""
+        both = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        return {name: value for name, value, usual in both if not _same(value, usual)}
+
+    def check(self) -> None:
+        """Refuse values out of range before any work is done.
+
+        Raises
+        ------
+        ValueError
+        """
+        number = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool)
+        if not (self.alpha is None or self.alpha == "cv" or number):
+            raise ValueError(f'alpha must be None (the path), a number or "cv", got {self.alpha!r}.')
+        if self.selection not in ("min", "1se"):
+            raise ValueError(f'selection must be "min" or "1se", got {self.selection!r}.')
+
+
+def _same(value: Any, usual: Any) -> bool:
+    """Whether an argument equals a default; arrays never do."""
+    return value is usual or (type(value) is type(usual) and np.ndim(value) == 0 and bool(value == usual))
+
+
+def check_names(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse arguments that do not exist, naming the one that is meant.
+
+    Parameters
+    ----------
+    function : str
+        Name of the function, for the error.
+    given : iterable of str
+        What came besides the function's own arguments.
+    known : iterable of str
+        The parameters of the estimator that may be set.
+
+    Raises
+    ------
+    TypeError
+    """
+    known = sorted(known)
+    everything = [*Asked.names(), *known]
+    for name in given:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, everything, n=1, cutoff=0.6)
+        if name.lower() in OURS:
+            help_ = f"Here it is {OURS[name.lower()]}."
+        elif near:
+            help_ = f"Did you mean {near[0]}?"
+        else:
+            help_ = f"There are {', '.join(everything)}."
+        raise TypeError(f"ss.{function}() has no argument {name!r}. {help_}")

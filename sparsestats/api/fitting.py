@@ -1,0 +1,227 @@
+"""From a formula, a frame and a model to a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+
+from .._core import ext
+from ..estimators.slope import SLOPE, GroupSLOPE, GroupSLOPEClassifier, SLOPEClassifier
+from ..exceptions import FormulaError
+from ..formula import Design, Spec, design, update_formula
+from ..report.call import Call
+from ..report.cvresult import CVResult
+from ..report.fit import Fit, Training
+from ..report.path import Path
+from ..selection.crossval import cross_validate_path
+from ..selection.folds import check_cv
+from . import response
+from .arguments import Asked, check_names
+from .relearned import Relearned, learns
+from .response import Rows
+from .terms import ByTerm, group_labels, group_names, penalty_factors
+
+FAMILIES: dict[str, dict[str, Any]] = {
+    "slope": {"gaussian": SLOPE, "binomial": SLOPEClassifier},
+    "gslope": {"gaussian": GroupSLOPE, "binomial": GroupSLOPEClassifier},
+}
+"""Function -> family -> estimator."""
+
+SAVED = {cls.__name__: cls for classes in FAMILIES.values() for cls in classes.values()}
+"""The estimators that a saved model may name."""
+
+
+def model_of(function: str, family: str) -> Any:
+    """A new estimator of the function's family.
+
+    Raises
+    ------
+    ValueError
+        When the function has no such family.
+    """
+    classes = FAMILIES[function]
+    if family not in classes:
+        raise ValueError(f"family must be one of {', '.join(map(repr, classes))}, got {family!r}.")
+    return classes[family]()
+
+
+def start(function: str, formula: str, data: Any, model: Any, asked: Asked, params: Mapping[str, Any]) -> Fit:
+    """Check the call, fit, and remember how to do it again."""
+    check_names(function, params, set(model.get_params(deep=False)) - {"alpha"})
+    asked.check()
+    own: dict[str, Any] = {"model": model} if function == "fit" else {}
+    if function != "fit" and is_classifier(model):
+        own["family"] = "binomial"
+    return replace(
+        # A model that came as an object keeps its own way to standardise.
+        _fitted(formula, data, model, asked, params, whole_terms=function != "fit"),
+        call=Call.of(f"ss.{function}", formula, {**own, **asked.changed(), **params}),
+        refit=partial(_again, function, formula, data, model, asked, params),
+    )
+
+
+def _again(
+    function: str,
+    formula: str,
+    data: Any,
+    model: Any,
+    asked: Asked,
+    params: Mapping[str, Any],
+    change: str | None,
+    changes: Mapping[str, Any],
+) -> Fit:
+    """The same call with a changed formula or changed arguments; ``Fit.update`` ends here."""
+    changes = dict(changes)
+    formula = formula if change is None else update_formula(formula, change)
+    data = changes.pop("data", data)
+    if function == "fit":
+        model = changes.pop("model", model)
+    elif "family" in changes:
+        model = model_of(function, changes.pop("family"))
+    common = {name: changes.pop(name) for name in Asked.names() if name in changes}
+    return start(function, formula, data, model, replace(asked, **common), {**params, **changes})
+
+
+def _fitted(
+    formula: str, data: Any, model: Any, asked: Asked, params: Mapping[str, Any], whole_terms: bool
+) -> Fit:
+    built = design(
+        formula,
+        data,
+        unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")),
+        missing=asked.missing,
+        env=asked.env,
+        offset=asked.offset,
+        sample_weight=asked.sample_weight,
+        row_groups=asked.row_groups,
+    )
+    if built.response is None:
+        raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
+    if not built.names:
+        raise FormulaError(f"The formula {formula!r} has no term besides the intercept: nothing to select.")
+    classes = is_classifier(model)
+    rows = response.two_classes(built) if classes else response.numeric(built)
+    model = _prepared(model, params, built.spec, whole_terms)
+    alpha = model.alpha if asked.alpha is None else asked.alpha
+    alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
+    path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
+    path = _named(path, built.spec, model)
+    made = Fit(
+        call=Call("", formula),
+        spec=built.spec,
+        template=model,
+        path=path,
+        family="binomial" if classes else "gaussian",
+        levels=rows.levels,
+        nobs=len(built.X),
+        n_dropped=built.n_dropped,
+        notes=_notes(built),
+        random_state=asked.random_state,
+        training=Training(data, built.mask, asked.offset),
+    )
+    if alpha is None:
+        return made
+    if alpha != "cv":
+        return made.at(float(alpha))
+    made = replace(
+        made,
+        cv=_validated(model, rows, built, data, path, asked),
+        notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
+    )
+    return made.at(asked.selection)
+
+
+def _free_terms(unpenalized: Any, factors: Any) -> Any:
+    """The terms set free, those with a penalty factor of 0 among them: they get a free term's coding too."""
+    if not isinstance(factors, Mapping):
+        return unpenalized
+    named = [unpenalized] if isinstance(unpenalized, str) else list(unpenalized or ())
+    return [*named, *(term for term, factor in factors.items() if factor == 0)] or None
+
+
+def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bool) -> Any:
+    """A copy of the model that knows the design: its groups, its free columns, its intercept.
+
+    With ``whole_terms`` the terms of several columns are orthonormalised, unless ``params`` say otherwise.
+    """
+    model = clone(model).set_params(**{name: value for name, value in params.items() if name != "groups"})
+    settings: dict[str, Any] = {"penalty_factor": penalty_factors(model.penalty_factor, spec)}
+    if not spec.fit_intercept:
+        settings["fit_intercept"] = False
+    if "groups" in model.get_params(deep=False):
+        settings["groups"] = labels = group_labels(params.get("groups", model.groups), spec)
+        several = np.bincount(labels[spec.penalty_factor > 0]).max(initial=0) > 1
+        if whole_terms and several and "standardize" not in params:
+            settings["standardize"] = "group"
+    if model.constraints is not None:
+        columns = {term.name: list(term.columns) for term in spec.terms}
+        settings["constraints"] = ByTerm(model.constraints, columns)
+    return model.set_params(**settings)
+
+
+def _named(path: Path, spec: Spec, model: Any) -> Path:
+    """The path with the formula's names of columns and groups; groups of one column each are none."""
+    groups = model.get_params(deep=False).get("groups")
+    if groups is None or np.bincount(groups).max(initial=0) == 1:
+        return replace(path, feature_names=spec.names, groups=None, group_names=None)
+    return replace(path, feature_names=spec.names, groups=groups, group_names=group_names(spec, groups))
+
+
+def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, asked: Asked) -> CVResult:
+    """Scores of the path's alphas on held-out rows."""
+    splits = check_cv(
+        asked.cv,
+        rows.y,
+        classifier=is_classifier(model),
+        row_groups=rows.row_groups,
+        random_state=asked.random_state,
+    )
+    X: Any = rows.X
+    if asked.terms_in_folds and learns(built.spec):
+        X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)
+    cv = cross_validate_path(
+        model,
+        X,
+        rows.y,
+        alphas=path.alphas,
+        splits=splits,
+        scoring=asked.scoring,
+        sample_weight=rows.sample_weight,
+        offset=rows.offset,
+        n_jobs=asked.n_jobs,
+        verbose=model.verbose,
+        control=ext.Control(),
+        method="_fold_path",
+    )
+    if path.groups is None:
+        return replace(cv, n_nonzero=path.n_nonzero)
+    return replace(cv, n_nonzero=path.n_groups_active, counted="groups")
+
+
+def _notes(built: Design) -> tuple[str, ...]:
+    """What happened to the data on the way in."""
+    notes = []
+    if built.n_dropped:
+        worst = sorted(built.missing.items(), key=lambda item: -item[1])
+        told = ", ".join(f"{name} ({count})" for name, count in worst[:8])
+        more = ", ..." if len(worst) > 8 else ""
+        notes.append(f"Rows dropped for missing values: {built.n_dropped}; by variable: {told}{more}.")
+    assert built.response is not None
+    if built.response.unused:
+        unused = ", ".join(map(str, built.response.unused))
+        notes.append(f"Levels of {built.response.name} that do not occur in the rows used: {unused}.")
+    if built.response.kind == "counts":
+        notes.append("Rows count two outcomes; each outcome enters with its count as weight.")
+    return tuple(notes)
+
+
+def _where_learned(spec: Spec, in_folds: bool) -> tuple[str, ...]:
+    if not learns(spec):
+        return ()
+    where = "inside each fold" if in_folds else "on all rows, before the folds (or terms_in_folds=True)"
+    return (f"Knots and scales of the terms were learned {where}.",)

@@ -1,0 +1,299 @@
+"""The functions of the R door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from os import PathLike, fspath
+from typing import Any
+
+from ..formula import Spec
+from ..report import store
+from ..report.fit import Fit
+from .arguments import Asked
+from .fitting import SAVED, model_of, start
+
+
+def slope(
+    formula: str,
+    data: Any,
+    *,
+    alpha: float | str | None = None,
+    family: str = "gaussian",
+    alphas: Any = None,
+    sample_weight: Any = None,
+    offset: Any = None,
+    row_groups: Any = None,
+    cv: Any = 10,
+    selection: str = "min",
+    scoring: Any = None,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+    unpenalized: Any = None,
+    missing: str = "drop",
+    env: Mapping[str, Callable[..., Any]] | None = None,
+    terms_in_folds: bool = False,
+    **params: Any,
+) -> Fit:
+    """SLOPE by formula: sorted-L1 penalised regression, every column of the design on its own.
+
+    Minimises ``(1/n) sum w_i l(y_i, eta_i) + alpha * sum_j lambda_j |c|_(j)``, with ``c`` the standardised
+    coefficients, sorted by size, and ``lambda`` the sequence.
+
+    Parameters
+    ----------
+    formula : str
+        ``"y ~ x + C(g) + bs(age, df=4)"``. Penalised factors have a column for every level.
+    data : pandas or polars DataFrame
+        Never changed.
+    alpha : None, float or "cv"
+        Strength of the penalty. None fits the path and chooses nothing; a number fits that one; "cv" fits the
+        path, cross-validates it and sits at ``selection``.
+    family : {"gaussian", "binomial"}
+        For "binomial" the response has two levels and the last is the event (declare an order with
+        ``C(y, levels=[...])`` or an ordered dtype), or is 0/1, or ``cbind(yes, no)`` counts.
+    alphas : array-like, ``ss.relative(...)`` or None
+        The path; None is 100 values from alpha_max to 0.01 alpha_max.
+    sample_weight, offset, row_groups : array-like, name of a column, or None
+        One value a row of ``data``. Row groups are kept whole in the folds.
+    cv : int or splitter
+        An integer means shuffled folds, stratified for classes, ``row_groups`` kept together.
+    selection : {"min", "1se"}
+        The rule that picks alpha after cross-validation.
+    scoring : str, callable or None
+        None is the mean squared error, or the log loss for classes.
+    random_state : int, RandomState or None
+        Seed of the folds.
+    n_jobs : int or None
+        Workers over folds.
+    unpenalized : str, list of str or None
+        Terms that no penalty covers, as ``keep()`` in the formula.
+    missing : {"drop", "raise"}
+        What to do with rows that miss a variable in use.
+    env : dict of str to function, or None
+        Functions the formula may call besides its vocabulary.
+    terms_in_folds : bool
+        Learn knots, scales and polynomials inside each fold instead of once on all rows. Levels are always
+        those of all rows.
+    **params
+        Of the estimator: sequence, q, standardize, fit_intercept, penalty_factor (array, or dict of term to
+        number), solver, tol, max_iter, screening, constraints (called with variables by term), verbose.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    TypeError
+        For an argument that does not exist; it names the one that is meant.
+    FormulaError
+        For a formula outside the vocabulary, before anything in it is evaluated.
+    ValueError
+        For data, a response or a parameter that cannot be used.
+
+    References
+    ----------
+    Bogdan, van den Berg, Sabatti, Su and Candes (2015). SLOPE: adaptive variable selection via convex
+    optimization. Annals of Applied Statistics 9, 1103-1140.
+
+    Examples
+    --------
+    >>> import sparsestats as ss
+    >>> from sparsestats.datasets import load_penguins
+    >>> fit = ss.slope("body_mass_g ~ bill_length_mm + flipper_length_mm", load_penguins(), alpha=10.0)
+    >>> list(fit.coef().index)
+    ['(intercept)', 'bill_length_mm', 'flipper_length_mm']
+    """
+    asked = Asked(
+        alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,
+        unpenalized, missing, env, terms_in_folds,
+    )  # fmt: skip
+    return start("slope", formula, data, model_of("slope", family), asked, params)
+
+
+def gslope(
+    formula: str,
+    data: Any,
+    *,
+    alpha: float | str | None = None,
+    family: str = "gaussian",
+    alphas: Any = None,
+    sample_weight: Any = None,
+    offset: Any = None,
+    row_groups: Any = None,
+    cv: Any = 10,
+    selection: str = "min",
+    scoring: Any = None,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+    unpenalized: Any = None,
+    missing: str = "drop",
+    env: Mapping[str, Callable[..., Any]] | None = None,
+    terms_in_folds: bool = False,
+    **params: Any,
+) -> Fit:
+    """Group SLOPE by formula: a term is selected with all its columns or not at all.
+
+    Minimises ``(1/n) sum w_i l(y_i, eta_i) + alpha * sum_g lambda_g r_(g)``, with ``r_g = k_g ||c_g||`` the
+    weighted norms of the terms' coefficients, sorted by size, and ``lambda`` the sequence.
+
+    Parameters
+    ----------
+    formula, data, alpha, family, alphas, sample_weight, offset, row_groups, cv, selection, scoring,
+    random_state, n_jobs, unpenalized, missing, env, terms_in_folds
+        As in :func:`slope`.
+    **params
+        Of the estimator, as in :func:`slope`; also ``groups``, a dict of term to name that puts several terms
+        into one group (as ``grp()`` in the formula). ``standardize`` is "group" unless given, as soon as a
+        penalised term has several columns: each is then orthonormalised, so that a basis and its raw columns
+        give one answer.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    TypeError, FormulaError, ValueError
+        As in :func:`slope`.
+
+    References
+    ----------
+    Brzyski, Gossmann, Su and Bogdan (2019). Group SLOPE: adaptive selection of groups of predictors. Journal
+    of the American Statistical Association 114, 419-433.
+
+    Examples
+    --------
+    >>> import sparsestats as ss
+    >>> from sparsestats.datasets import load_penguins
+    >>> fit = ss.gslope("body_mass_g ~ species + sex + bs(flipper_length_mm, df=4)", load_penguins())
+    >>> sorted(fit.groups)
+    ['bs(flipper_length_mm, df=4)', 'sex', 'species']
+    """
+    asked = Asked(
+        alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,
+        unpenalized, missing, env, terms_in_folds,
+    )  # fmt: skip
+    return start("gslope", formula, data, model_of("gslope", family), asked, params)
+
+
+def fit(
+    formula: str,
+    data: Any,
+    model: Any,
+    *,
+    alpha: float | str | None = None,
+    alphas: Any = None,
+    sample_weight: Any = None,
+    offset: Any = None,
+    row_groups: Any = None,
+    cv: Any = 10,
+    selection: str = "min",
+    scoring: Any = None,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+    unpenalized: Any = None,
+    missing: str = "drop",
+    env: Mapping[str, Callable[..., Any]] | None = None,
+    terms_in_folds: bool = False,
+    **params: Any,
+) -> Fit:
+    """Any penalised estimator of the package by formula.
+
+    Parameters
+    ----------
+    formula, data
+        As in :func:`slope`.
+    model : estimator with a path
+        Such as ``ss.GroupSLOPE(q=0.05)``; it is copied, never changed.
+    alpha : None, float or "cv"
+        As in :func:`slope`; None keeps the model's own alpha where it has one.
+    alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs, unpenalized,
+    missing, env, terms_in_folds
+        As in :func:`slope`.
+    **params
+        Parameters of the model to set before the fit.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    TypeError, FormulaError, ValueError
+        As in :func:`slope`.
+
+    Examples
+    --------
+    >>> import sparsestats as ss
+    >>> from sparsestats.datasets import load_penguins
+    >>> fit = ss.fit("body_mass_g ~ species + sex", load_penguins(), model=ss.GroupSLOPE(q=0.05), alpha=5.0)
+    >>> fit.estimator.q
+    0.05
+    """
+    missing_parts = [name for name in ("path", "get_params") if not hasattr(model, name)]
+    if isinstance(model, type) or missing_parts or "alpha" not in model.get_params():
+        raise TypeError(
+            f"model must be an estimator with a path, such as ss.GroupSLOPE(), got {model!r}. "
+            'Cross-validation is asked for by alpha="cv", not by a CV estimator.'
+        )
+    asked = Asked(
+        alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,
+        unpenalized, missing, env, terms_in_folds,
+    )  # fmt: skip
+    return start("fit", formula, data, model, asked, params)
+
+
+def load(path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | None = None) -> Fit:
+    """Read a fit that ``Fit.save`` wrote.
+
+    Nothing in the file is executed; its formula passes the same guard as at fit. A loaded fit predicts,
+    prints, plots and moves along its path; it holds no rows of the data, so ``update`` is not possible and
+    ``predict`` needs ``newdata``.
+
+    Parameters
+    ----------
+    path : str or path
+    env : dict of str to function, or None
+        The functions that were lent at fit, when the formula calls any; they are not stored.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError
+        When the file is not a saved fit, or is damaged.
+    FormulaError
+        When its formula would be refused.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import sparsestats as ss
+    >>> from sparsestats.datasets import load_penguins
+    >>> fit = ss.slope("body_mass_g ~ flipper_length_mm", load_penguins(), alpha=10.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit.save(os.path.join(folder, "model.json"))
+    ...     again = ss.load(os.path.join(folder, "model.json"))
+    >>> bool((again.coef() == fit.coef()).all())
+    True
+    """
+    with open(path, encoding="utf-8") as file:
+        try:
+            saved = json.load(file)
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(
+                f"{fspath(path)} is not a saved sparsestats fit: it is no JSON ({error})."
+            ) from error
+    return store.from_dict(saved, spec=partial(Spec.from_dict, env=env), estimator=_saved_model)
+
+
+def _saved_model(name: str, params: Mapping[str, Any]) -> tuple[Any, Callable[[Any], Any]]:
+    if name not in SAVED:
+        raise ValueError(f"This version knows no model {name!r}; it knows {', '.join(sorted(SAVED))}.")
+    model = SAVED[name](**params)
+    return model, model._loss.mean

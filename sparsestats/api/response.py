@@ -1,0 +1,110 @@
+"""The response of a formula as a family's loss wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..formula import Design
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What the estimator sees: the rows of a design, doubled where a row counts both outcomes.
+
+    Attributes
+    ----------
+    X, y, sample_weight, offset, row_groups
+    source : ndarray of int or None
+        The design's row that each row comes from, when they are not the same.
+    levels : tuple of two, or None
+        What y = 0 and y = 1 stand for.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    offset: np.ndarray | None
+    row_groups: np.ndarray | None
+    source: np.ndarray | None = None
+    levels: tuple[Any, ...] | None = None
+
+
+def numeric(built: Design) -> Rows:
+    """Rows for a loss over numbers.
+
+    Raises
+    ------
+    ValueError
+        When the response holds classes.
+    """
+    assert built.response is not None and built.y is not None
+    if built.response.kind != "numeric":
+        raise ValueError(
+            f"The response {built.response.name} holds classes, and the family is gaussian: "
+            'use family="binomial", or turn it into a number.'
+        )
+    return Rows(built.X, built.y, built.sample_weight, built.offset, built.row_groups)
+
+
+def two_classes(built: Design) -> Rows:
+    """Rows for a loss over two classes, y = 1 for the event, which is the last level.
+
+    Raises
+    ------
+    ValueError
+        When the response does not have two classes, or only one occurs.
+    """
+    response, y = built.response, built.y
+    assert response is not None and y is not None
+    if response.kind == "counts":
+        return _counted(built, y)
+    levels = (0, 1) if response.kind == "numeric" else response.levels or ()
+    if response.kind == "numeric" and not np.isin(y, (0.0, 1.0)).all():
+        found = np.unique(y)
+        shown = ", ".join(f"{v:g}" for v in found[:5]) + (", ..." if len(found) > 5 else "")
+        raise ValueError(
+            f"A binomial response needs two classes; {response.name} is a number with the values {shown}. "
+            f"Write C({response.name}) for classes, I({response.name} > 3) for an event above a limit, or "
+            "cbind(yes, no) for counts."
+        )
+    if len(levels) != 2:
+        shown = ", ".join(map(repr, levels[:6])) + (", ..." if len(levels) > 6 else "")
+        raise ValueError(
+            f"A binomial response needs two classes; {response.name} has {len(levels)}: {shown}."
+            + (f" Write I({response.name} == 'level') for one against the rest." if len(levels) > 2 else "")
+        )
+    present = np.unique(y)
+    if len(present) < 2:
+        raise ValueError(
+            f"The response {response.name} has one class only in the rows used: {levels[int(present[0])]!r}."
+        )
+    codes = y.astype(np.int64)
+    return Rows(built.X, codes, built.sample_weight, built.offset, built.row_groups, levels=levels)
+
+
+def _counted(built: Design, counts: np.ndarray) -> Rows:
+    """``cbind(yes, no)``: every row as two with the counts as weights; the folds never part the two."""
+    assert built.response is not None
+    yes, no = built.response.name.removeprefix("cbind(").removesuffix(")").split(", ", 1)
+    n = len(counts)
+    weight = np.concatenate([counts[:, 0], counts[:, 1]])
+    if built.sample_weight is not None:
+        weight = weight * np.tile(built.sample_weight, 2)
+    kept = np.flatnonzero(weight > 0)
+    source = np.tile(np.arange(n), 2)[kept]
+    y = np.repeat([1, 0], n)[kept]
+    if len(np.unique(y)) < 2:
+        raise ValueError(f"{built.response.name} counts one outcome only: the other is 0 in every row.")
+    groups = np.arange(n) if built.row_groups is None else built.row_groups
+    return Rows(
+        X=np.asfortranarray(built.X[source]),
+        y=y,
+        sample_weight=weight[kept],
+        offset=None if built.offset is None else built.offset[source],
+        row_groups=groups[source],
+        source=source,
+        levels=(no, yes),
+    )

@@ -1,0 +1,112 @@
+"""What is said by term in a formula, as the estimators take it: by column."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..formula import Spec
+
+
+def group_labels(given: Any, spec: Spec) -> np.ndarray:
+    """An integer group for each column: its term's, or the one that a dict of term to name puts the term in.
+
+    Raises
+    ------
+    TypeError
+        When ``given`` is no dict.
+    ValueError
+        When it names a term that is not in the formula.
+    """
+    if given is None:
+        return spec.groups
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"groups must be a dict of term to name, got {type(given).__name__}: in a formula the terms are "
+            "the groups; labels of columns belong to GroupSLOPE(groups=...)."
+        )
+    terms = _checked_terms("groups", given, spec)
+    seen: dict[Any, int] = {}
+    codes = [seen.setdefault(("named", given[t]) if t in given else ("term", t), len(seen)) for t in terms]
+    return np.asarray(codes, dtype=np.intp)[spec.groups]
+
+
+def group_names(spec: Spec, groups: np.ndarray) -> list[str]:
+    """A group's name: its term's, or those of its terms together."""
+    together: list[list[str]] = [[] for _ in range(int(groups.max()) + 1)]
+    for term in spec.terms:
+        together[groups[term.columns[0]]].append(term.name)
+    return [" + ".join(names) for names in together]
+
+
+def penalty_factors(given: Any, spec: Spec) -> np.ndarray | None:
+    """Penalty factors by column: those given by column or by term, 0 where the formula frees a term.
+
+    Raises
+    ------
+    ValueError
+        For a wrong length, or a term that is not in the formula.
+    """
+    free = spec.penalty_factor
+    if given is None:
+        return None if free.all() else free
+    if not isinstance(given, Mapping):
+        factors = np.asarray(given, dtype=float)
+        if factors.shape != free.shape:
+            raise ValueError(
+                f"penalty_factor needs one number for each of the {len(free)} columns, got shape "
+                f"{factors.shape}; a dict of term to number is easier to keep right."
+            )
+        return free * factors
+    terms = _checked_terms("penalty_factor", given, spec)
+    return free * np.array([float(given.get(t, 1.0)) for t in terms])[spec.groups]
+
+
+def _checked_terms(what: str, given: Mapping[str, Any], spec: Spec) -> list[str]:
+    """The names of the terms, after complaint about a key that is none of them."""
+    terms = [term.name for term in spec.terms]
+    for name in given:
+        if name not in terms:
+            near = difflib.get_close_matches(str(name), terms, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the terms are {', '.join(terms[:20])}."
+            raise ValueError(f"{what} names {name!r}, which is no term of the formula; {hint}")
+    return terms
+
+
+@dataclass(frozen=True, eq=False)
+class ByTerm:
+    """A user's constraints, handed the coefficients by term besides ``beta`` and ``intercept``.
+
+    Attributes
+    ----------
+    function : callable
+        The user's: variables -> list of cvxpy constraints.
+    columns : mapping of str to list of int
+        The columns of each term.
+    """
+
+    function: Callable[[Mapping[str, Any]], list]
+    columns: Mapping[str, list[int]]
+
+    def __call__(self, variables: Mapping[str, Any]) -> list:
+        return self.function(_Variables(variables, self.columns))
+
+
+class _Variables(dict):
+    """The program's variables; a term's are cut out of ``beta`` when they are asked for."""
+
+    def __init__(self, variables: Mapping[str, Any], columns: Mapping[str, list[int]]):
+        super().__init__(variables)
+        self.columns = columns
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self.columns:
+            raise KeyError(
+                f"constraints: there is no variable {name!r}; there are {', '.join(map(str, self))} and the "
+                f"terms {', '.join(list(self.columns)[:20])}."
+            )
+        return self["beta"][self.columns[name]]

@@ -1,0 +1,180 @@
+"""Any loss with any penalty, the user's own among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ..backend.losses import Gaussian, Loss
+from ..backend.path import solve_path
+from ..backend.penalties import L1, Penalty
+from ..backend.problem import PathResult, Problem
+from ..report.protocol import Report
+from ..validation import check_groups
+from ._path import PathRegressor
+
+
+class Penalized(PathRegressor):
+    """Penalised regression from its two parts, a loss and a penalty.
+
+    Minimises  (1/n) sum_i w_i l(y_i, b0 + x_i'b) + alpha J(f * S b),
+
+    S the standardisation, f the penalty factors, and J over the columns whose factor is not 0. Losses and
+    penalties that the compiled core knows are solved there; all others by the readable proximal solver, which
+    needs no more of a penalty than ``value`` and ``prox``.
+
+    Parameters
+    ----------
+    loss : Loss or None, default None
+        From ``ss.losses``, or a subclass of ``ss.losses.Loss``; None is ``ss.losses.Gaussian()``.
+    penalty : Penalty or None, default None
+        From ``ss.penalties``, or a subclass of ``ss.penalties.Penalty``; None is ``ss.penalties.L1()``.
+    alpha : float >= 0 or None, default None
+        Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in
+        ``alpha_``. 0 drops the penalty.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted); "group" makes each group orthonormal.
+        Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies what the penalty sees of a column; 0 leaves the column free.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        For penalties that act on groups; None takes the penalty's own labels, or every column alone.
+    solver : {"auto", "proximal", "cvxpy"}, default "auto"
+        The compiled core where it knows both parts, else "proximal"; "cvxpy" needs their ``expression``.
+    tol : float > 0, default 1e-8
+        Certificate asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale. Chooses ``solver="cvxpy"``.
+
+    Attributes
+    ----------
+    coef_ : ndarray (p,)
+    intercept_ : float
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        A duality gap where the loss has ``conjugate`` and the penalty ``dual_norm``, else the size of the
+        prox-gradient residual.
+    n_iter_ : int
+    groups_ : int ndarray (p,), labels 0..m-1 (penalties on groups only)
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    MissingMethodError
+        At ``fit``, naming the methods that the loss or the penalty lacks for this solver.
+    ValueError
+        At ``fit``, for bad data, a response the loss has no value for, parameters out of range, or
+        ``alpha=None`` under a penalty that no alpha makes all zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsestats as ss
+    >>> X = np.random.default_rng(0).normal(size=(80, 5))
+    >>> model = ss.Penalized(ss.losses.Gaussian(), ss.penalties.SortedL1(q=0.2), alpha=0.1)
+    >>> model.fit(X, 2 * X[:, 0]).coef_.round(2).tolist()
+    [1.75, 0.0, 0.0, 0.0, 0.0]
+    """
+
+    _headline: ClassVar[str] = "Penalised regression"
+    _parameter_constraints: ClassVar[dict] = {
+        "loss": [Loss, None],
+        "penalty": [Penalty, None],
+        "alpha": [Interval(Real, 0, None, closed="left"), None],
+        "standardize": ["boolean", StrOptions({"group"})],
+        "fit_intercept": ["boolean"],
+        "penalty_factor": ["array-like", dict, None],
+        "groups": [None, str, "array-like", dict],
+        "solver": [StrOptions({"auto", "cvxpy", "proximal"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "constraints": [callable, None],
+    }
+
+    def __init__(
+        self,
+        loss: Loss | None = None,
+        penalty: Penalty | None = None,
+        alpha: float | None = None,
+        *,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        groups: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        constraints: Any = None,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.groups = groups
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.constraints = constraints
+
+    @property
+    def _loss(self) -> Loss:  # type: ignore[override]
+        return Gaussian() if self.loss is None else self.loss
+
+    def _penalty(self) -> Penalty:
+        return L1() if self.penalty is None else self.penalty
+
+    @property
+    def _grouped(self) -> bool:  # type: ignore[override]
+        return self.groups is not None or self._penalty().grouped
+
+    def _problem(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Problem:
+        problem = super()._problem(X, y, sample_weight, offset)
+        problem.loss.validate_response(problem.y)
+        if self.groups is not None or problem.penalty.groups is None:
+            return problem
+        names = getattr(self, "feature_names_in_", None)
+        self.groups_, self._group_names = check_groups(problem.penalty.groups, problem.shape[1], names)
+        return replace(problem, groups=self.groups_)
+
+    def _solve(self, problem: Problem, alphas: Any, control: Any = None) -> PathResult:
+        return solve_path(
+            problem,
+            alphas,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=self.solver,
+            constraints=self.constraints,
+            names=self._term_columns(),
+            control=control,
+        )
+
+    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
+        """Expected responses: the loss's inverse link at the linear predictor.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        offset : array-like (n,) or None
+            Needed when the model was fitted with one.
+
+        Returns
+        -------
+        ndarray (n,)
+        """
+        return self._loss.mean(self._linear_predictor(X, offset))
+
+    def __report__(self) -> Report:
+        return Report(
+            headline=f"{self._headline}, {self._loss.name}",
+            settings=f"penalty {self._penalty().name}; standardize = {self.standardize}",
+        )
