@@ -12,7 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("fit", "gslope", "load", "slope"),
+    "api": ("colide", "fit", "gslope", "load", "slope"),
     "backend.path": ("relative",),
     "estimators.dag": ("CoLiDE",),
     "estimators.penalized": ("Penalized",),

@@ -21,12 +21,26 @@ from ..backend.graphs import cpdag
 from ..backend.knowledge import read_knowledge
 from ..backend.native import dag as native
 from ..exceptions import DataWarning
+from ..report.protocol import Report, Table
 from ..report.graphs import EdgeFrequencies, draw_graph, draw_matrix, edges_frame
 from ..selection.parallel import run
 from ..validation import check_columns_are_measurements
 
+SHOWN = 30
+"""Edges, and blocks of the order, that a summary shows."""
+PROVED = 10
+"""Up to this many variables a summary proves the global optimum (a tenth of a second)."""
+VARSORTED = 0.95
+"""Share of edges along growing variances from which a summary cautions."""
 STANDARDISED = 0.01
 """Columns whose standard deviations agree to this share count as standardised."""
+
+
+_STATE = (
+    "adjacency_", "penalized_", "order_", "order_blocks_", "noise_scale_", "noise_variances_", "penalized_scale_",
+    "intercept_", "location_", "covariance_", "n_samples_", "cpdag_", "objective_", "varsortability_", "alpha_",
+    "n_features_in_", "n_iter_", "standardised_",
+)  # fmt: skip
 
 
 class CoLiDE(BaseEstimator):
@@ -604,6 +618,102 @@ class CoLiDE(BaseEstimator):
         return draw_graph(
             self.names(), self.adjacency_, self.order_, ax, labels=labels, cpdag=self.cpdag_ if kind == "cpdag" else None
         )
+
+    # ---- for the reports ----------------------------------------------------------------------------------
+
+    @property
+    def log_likelihood_(self) -> float:
+        """Mean Gaussian log-likelihood of a row of the fitting data, from its moments."""
+        check_is_fitted(self)
+        v = self._variances_by_model()
+        noisy = v > 0
+        per_column = np.log(2 * np.pi * v[noisy]) + self.noise_variances_[noisy] / v[noisy]
+        return float(-0.5 * per_column.sum())
+
+    def state(self) -> dict[str, Any]:
+        """Everything ``fit`` found, as plain values for a file."""
+        check_is_fitted(self)
+        kept = {name: value for name, value in vars(self).items() if name in _STATE}
+        return kept | {"certificate_": self.certificate_.to_dict(), "feature_names_in_": self.names()}
+
+    def restore(self, state: Mapping[str, Any]) -> CoLiDE:
+        """Become what ``state`` of another instance told."""
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.certificate_ = Certificate(**state["certificate_"])
+        self.feature_names_in_ = np.array(state["feature_names_in_"], dtype=object)
+        return self
+
+    def __report__(self) -> Report:
+        check_is_fitted(self)
+        equal = self.noise == "ev"
+        headline = f"CoLiDE, {'equal' if equal else 'unequal'} noise, linear DAG"
+        if self._refines():
+            headline += ", refined by BIC"
+        settings = self._settings(self.n_features_in_)
+        shown = f"alpha {self.alpha:g}, penalty_scale {self.penalty_scale}; threshold {settings.threshold:g}" + (
+            ", refitted" if settings.refit or settings.bic else ", not refitted")
+        edges = self.to_frame()
+        rows = [
+            [r[0], r[1], f"{r[2]:.3f}", f"{r[3]:.3f}", f"{r[4]:.3f}"]
+            for r in edges.head(SHOWN).itertuples(index=False, name=None)
+        ]
+        more = [f"... and {len(edges) - SHOWN} more edges: fit.tidy()"] if len(edges) > SHOWN else []
+        table = Table(
+            ["from", "to", "effect", "penalised", "total"], rows, "llrrr", more or ([] if rows else ["no edges"])
+        )
+        return Report(headline=headline, settings=shown, tables=[table], notes=self._notes())
+
+    def _notes(self) -> list[str]:
+        names = self.names()
+        blocks = [
+            names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}" for b in self.order_blocks_
+        ]
+        shown = " -> ".join(blocks[:SHOWN]) + (" -> ..." if len(blocks) > SHOWN else "")
+        braces = "   (inside braces: undecided, any order there has the same objective)" if any(len(b) > 1 for b in self.order_blocks_) else ""
+        if self.noise == "ev":
+            noise = f"   noise sd {self.noise_scale_:.3f} (refit), {self.penalized_scale_:.3f} (penalised)"
+        else:
+            noise = f"   noise sd {self.noise_scale_.min():.3f} to {self.noise_scale_.max():.3f}"
+        out = [f"Order: {shown}{braces}{noise}"]
+        out.append(self._place_among_all())
+        caution = []
+        if np.isfinite(self.varsortability_):
+            count = int(np.count_nonzero(self.adjacency_))
+            follow = round(self.varsortability_ * count)
+            which = f"all {count}" if follow == count else f"{follow} of {count}"
+            if self.varsortability_ >= VARSORTED and not self._refines():
+                caution.append(
+                    f"{which} arrows go from smaller to larger variance; the graph is not trustworthy if columns "
+                    "were rescaled"
+                )
+        if self.standardised_ and not self._refines():
+            caution.append("all columns have one variance: directions are not told by this score")
+        if self._refines():
+            caution.append(
+                "a Gaussian-BIC graph started from CoLiDE's order, not the published estimator; Gaussian data tell no "
+                "more than the Markov class: fit.cpdag()"
+            )
+        elif self.noise == "ev":
+            caution.append('equal noise assumed; noise="nv" to relax; Markov class: fit.cpdag()')
+        else:
+            caution.append("unequal noise is not identified by this score; Markov class: fit.cpdag()")
+        out.append("Caution: " + "; ".join(caution))
+        return out
+
+    def _place_among_all(self) -> str:
+        """Where the objective stands among all DAGs; said in one line."""
+        small = self.n_features_in_ <= PROVED
+        told = self.certify(max_exact=PROVED)
+        if not small:
+            return (
+                f"Objective {self.objective_:.6f} before thresholding; no DAG is below {told.bound:.6f} (acyclicity "
+                "given up). Local optimum of a search over orders; fit.estimator.certify() proves up to 20 variables"
+            )
+        if self._refines():
+            return f"Penalised objective {self.objective_:.6f} on the BIC's order; the least over all DAGs is {told.bound:.6f}"
+        verdict = "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
+        return f"{verdict} {self.objective_:.6f} before thresholding (all orders of {self.n_features_in_} variables)"
 
     def names(self) -> list[str]:
         """Names of the variables; ``x0, x1, ...`` without a frame."""

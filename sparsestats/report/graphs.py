@@ -12,6 +12,8 @@ import pandas as pd
 from ..backend.graphs import levels
 from .plots import COLOURS, FAINT, INK, new_axes
 
+BEND = 0.08
+"""Curvature of edges: enough to keep one off a node that lies on the straight way."""
 LABELLED = 40
 """Edges carry their number up to this many of them; beyond, widths must do."""
 
@@ -151,6 +153,9 @@ def draw_graph(
     largest = np.abs(adjacency).max(initial=0) or 1.0
     size = float(np.clip(11 - 0.12 * len(names), 5, 10))
     pad = 0.6 * size * max((min(len(str(n)), 12) for n in names), default=1) ** 0.5 + 6
+    ax.set_xlim(where[:, 0].min(initial=0) - 0.6, where[:, 0].max(initial=0) + 0.6)
+    ax.set_ylim(where[:, 1].min(initial=0) - 0.7, where[:, 1].max(initial=0) + 0.7)
+    ax.set_axis_off()
     for i, j in zip(sources, targets, strict=True):
         w = adjacency[i, j]
         undirected = cpdag is not None and cpdag[i, j] and cpdag[j, i]
@@ -169,13 +174,12 @@ def draw_graph(
                 "shrinkA": pad,
                 "shrinkB": pad,
                 "mutation_scale": 12,
-                "connectionstyle": "arc3,rad=0.08",
+                "connectionstyle": f"arc3,rad={BEND}",
             },
             zorder=1,
         )
         if len(sources) <= LABELLED:
-            # Nearer the tail than the middle: heads crowd, and crossings sit half way.
-            at = 0.58 * where[tail] + 0.42 * where[head]
+            at = _on_arc(ax, where[tail], where[head])
             text = f"{w:.2f}" if labels is None else f"{labels[i, j]:.2f}"
             ax.text(
                 *at, text, fontsize=size - 2, color=INK, ha="center", va="center", zorder=3,
@@ -187,10 +191,16 @@ def draw_graph(
             *where[j], shown, fontsize=size, color=INK, ha="center", va="center", zorder=4,
             bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": FAINT, "linewidth": 1},
         )
-    ax.set_xlim(where[:, 0].min(initial=0) - 0.6, where[:, 0].max(initial=0) + 0.6)
-    ax.set_ylim(where[:, 1].min(initial=0) - 0.7, where[:, 1].max(initial=0) + 0.7)
-    ax.set_axis_off()
     return ax
+
+
+def _on_arc(ax: Any, tail: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """A point of a bent edge nearer the tail than the middle: heads crowd, and crossings sit half way."""
+    (x1, y1), (x2, y2) = ax.transData.transform([tail, head])
+    control = np.array([(x1 + x2) / 2 + BEND * (y2 - y1), (y1 + y2) / 2 - BEND * (x2 - x1)])
+    t = 0.42
+    point = (1 - t) ** 2 * np.array([x1, y1]) + 2 * t * (1 - t) * control + t**2 * np.array([x2, y2])
+    return ax.transData.inverted().transform(point)
 
 
 def draw_matrix(names: Sequence[str], adjacency: np.ndarray, order: np.ndarray, ax: Any = None) -> Any:
