@@ -204,6 +204,34 @@ inline void bind_refit(nb::module_& m) {
       "Least squares on supports, thresholded once; weights and residual variances.");
 }
 
+inline void bind_selection(nb::module_& m) {
+  m.def(
+      "select_parents",
+      [](Square S, double n, double price, Index max_parents, nb::object likely, nb::object possible, nb::object required) {
+        const ss::SecondMoments moments_ = moments(S, false);
+        const Index d = moments_.d;
+        const std::vector<char> first = mask(likely, d), then = mask(possible, d);
+        const ss::Knowledge known = knowledge(nb::none(), required, nb::none(), d);
+        std::vector<std::uint8_t> parents(d * d, 0);
+        {
+          nb::gil_scoped_release release;
+          ss::GrowShrink scorer(moments_.S, d, n, price, max_parents, known.required);
+          ss::GrownNode node;
+          std::vector<char> allowed(d);
+          for (Index j = 0; j < d; ++j) {
+            for (Index k = 0; k < d; ++k) allowed[k] = first[k * d + j];
+            scorer.solve(j, allowed.data(), node);
+            for (Index k = 0; k < d; ++k) allowed[k] = then[k * d + j];
+            scorer.solve_from(j, allowed.data(), std::vector<Index>(node.parents), node);
+            for (Index k : node.parents) parents[k * d + j] = 1;
+          }
+        }
+        return array(std::move(parents), {static_cast<size_t>(d), static_cast<size_t>(d)});
+      },
+      "S"_a, "n"_a, "price"_a, "max_parents"_a, "likely"_a, "possible"_a, "required"_a.none(),
+      "Parents of every variable grown and shrunk by BIC, among the likely ones, then from these among the possible.");
+}
+
 inline void bind_path(nb::module_& m) {
   m.def(
       "follow_path",
@@ -304,6 +332,7 @@ inline void bind_dag(nanobind::module_& m) {
   dag::bind_search(sub);
   dag::bind_weights(sub);
   dag::bind_refit(sub);
+  dag::bind_selection(sub);
   dag::bind_path(sub);
   nanobind::module_ kernels = sub.def_submodule("testing", "Kernels for tests/core.");
   dag::bind_kernels(kernels);

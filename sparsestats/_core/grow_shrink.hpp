@@ -25,7 +25,14 @@ class GrowShrink {
       : S_(S), d_(d), n_(n), price_(price), keep_(std::exp(-price / n)), cap_(max_parents), required_(required) {}
 
   double solve(Index z, const char* allowed, Node& node) {
-    grow(z, allowed, node);
+    grow(z, allowed, {}, node);
+    return shrink(z, node);
+  }
+
+  // The same with growth that starts from `seeds`, which may leave again: forward steps from nothing can be misled where
+  // predecessors are nearly collinear.
+  double solve_from(Index z, const char* allowed, const std::vector<Index>& seeds, Node& node) {
+    grow(z, allowed, seeds, node);
     return shrink(z, node);
   }
   bool uses(const Node& node, Index y) const {
@@ -37,7 +44,7 @@ class GrowShrink {
   bool held(Index y, Index z) const { return !required_.empty() && required_[y * d_ + z]; }
 
   // cov and var are partial moments of every variable with z, and of itself, given the parents grown so far.
-  void grow(Index z, const char* allowed, Node& node) {
+  void grow(Index z, const char* allowed, const std::vector<Index>& seeds, Node& node) {
     cov_.assign(S_ + z * d_, S_ + (z + 1) * d_);
     var_.resize(d_);
     for (Index k = 0; k < d_; ++k) var_[k] = S_[k * d_ + k];
@@ -48,6 +55,8 @@ class GrowShrink {
     if (!required_.empty())
       for (Index y = 0; y < d_; ++y)
         if (held(y, z)) bring(z, y, node, rss);
+    for (Index y : seeds)
+      if (!inside_[y] && !singular(y)) bring(z, y, node, rss);
     while (static_cast<Index>(node.grown.size()) < cap_) {
       Index best = -1;
       double gain = rss * (1 - keep_);

@@ -30,6 +30,7 @@ class Settings:
     polish: bool | None = None
     threshold: float = 0.3
     refit: bool = True
+    prune: bool = True
     max_parents: int | None = None
     n_restarts: int = 0
     seed: int = 0
@@ -127,6 +128,10 @@ def estimate(
     info["polished"] = polish and not settings.bic and settings.solver != "path"
     if parents is None:
         parents = fit.weights != 0
+        if settings.prune and settings.refit:
+            parents = native.select_parents(
+                S, n, bic_price(n, d), parents, known.allowed(fit.order), known, max_parents=settings.max_parents
+            )
     if known.required is not None:
         parents = parents | known.required
     adjacency = _kept(score, fit.weights, parents, settings)

@@ -74,6 +74,10 @@ class CoLiDE(BaseEstimator):
         Edges with a smaller absolute weight are dropped; None is 0.3, and 0 after refine="bic".
     refit : bool, default True
         Least squares on the edges kept, so that weights are not shrunk. ``refine="bic"`` always refits.
+    prune : bool, default True
+        Before the refit, parents are chosen on the order forward and backward by BIC, starting from the edges of
+        the penalised fit: what a small penalty let in by chance would pass any threshold when rows are few, and a
+        large one hides weak edges. False refits the penalised fit's edges as they are. Only with ``refit``.
     penalty_scale : {"equivariant", None}, default "equivariant"
         "equivariant": alpha in units of the smallest standard deviation, so that one graph comes out whatever
         the unit of the data. None: the published scaling.
@@ -156,6 +160,7 @@ class CoLiDE(BaseEstimator):
         "refine": [StrOptions({"auto", "bic"}), None],
         "threshold": [Interval(Real, 0, None, closed="left"), None],
         "refit": ["boolean"],
+        "prune": ["boolean"],
         "penalty_scale": [StrOptions({"equivariant"}), None],
         "required": [list, tuple, set, frozenset, None],
         "forbidden": [list, tuple, set, frozenset, None],
@@ -178,6 +183,7 @@ class CoLiDE(BaseEstimator):
         refine: str | None = "auto",
         threshold: float | None = None,
         refit: bool = True,
+        prune: bool = True,
         penalty_scale: str | None = "equivariant",
         required: Any = None,
         forbidden: Any = None,
@@ -196,6 +202,7 @@ class CoLiDE(BaseEstimator):
         self.refine = refine
         self.threshold = threshold
         self.refit = refit
+        self.prune = prune
         self.penalty_scale = penalty_scale
         self.required = required
         self.forbidden = forbidden
@@ -304,6 +311,7 @@ class CoLiDE(BaseEstimator):
             polish=self.polish,
             threshold=(0.0 if bic else 0.3) if self.threshold is None else float(self.threshold),
             refit=self.refit,
+            prune=self.prune,
             max_parents=self.max_parents,
             n_restarts=self.n_restarts,
             seed=seed,

@@ -154,6 +154,22 @@ def refine_bic(
     )
 
 
+def select_parents(
+    S: np.ndarray,
+    n: float,
+    price: float,
+    likely: np.ndarray,
+    possible: np.ndarray,
+    known: Knowledge,
+    *,
+    max_parents: int | None = None,
+) -> np.ndarray:
+    """Parents forward and backward by BIC: among the likely ``[from, to]``, then from these among the possible."""
+    return ext.dag.select_parents(
+        S, n, price, len(S) if max_parents is None else max_parents, mask(likely), mask(possible), mask(known.required)
+    ).astype(bool)
+
+
 def refit_support(
     S: np.ndarray,
     support: np.ndarray,
