@@ -38,7 +38,9 @@ class Knowledge:
     def among(self, kept: np.ndarray) -> Knowledge:
         """The same about some of the variables."""
         cut = np.ix_(kept, kept)
-        return Knowledge(*(None if mask is None else mask[cut] for mask in (self.forbidden, self.required, self.must)))
+        return Knowledge(
+            *(None if mask is None else mask[cut] for mask in (self.forbidden, self.required, self.must))
+        )
 
     def allowed(self, order: np.ndarray) -> np.ndarray:
         """Mask of the edges an order leaves possible."""
@@ -133,5 +135,12 @@ def certificate(
     gap = np.maximum(primal - bound, 0.0)
     worst = int(np.argmax(gap / null))
     return Certificate(
-        "gap", float(gap[worst]), float(null[worst]), tol, float(primal.sum()), float(bound.sum()), n_iter, stop
+        "gap",
+        float(gap[worst]),
+        float(null[worst]),
+        tol,
+        float(primal.sum()),
+        float(bound.sum()),
+        n_iter,
+        stop,
     )

@@ -110,8 +110,15 @@ def estimate(
     parents = None
     if settings.bic:
         found = native.refine_bic(
-            _ridged(S) if ridged else S, n, bic_price(n, d), known, starts=[order], restarts=settings.n_restarts,
-            seed=settings.seed, max_parents=settings.max_parents, control=control,
+            _ridged(S) if ridged else S,
+            n,
+            bic_price(n, d),
+            known,
+            starts=[order],
+            restarts=settings.n_restarts,
+            seed=settings.seed,
+            max_parents=settings.max_parents,
+            control=control,
         )
         order, parents = found.order, found.parents
         info["bic"] = found.score
@@ -130,7 +137,13 @@ def estimate(
         parents = fit.weights != 0
         if settings.prune and settings.refit:
             parents = native.select_parents(
-                S, n, bic_price(n, d), parents, known.allowed(fit.order), known, max_parents=settings.max_parents
+                S,
+                n,
+                bic_price(n, d),
+                parents,
+                known.allowed(fit.order),
+                known,
+                max_parents=settings.max_parents,
             )
     if known.required is not None:
         parents = parents | known.required
@@ -144,8 +157,16 @@ def estimate(
         alpha=score.alpha,
         floor=score.floor,
         certificate=certificate(
-            S, fit.weights, score.alpha, score.floor, score.equal, known.allowed(fit.order), required=known.required,
-            tol=settings.tol, n_iter=max(1, info["moves"]), stop="precision",
+            S,
+            fit.weights,
+            score.alpha,
+            score.floor,
+            score.equal,
+            known.allowed(fit.order),
+            required=known.required,
+            tol=settings.tol,
+            n_iter=max(1, info["moves"]),
+            stop="precision",
         ),
         ridged=ridged,
         info=info,
@@ -159,8 +180,13 @@ def _search(
     ridged = n <= len(score.S)
     while True:
         found = native.search_order(
-            _ridged(score.S) if ridged else score.S, score.equal, score.known, starts=starts,
-            restarts=settings.n_restarts, seed=settings.seed, control=control,
+            _ridged(score.S) if ridged else score.S,
+            score.equal,
+            score.known,
+            starts=starts,
+            restarts=settings.n_restarts,
+            seed=settings.seed,
+            control=control,
         )
         if found is not None:
             info["moves"] = found.moves
@@ -168,7 +194,9 @@ def _search(
             info["converged"] = found.converged
             return found.order, ridged
         if ridged:
-            raise FloatingPointError("the covariance is too ill-conditioned to be factored, even with a ridge")
+            raise FloatingPointError(
+                "the covariance is too ill-conditioned to be factored, even with a ridge"
+            )
         ridged = True
 
 
@@ -190,7 +218,9 @@ def _kept(score: native.Score, weights: np.ndarray, parents: np.ndarray, setting
         keep |= required
     if settings.max_parents is not None:
         size = np.where(required, np.inf, np.abs(weights)) if required is not None else np.abs(weights)
-        rank = np.argsort(np.argsort(-size * np.sqrt(np.diagonal(score.S))[:, None], axis=0, kind="stable"), axis=0)
+        rank = np.argsort(
+            np.argsort(-size * np.sqrt(np.diagonal(score.S))[:, None], axis=0, kind="stable"), axis=0
+        )
         keep &= rank < settings.max_parents
     return np.where(keep, weights, 0.0)
 

@@ -67,7 +67,10 @@ def read_knowledge(
     def name(j: int) -> Any:
         return j if names is None else str(names[j])
 
-    for clash, why in ((need & ban, "is both required and forbidden"), (need & earlier.T, "goes against the tiers")):
+    for clash, why in (
+        (need & ban, "is both required and forbidden"),
+        (need & earlier.T, "goes against the tiers"),
+    ):
         if clash.any():
             i, j = np.argwhere(clash)[0]
             raise ValueError(f"the edge {name(i)!r} -> {name(j)!r} {why}")
@@ -87,5 +90,7 @@ def _tier_items(tiers: Any) -> list[tuple[Any, int]]:
         rank = {value: k for k, value in enumerate(sorted(set(tiers.values())))}
         return [(variable, rank[value]) for variable, value in tiers.items()]
     return [
-        (variable, k) for k, tier in enumerate(tiers) for variable in ([tier] if isinstance(tier, str) else tier)
+        (variable, k)
+        for k, tier in enumerate(tiers)
+        for variable in ([tier] if isinstance(tier, str) else tier)
     ]

@@ -21,8 +21,8 @@ from ..backend.graphs import cpdag
 from ..backend.knowledge import read_knowledge
 from ..backend.native import dag as native
 from ..exceptions import DataWarning
-from ..report.protocol import Report, Table
 from ..report.graphs import EdgeFrequencies, draw_graph, draw_matrix, edges_frame
+from ..report.protocol import Report, Table
 from ..selection.parallel import run
 from ..validation import check_columns_are_measurements
 
@@ -234,9 +234,7 @@ class CoLiDE(BaseEstimator):
         mean, S, n = self._moments(X, reset=True)
         return self._fit_moments(S, n, mean)
 
-    def fit_covariance(
-        self, S: Any, n: float, *, mean: Any = None, feature_names: Any = None
-    ) -> CoLiDE:
+    def fit_covariance(self, S: Any, n: float, *, mean: Any = None, feature_names: Any = None) -> CoLiDE:
         """Fit from second moments alone, as a reduction over chunks or a database gives them.
 
         Parameters
@@ -269,14 +267,18 @@ class CoLiDE(BaseEstimator):
             raise ValueError(f"n must be at least 2 rows; got {n!r}")
         if feature_names is not None:
             if len(feature_names) != d:
-                raise ValueError(f"feature_names must have one name for each of the {d} columns; got {len(feature_names)}")
+                raise ValueError(
+                    f"feature_names must have one name for each of the {d} columns; got {len(feature_names)}"
+                )
             self.feature_names_in_ = np.array([str(name) for name in feature_names], dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         self.n_features_in_ = d
         location = np.zeros(d) if mean is None else np.asarray(mean, dtype=np.float64)
         if location.shape != (d,):
-            raise ValueError(f"mean must have one value for each of the {d} columns; got shape {location.shape}")
+            raise ValueError(
+                f"mean must have one value for each of the {d} columns; got shape {location.shape}"
+            )
         return self._fit_moments((S + S.T) / 2, float(n), location)
 
     def _moments(self, X: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray, float]:
@@ -334,7 +336,9 @@ class CoLiDE(BaseEstimator):
         if self.max_parents is not None and known.required is not None:
             most = int(known.required.sum(axis=0).max())
             if most > self.max_parents:
-                raise ValueError(f"max_parents={self.max_parents}, but a variable has {most} required parents")
+                raise ValueError(
+                    f"max_parents={self.max_parents}, but a variable has {most} required parents"
+                )
         varies = _varying(S, mean)
         found = estimate_on(S, n, known, self._settings(d), varies)
         if found.ridged:
@@ -441,12 +445,23 @@ class CoLiDE(BaseEstimator):
         check_is_fitted(self)
         known = self._knowledge(self.n_features_in_)
         return program(
-            self.covariance_, self.order_, self.alpha_, equal=self.noise == "ev", known=known, names=self.names(),
+            self.covariance_,
+            self.order_,
+            self.alpha_,
+            equal=self.noise == "ev",
+            known=known,
+            names=self.names(),
             constraints=constraints,
         )
 
     def bootstrap(
-        self, X: Any, n_boot: int = 200, *, random_state: Any = None, n_jobs: int | None = None, verbose: int = 0
+        self,
+        X: Any,
+        n_boot: int = 200,
+        *,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
     ) -> EdgeFrequencies:
         """How often each edge is found when the rows are drawn again; knowledge holds in every replicate.
 
@@ -469,11 +484,17 @@ class CoLiDE(BaseEstimator):
         if not (isinstance(n_boot, Integral) and n_boot >= 1):
             raise ValueError(f"n_boot must be a whole number >= 1; got {n_boot!r}")
         X = self._check_X(X, reset=False, n_min=2)
-        seeds = np.random.SeedSequence(random_state) if not isinstance(random_state, np.random.SeedSequence) else random_state
+        seeds = (
+            np.random.SeedSequence(random_state)
+            if not isinstance(random_state, np.random.SeedSequence)
+            else random_state
+        )
         known, settings = self._knowledge(X.shape[1]), self._settings(X.shape[1])
         centred = X - np.nanmean(X, axis=0)
         tasks = [(centred, known, settings, self.location_, seed) for seed in seeds.spawn(n_boot)]
-        found = run(_replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap")
+        found = run(
+            _replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap"
+        )
         weights = np.stack(found)
         return EdgeFrequencies(self.names(), self.adjacency_, (weights != 0).mean(axis=0), weights, n_boot)
 
@@ -504,7 +525,9 @@ class CoLiDE(BaseEstimator):
             return self.noise_variances_
         return np.where(_varying(self.covariance_, self.location_), self.noise_scale_**2, 0.0)
 
-    def sample(self, n_samples: int = 1, *, do: Mapping | None = None, random_state: Any = None) -> np.ndarray:
+    def sample(
+        self, n_samples: int = 1, *, do: Mapping | None = None, random_state: Any = None
+    ) -> np.ndarray:
         """Rows drawn from the graph with Gaussian noise.
 
         Parameters
@@ -598,7 +621,8 @@ class CoLiDE(BaseEstimator):
         graph, names = nx.DiGraph(), self.names()
         graph.add_nodes_from(names)
         graph.add_weighted_edges_from(
-            (names[i], names[j], float(self.adjacency_[i, j])) for i, j in zip(*np.nonzero(self.adjacency_), strict=True)
+            (names[i], names[j], float(self.adjacency_[i, j]))
+            for i, j in zip(*np.nonzero(self.adjacency_), strict=True)
         )
         return graph
 
@@ -624,7 +648,12 @@ class CoLiDE(BaseEstimator):
             raise ValueError(f'kind must be "dag", "cpdag" or "matrix"; got {kind!r}')
         labels = None if frequencies is None else frequencies.frequencies
         return draw_graph(
-            self.names(), self.adjacency_, self.order_, ax, labels=labels, cpdag=self.cpdag_ if kind == "cpdag" else None
+            self.names(),
+            self.adjacency_,
+            self.order_,
+            ax,
+            labels=labels,
+            cpdag=self.cpdag_ if kind == "cpdag" else None,
         )
 
     # ---- for the reports ----------------------------------------------------------------------------------
@@ -659,8 +688,10 @@ class CoLiDE(BaseEstimator):
         if self._refines():
             headline += ", refined by BIC"
         settings = self._settings(self.n_features_in_)
-        shown = f"alpha {self.alpha:g}, penalty_scale {self.penalty_scale}; threshold {settings.threshold:g}" + (
-            ", refitted" if settings.refit or settings.bic else ", not refitted")
+        shown = (
+            f"alpha {self.alpha:g}, penalty_scale {self.penalty_scale}; threshold {settings.threshold:g}"
+            + (", refitted" if settings.refit or settings.bic else ", not refitted")
+        )
         edges = self.to_frame()
         rows = [
             [r[0], r[1], f"{r[2]:.3f}", f"{r[3]:.3f}", f"{r[4]:.3f}"]
@@ -668,17 +699,25 @@ class CoLiDE(BaseEstimator):
         ]
         more = [f"... and {len(edges) - SHOWN} more edges: fit.tidy()"] if len(edges) > SHOWN else []
         table = Table(
-            ["from", "to", "effect", "penalised", "total"], rows, "llrrr", more or ([] if rows else ["no edges"])
+            ["from", "to", "effect", "penalised", "total"],
+            rows,
+            "llrrr",
+            more or ([] if rows else ["no edges"]),
         )
         return Report(headline=headline, settings=shown, tables=[table], notes=self._notes())
 
     def _notes(self) -> list[str]:
         names = self.names()
         blocks = [
-            names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}" for b in self.order_blocks_
+            names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}"
+            for b in self.order_blocks_
         ]
         shown = " -> ".join(blocks[:SHOWN]) + (" -> ..." if len(blocks) > SHOWN else "")
-        braces = "   (inside braces: undecided, any order there has the same objective)" if any(len(b) > 1 for b in self.order_blocks_) else ""
+        braces = (
+            "   (inside braces: undecided, any order there has the same objective)"
+            if any(len(b) > 1 for b in self.order_blocks_)
+            else ""
+        )
         if self.noise == "ev":
             noise = f"   noise sd {self.noise_scale_:.3f} (refit), {self.penalized_scale_:.3f} (penalised)"
         else:
@@ -720,12 +759,17 @@ class CoLiDE(BaseEstimator):
             )
         if self._refines():
             return f"Penalised objective {self.objective_:.6f} on the BIC's order; the least over all DAGs is {told.bound:.6f}"
-        verdict = "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
+        verdict = (
+            "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
+        )
         return f"{verdict} {self.objective_:.6f} before thresholding (all orders of {self.n_features_in_} variables)"
 
     def names(self) -> list[str]:
         """Names of the variables; ``x0, x1, ...`` without a frame."""
-        return [str(name) for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])]
+        return [
+            str(name)
+            for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        ]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -735,7 +779,12 @@ class CoLiDE(BaseEstimator):
 
 
 def _replicate(
-    centred: np.ndarray, known: Knowledge, settings: Settings, location: np.ndarray, seed: Any, control: Any = None
+    centred: np.ndarray,
+    known: Knowledge,
+    settings: Settings,
+    location: np.ndarray,
+    seed: Any,
+    control: Any = None,
 ) -> np.ndarray:
     """Weights of the graph of rows drawn with replacement."""
     n = len(centred)
@@ -761,7 +810,13 @@ def unordered_bound(score: native.Score) -> float:
     for banned in (known.forbidden, None if known.must is None else known.must.T):
         if banned is not None:
             allowed &= ~banned
-    loose = native.Score(score.S, score.equal, score.alpha, score.floor, Knowledge(~allowed & ~np.eye(d, dtype=bool), known.required))
+    loose = native.Score(
+        score.S,
+        score.equal,
+        score.alpha,
+        score.floor,
+        Knowledge(~allowed & ~np.eye(d, dtype=bool), known.required),
+    )
     W = native.fit_unordered(loose).weights
     return float(gaps(score.S, W, score.alpha, score.floor, score.equal, allowed, known.required)[1].sum())
 
@@ -794,7 +849,16 @@ def estimate_on(
     if known.must is not None:
         order = _respecting(order, known.must)
     return Estimate(
-        order, adjacency, penalized, scale, variances, part.alpha, part.floor, part.certificate, part.ridged, part.info
+        order,
+        adjacency,
+        penalized,
+        scale,
+        variances,
+        part.alpha,
+        part.floor,
+        part.certificate,
+        part.ridged,
+        part.info,
     )
 
 

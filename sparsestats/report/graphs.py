@@ -148,7 +148,9 @@ def draw_graph(
     where = layout(adjacency, order)
     wide = where[:, 0].max(initial=0) + 1
     tall = np.ptp(where[:, 1]) + 1 if len(where) else 1
-    ax = new_axes(ax, width=float(np.clip(1.7 * wide + 1, 4.5, 16)), height=float(np.clip(1.0 * tall + 1, 3, 12)))
+    ax = new_axes(
+        ax, width=float(np.clip(1.7 * wide + 1, 4.5, 16)), height=float(np.clip(1.0 * tall + 1, 3, 12))
+    )
     sources, targets = np.nonzero(adjacency)
     largest = np.abs(adjacency).max(initial=0) or 1.0
     size = float(np.clip(11 - 0.12 * len(names), 5, 10))
@@ -182,13 +184,25 @@ def draw_graph(
             at = _on_arc(ax, where[tail], where[head])
             text = f"{w:.2f}" if labels is None else f"{labels[i, j]:.2f}"
             ax.text(
-                *at, text, fontsize=size - 2, color=INK, ha="center", va="center", zorder=3,
+                *at,
+                text,
+                fontsize=size - 2,
+                color=INK,
+                ha="center",
+                va="center",
+                zorder=3,
                 bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             )
     for j, name in enumerate(names):
         shown = str(name) if len(str(name)) <= 14 else str(name)[:13] + "…"
         ax.text(
-            *where[j], shown, fontsize=size, color=INK, ha="center", va="center", zorder=4,
+            *where[j],
+            shown,
+            fontsize=size,
+            color=INK,
+            ha="center",
+            va="center",
+            zorder=4,
             bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": FAINT, "linewidth": 1},
         )
     return ax
@@ -206,7 +220,9 @@ def _on_arc(ax: Any, tail: np.ndarray, head: np.ndarray) -> np.ndarray:
 def draw_matrix(names: Sequence[str], adjacency: np.ndarray, order: np.ndarray, ax: Any = None) -> Any:
     """Weights in the order of the variables: a DAG fills the upper triangle."""
     d = len(names)
-    ax = new_axes(ax, width=float(np.clip(0.35 * d + 2.5, 4, 12)), height=float(np.clip(0.35 * d + 2, 3.5, 11)))
+    ax = new_axes(
+        ax, width=float(np.clip(0.35 * d + 2.5, 4, 12)), height=float(np.clip(0.35 * d + 2, 3.5, 11))
+    )
     shown = adjacency[np.ix_(order, order)]
     limit = np.abs(shown).max(initial=0) or 1.0
     image = ax.imshow(shown, cmap="PuOr_r", vmin=-limit, vmax=limit)

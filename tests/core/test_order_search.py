@@ -34,7 +34,9 @@ def test_every_insertion_scores_as_a_fresh_factorisation(equal):
             moved = list(order)
             moved.insert(b, moved.pop(a))
             # Two stable routes to one number: rounding alone tells them apart.
-            assert scores[a, b] == pytest.approx(brute_score(S, moved, equal) - base, rel=1e-9, abs=1e-10 * base)
+            assert scores[a, b] == pytest.approx(
+                brute_score(S, moved, equal) - base, rel=1e-9, abs=1e-10 * base
+            )
 
 
 def test_factors_hold_after_many_moves():
@@ -128,7 +130,9 @@ def test_bic_search_with_restarts_finds_the_best_of_all_orders(seed):
     assert found.score >= best - 1e-8 * abs(best)
     assert found.score <= best + 0.02 * abs(best)
     rss = [
-        S[j, j] - S[j, pa] @ np.linalg.solve(S[np.ix_(pa, pa)], S[pa, j]) if len(pa := np.flatnonzero(found.parents[:, j])) else S[j, j]
+        S[j, j] - S[j, pa] @ np.linalg.solve(S[np.ix_(pa, pa)], S[pa, j])
+        if len(pa := np.flatnonzero(found.parents[:, j]))
+        else S[j, j]
         for j in range(d)
     ]
     assert found.score == pytest.approx(n * np.log(rss).sum() + price * found.parents.sum(), rel=1e-10)

@@ -16,7 +16,11 @@ from sparsestats.exceptions import DataWarning
 def simulate(d, seed, *, n=1000, degree=2, unequal=False):
     """Rows of a random DAG with weights in +-[.5, 2], and its weights."""
     rng = np.random.default_rng(seed)
-    W = np.triu(rng.random((d, d)) < 2 * degree / (d - 1), 1) * rng.uniform(0.5, 2, (d, d)) * rng.choice([-1, 1], (d, d))
+    W = (
+        np.triu(rng.random((d, d)) < 2 * degree / (d - 1), 1)
+        * rng.uniform(0.5, 2, (d, d))
+        * rng.choice([-1, 1], (d, d))
+    )
     sd = np.sqrt(rng.uniform(0.5, 10, d)) if unequal else np.ones(d)
     X = (rng.normal(size=(n, d)) * sd) @ np.linalg.inv(np.eye(d) - W)
     place = rng.permutation(d)
@@ -57,7 +61,9 @@ def test_answer_is_a_dag_in_its_order_with_recomputed_scales(noise):
     residual = X - model.predict(X)
     np.testing.assert_allclose(residual.var(axis=0), model.noise_variances_, rtol=1e-9)
     expected = np.sqrt(residual.var(axis=0))
-    np.testing.assert_allclose(model.noise_scale_, np.sqrt((expected**2).mean()) if noise == "ev" else expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        model.noise_scale_, np.sqrt((expected**2).mean()) if noise == "ev" else expected, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("noise", ["ev", "nv"])
@@ -67,9 +73,13 @@ def test_certificate_is_the_gap_of_the_penalised_weights(noise):
     S, equal, floor = model.covariance_, noise == "ev", 1e-2 * X.std(axis=0).min()
     place = np.argsort(model.order_)
     primal, bound, _ = gaps(S, model.penalized_, model.alpha_, floor, equal, place[:, None] < place[None, :])
-    assert model.objective_ == pytest.approx(primal.sum()) == pytest.approx(objective(S, model.penalized_, model.alpha_, floor, equal))
+    assert (
+        model.objective_
+        == pytest.approx(primal.sum())
+        == pytest.approx(objective(S, model.penalized_, model.alpha_, floor, equal))
+    )
     # Exact solves: far below the tolerance asked for.
-    assert 0 <= (primal - bound).sum() + 1e-12 and (primal - bound).max() <= 1e-9 * primal.sum()
+    assert (primal - bound).sum() + 1e-12 >= 0 and (primal - bound).max() <= 1e-9 * primal.sum()
     worse = gaps(S, 0.9 * model.penalized_, model.alpha_, floor, equal, place[:, None] < place[None, :])
     assert (worse[0] - worse[1]).sum() > 1e-3
 
@@ -117,7 +127,9 @@ def test_published_penalty_scale_halves_the_exponent():
 def test_relabelling_the_columns_relabels_the_graph():
     X, _ = simulate(12, 9)
     p = np.random.default_rng(0).permutation(12)
-    np.testing.assert_allclose(ss.CoLiDE().fit(X[:, p]).adjacency_, ss.CoLiDE().fit(X).adjacency_[np.ix_(p, p)], atol=1e-9)
+    np.testing.assert_allclose(
+        ss.CoLiDE().fit(X[:, p]).adjacency_, ss.CoLiDE().fit(X).adjacency_[np.ix_(p, p)], atol=1e-9
+    )
 
 
 def test_covariance_is_all_it_needs():
@@ -197,7 +209,10 @@ def test_missing_values_by_em_come_close_to_the_whole_data():
         ss.CoLiDE().fit(holes)
     model = ss.CoLiDE(missing="em").fit(holes)
     assert ss.metrics.shd(W, model.adjacency_) <= 1
-    assert np.abs(model.covariance_ / np.cov(X.T, ddof=0) - 1).max() < 0.2 or np.abs(model.adjacency_ - W).max() < 0.2
+    assert (
+        np.abs(model.covariance_ / np.cov(X.T, ddof=0) - 1).max() < 0.2
+        or np.abs(model.adjacency_ - W).max() < 0.2
+    )
     assert np.isnan(model.predict(holes)).any()
 
 
@@ -278,7 +293,9 @@ def test_effects_interventions_and_samples_agree():
         np.testing.assert_allclose(np.delete(shift, k), np.delete(total[k], k), atol=1e-10)
     drawn = model.sample(100_000, random_state=0)
     # Monte Carlo: 1e5 rows give three digits of the largest covariance.
-    np.testing.assert_allclose(np.cov(drawn.T), model.implied_covariance(), atol=0.03 * np.abs(model.covariance_).max())
+    np.testing.assert_allclose(
+        np.cov(drawn.T), model.implied_covariance(), atol=0.03 * np.abs(model.covariance_).max()
+    )
     set_ = model.sample(50, do={0: 4.0}, random_state=0)
     assert (set_[:, 0] == 4.0).all()
 
@@ -296,8 +313,15 @@ def test_score_is_the_gaussian_log_likelihood():
 
 def test_hybrid_is_never_worse_than_either():
     X, _ = simulate(8, 21)
-    options = {"mu": (1.0, 0.1, 0.01), "t": (1.0, 0.9, 0.8), "steps": (2000, 2000, 3000), "learning_rate": 1e-3}
-    fits = {s: ss.CoLiDE(solver=s, path_options=options).fit(X).objective_ for s in ("order", "path", "hybrid")}
+    options = {
+        "mu": (1.0, 0.1, 0.01),
+        "t": (1.0, 0.9, 0.8),
+        "steps": (2000, 2000, 3000),
+        "learning_rate": 1e-3,
+    }
+    fits = {
+        s: ss.CoLiDE(solver=s, path_options=options).fit(X).objective_ for s in ("order", "path", "hybrid")
+    }
     assert fits["hybrid"] <= min(fits.values()) * (1 + 1e-9)
 
 

@@ -86,7 +86,12 @@ def fit_on_order(score: Score, order: np.ndarray) -> Weights:
     known = score.known
     return _weights(
         ext.dag.fit_on_order(
-            score.S, score.equal, score.alpha, score.floors, list(map(int, order)), mask(known.forbidden),
+            score.S,
+            score.equal,
+            score.alpha,
+            score.floors,
+            list(map(int, order)),
+            mask(known.forbidden),
             mask(known.required),
         )
     )
@@ -102,8 +107,16 @@ def polish_order(
     known = score.known
     return _weights(
         ext.dag.polish_order(
-            score.S, score.equal, score.alpha, score.floors, list(map(int, order)), mask(known.forbidden),
-            mask(known.required), mask(known.must), len(score.S) ** 2 if patience is None else patience, sweeps,
+            score.S,
+            score.equal,
+            score.alpha,
+            score.floors,
+            list(map(int, order)),
+            mask(known.forbidden),
+            mask(known.required),
+            mask(known.must),
+            len(score.S) ** 2 if patience is None else patience,
+            sweeps,
             control or ext.Control(),
         )
     )
@@ -146,8 +159,18 @@ def refine_bic(
 ) -> BicSearch:
     """Insertion search on the Gaussian BIC, parents by forward and backward selection."""
     out = ext.dag.refine_bic(
-        S, n, price, len(S) if max_parents is None else max_parents, orders(starts), restarts, seed,
-        mask(known.forbidden), mask(known.required), mask(known.must), sweeps, control or ext.Control(),
+        S,
+        n,
+        price,
+        len(S) if max_parents is None else max_parents,
+        orders(starts),
+        restarts,
+        seed,
+        mask(known.forbidden),
+        mask(known.required),
+        mask(known.must),
+        sweeps,
+        control or ext.Control(),
     )
     return BicSearch(
         out["order"], out["parents"].astype(bool), out["score"], out["starts"], out["moves"], out["converged"]
@@ -166,7 +189,13 @@ def select_parents(
 ) -> np.ndarray:
     """Parents forward and backward by BIC: among the likely ``[from, to]``, then from these among the possible."""
     return ext.dag.select_parents(
-        S, n, price, len(S) if max_parents is None else max_parents, mask(likely), mask(possible), mask(known.required)
+        S,
+        n,
+        price,
+        len(S) if max_parents is None else max_parents,
+        mask(likely),
+        mask(possible),
+        mask(known.required),
     ).astype(bool)
 
 
@@ -197,7 +226,9 @@ def orders(given: Sequence[np.ndarray]) -> list[list[int]]:
 
 
 def _weights(out: dict[str, Any]) -> Weights:
-    return Weights(out["order"], out["weights"], out["scale"], out["objective"], out["moves"], out["converged"])
+    return Weights(
+        out["order"], out["weights"], out["scale"], out["objective"], out["moves"], out["converged"]
+    )
 
 
 @dataclass(frozen=True)
@@ -233,7 +264,13 @@ class PathOptions:
                 "path options mu, t and steps need one value a stage; got "
                 f"{len(self.mu)}, {len(self.t)} and {len(self.steps)}"
             )
-        if min(self.mu) <= 0 or min(self.t) <= 0 or min(self.steps) < 1 or self.learning_rate <= 0 or self.checkpoint < 1:
+        if (
+            min(self.mu) <= 0
+            or min(self.t) <= 0
+            or min(self.steps) < 1
+            or self.learning_rate <= 0
+            or self.checkpoint < 1
+        ):
             raise ValueError("path options mu, t, steps, learning_rate and checkpoint must be positive")
 
 
@@ -252,9 +289,21 @@ def follow_path(score: Score, options: PathOptions | None = None, *, control: An
     """Adam on ``mu (score + alpha |W|) + h(W; t)`` along the stages of ``options``."""
     options = options or PathOptions()
     out = ext.dag.follow_path(
-        score.S, score.equal, score.alpha, score.floors, mask(score.known.forbidden), list(options.mu), list(options.t),
-        list(options.steps), options.learning_rate, options.beta1, options.beta2, options.epsilon, options.tol,
-        options.checkpoint, control or ext.Control(),
+        score.S,
+        score.equal,
+        score.alpha,
+        score.floors,
+        mask(score.known.forbidden),
+        list(options.mu),
+        list(options.t),
+        list(options.steps),
+        options.learning_rate,
+        options.beta1,
+        options.beta2,
+        options.epsilon,
+        options.tol,
+        options.checkpoint,
+        control or ext.Control(),
     )
     return PathWeights(out["weights"], out["steps"], out["t"], out["acyclicity"], out["finished"])
 
@@ -282,7 +331,14 @@ def best_order(score: Score, *, tol: float = 1e-7, control: Any = None) -> BestO
     """Least penalised score over all DAGs by dynamic programming over subsets; at most 20 variables."""
     known = score.known
     out = ext.dag.best_order(
-        score.S, score.equal, score.alpha, score.floors, mask(known.forbidden), mask(known.required), mask(known.must),
-        tol, control or ext.Control(),
+        score.S,
+        score.equal,
+        score.alpha,
+        score.floors,
+        mask(known.forbidden),
+        mask(known.required),
+        mask(known.must),
+        tol,
+        control or ext.Control(),
     )
     return BestOrder(out["order"], out["objective"], out["bound"], out["tables"], out["complete"])

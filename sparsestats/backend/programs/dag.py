@@ -69,7 +69,9 @@ def program(
         leaf, W = None, cp.Constant(np.zeros((d, d)))
     residual = half @ (np.eye(d) - W)
     loss = (
-        np.sqrt(d) * cp.norm(residual, "fro") if equal else cp.sum([cp.norm(residual[:, j], 2) for j in range(d)])
+        np.sqrt(d) * cp.norm(residual, "fro")
+        if equal
+        else cp.sum([cp.norm(residual[:, j], 2) for j in range(d)])
     )
     if leaf is None:
         paid = cp.Constant(0.0)
@@ -78,7 +80,9 @@ def program(
         paid = cp.norm1(cp.multiply(price, leaf))
     variables: dict[str, Any] = {"W": W}
     if names is not None and leaf is not None:
-        variables |= {f"{names[i]} -> {names[j]}": leaf[k] for k, (i, j) in enumerate(zip(source, target, strict=True))}
+        variables |= {
+            f"{names[i]} -> {names[j]}": leaf[k] for k, (i, j) in enumerate(zip(source, target, strict=True))
+        }
     asked = list(constraints(variables)) if constraints is not None else []
     problem = cp.Problem(cp.Minimize(loss + alpha * paid), asked)
     return Program(problem, variables, loss, paid, asked, alpha)
