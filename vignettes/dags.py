@@ -12,7 +12,8 @@
 # # Linear DAGs: what CoLiDE finds, what it proves, and when not to believe it
 #
 # A linear DAG writes every variable as a weighted sum of its parents plus noise. CoLiDE scores a graph by its
-# residuals together with the scale of its noise, so that the penalty need not know that scale. We fit one, read
+# residuals together with the scale of its noise, so that the penalty need not know that scale. We fit
+# one, read
 # its proof, change the noise by a factor of twenty, take the signal away, and end on a real table where the
 # honest answer is a class of graphs.
 
@@ -65,7 +66,8 @@ print(fit.do(sbp=2.0).round(2))
 # %% [markdown]
 # ## 2. The noise level does not matter
 #
-# Noise twenty times as strong multiplies every column by the same number. A least-squares penalty would have to
+# Noise twenty times as strong multiplies every column by the same number. A least-squares penalty would
+# have to
 # be tuned again (by its square); here `alpha` is in units of the smallest standard deviation, and one graph
 # comes out at every level, to the last digit.
 
@@ -143,15 +145,15 @@ for name, model in {
 pd.DataFrame(rows).T.round(3)
 
 # %% [markdown]
-# The refined graph is the better one although its objective is *higher*: for unequal noise the objective is not
-# what to go by.
+# The refined graph is the better one although its objective is *higher*: for unequal noise the objective
+# is not what to go by.
 #
 # ## 4. A real table
 #
 # 442 diabetes patients: age, sex, body mass index, blood pressure, six serum measurements, and disease
-# progression after a year (Efron et al. 2004, from scikit-learn, in its own units). Units differ, so the noise
-# does; and we know that nothing causes age or sex, and that progression came last. Tiers are hard constraints:
-# they hold in the fit and in every bootstrap replicate.
+# progression after a year (Efron et al. 2004, from scikit-learn, in its own units). Units differ, so the
+# noise does; and we know that nothing causes age or sex, and that progression came last. Tiers are hard
+# constraints: they hold in the fit and in every bootstrap replicate.
 
 # %%
 table = load_diabetes(scaled=False, as_frame=True)
@@ -168,7 +170,8 @@ real.plot("bootstrap")
 plt.show()
 
 # %% [markdown]
-# `tch` is the ratio of total cholesterol to HDL: an edge into it is arithmetic, not biology, which is the kind
+# `tch` is the ratio of total cholesterol to HDL: an edge into it is arithmetic, not biology, which is
+# the kind
 # of thing a graph shows at once and a regression hides. Arrows the Markov class leaves open are drawn without
 # heads (the class is that of the graph alone; tiers may orient more):
 

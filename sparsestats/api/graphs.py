@@ -30,7 +30,8 @@ def colide(
 ) -> GraphFit:
     """Linear DAG with concomitant noise scales over the columns of a frame.
 
-    Minimises, over DAGs W and noise scales s,  ``tr((I-W)'S(I-W)) / (2 s) + d s / 2 + a sum |W|``  (noise="ev"; a
+    Minimises, over DAGs W and noise scales s,  ``tr((I-W)'S(I-W)) / (2 s) + d s / 2 + a sum |W|``
+    (noise="ev"; a
     scale for every variable with noise="nv"), S the covariance; a is alpha in units of the smallest standard
     deviation. Edges above a threshold are refitted by least squares.
 
@@ -45,8 +46,8 @@ def colide(
     missing : {"drop", "raise", "em"}
         Rows with a missing value: left out (and counted), refused, or used through an EM covariance.
     **params
-        Of :class:`~sparsestats.estimators.dag.CoLiDE`: noise, solver, refine, threshold, refit, penalty_scale,
-        required, forbidden, tiers (by name), max_parents, n_restarts, random_state, ...
+        Of :class:`~sparsestats.estimators.dag.CoLiDE`: noise, solver, refine, threshold, refit,
+        penalty_scale, required, forbidden, tiers (by name), max_parents, n_restarts, random_state, ...
 
     Returns
     -------

@@ -88,7 +88,8 @@ def gaps(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Objective, dual bound and null objective of the convex problem on the edges allowed.
 
-    One entry for equal noise, one a variable otherwise. The dual point is the scaled residual, shrunk until it
+    One entry for equal noise, one a variable otherwise. The dual point is the scaled residual, shrunk
+    until it
     meets every constraint of the edges allowed; a required edge, which carries no penalty, is stationary to
     rounding by an exact solve and bounds nothing.
 

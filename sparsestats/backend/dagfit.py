@@ -207,7 +207,9 @@ def _ridged(S: np.ndarray) -> np.ndarray:
 
 
 def _kept(score: native.Score, weights: np.ndarray, parents: np.ndarray, settings: Settings) -> np.ndarray:
-    """The edges that stay: of the least-squares weights when they are refitted, else of the penalised ones."""
+    """The edges that stay: of the least-squares weights when they are refitted, else of the penalised
+    ones.
+    """
     required = score.known.required
     if settings.refit or settings.bic:
         return native.refit_support(

@@ -22,7 +22,9 @@ def topological_order(adjacency: np.ndarray) -> np.ndarray | None:
 
 
 def descendants(adjacency: np.ndarray) -> np.ndarray:
-    """``[i, j]``: there is a directed path i -> ... -> j of at least one edge; cycles show on the diagonal."""
+    """``[i, j]``: there is a directed path i -> ... -> j of at least one edge; cycles show on the
+    diagonal.
+    """
     reach = np.asarray(adjacency) != 0
     while True:
         wider = reach | (reach.astype(np.float32) @ reach.astype(np.float32) > 0)
@@ -42,8 +44,8 @@ def cpdag(adjacency: np.ndarray) -> np.ndarray:
     Returns
     -------
     bool ndarray (d, d)
-        ``[i, j]`` alone is i -> j in every DAG of the class; ``[i, j]`` and ``[j, i]`` together are an edge that
-        points either way. Colliders first, then Meek's rules 1 to 3.
+        ``[i, j]`` alone is i -> j in every DAG of the class; ``[i, j]`` and ``[j, i]`` together are an
+        edge that points either way. Colliders first, then Meek's rules 1 to 3.
     """
     edges = np.asarray(adjacency) != 0
     joined = edges | edges.T

@@ -25,7 +25,8 @@ def read_knowledge(
     required, forbidden : iterable of (from, to) or None
         Names of columns, or positions.
     tiers : sequence of sequences, mapping variable -> number, or None
-        Earliest first. No edge leads from a later tier to an earlier one; variables that are not named are free.
+        Earliest first. No edge leads from a later tier to an earlier one; variables that are not named
+        are free.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""Distances between an estimated graph and a reference one, matrices ``[from, to]`` (weights count as edges)."""
+"""Distances between an estimated graph and a reference one, matrices ``[from, to]`` (weights count as
+edges).
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def shd(true: Any, estimated: Any) -> int:
 
 
 def shd_cpdag(true: Any, estimated: Any) -> int:
-    """The same between the completed partially directed graphs of two DAGs (SHD-C): 0 within a Markov class."""
+    """The same between the completed partially directed graphs of two DAGs (SHD-C): 0 within a Markov
+    class.
+    """
     a, b = _dags(true, estimated)
     return _pairs_that_differ(cpdag(a), cpdag(b))
 
@@ -66,8 +70,8 @@ def shd_cpdag(true: Any, estimated: Any) -> int:
 def sid(true: Any, estimated: Any) -> int:
     """Structural intervention distance of Peters and Buhlmann (2015).
 
-    The number of ordered pairs (i, j) whose effect of i on j would be computed wrongly in ``true`` when adjusting
-    for the parents that i has in ``estimated``.
+    The number of ordered pairs (i, j) whose effect of i on j would be computed wrongly in ``true`` when
+    adjusting for the parents that i has in ``estimated``.
 
     Parameters
     ----------

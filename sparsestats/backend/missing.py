@@ -33,7 +33,9 @@ def em_moments(
     mean = np.nanmean(X, axis=0)
     variance = np.nanvar(X, axis=0)
     S = np.diag(np.where(variance > 0, variance, 1.0))
-    for iteration in range(1, max_iter + 1):
+    iteration = 0
+    while iteration < max_iter:
+        iteration += 1
         total, cross = np.zeros(d), np.zeros((d, d))
         for pattern, members in zip(patterns, rows, strict=True):
             full = np.tile(mean, (len(members), 1))

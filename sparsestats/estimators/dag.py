@@ -37,10 +37,25 @@ STANDARDISED = 0.01
 
 
 _STATE = (
-    "adjacency_", "penalized_", "order_", "order_blocks_", "noise_scale_", "noise_variances_", "penalized_scale_",
-    "intercept_", "location_", "covariance_", "n_samples_", "cpdag_", "objective_", "varsortability_", "alpha_",
-    "n_features_in_", "n_iter_", "standardised_",
-)  # fmt: skip
+    "adjacency_",
+    "penalized_",
+    "order_",
+    "order_blocks_",
+    "noise_scale_",
+    "noise_variances_",
+    "penalized_scale_",
+    "intercept_",
+    "location_",
+    "covariance_",
+    "n_samples_",
+    "cpdag_",
+    "objective_",
+    "varsortability_",
+    "alpha_",
+    "n_features_in_",
+    "n_iter_",
+    "standardised_",
+)
 
 
 class CoLiDE(BaseEstimator):
@@ -68,15 +83,18 @@ class CoLiDE(BaseEstimator):
         "order": insertion search over orders. "path": the published method, Adam along a log-determinant
         acyclicity penalty. "hybrid": both, the better objective.
     refine : {"auto", None, "bic"}, default "auto"
-        "bic": the order is improved, and parents chosen, by the Gaussian BIC n log rss + (log n + log d) edges.
+        "bic": the order is improved, and parents chosen, by the Gaussian BIC
+        n log rss + (log n + log d) edges.
         "auto" is "bic" for noise="nv" with solver="order", None otherwise.
     threshold : float >= 0 or None, default None
         Edges with a smaller absolute weight are dropped; None is 0.3, and 0 after refine="bic".
     refit : bool, default True
         Least squares on the edges kept, so that weights are not shrunk. ``refine="bic"`` always refits.
     prune : bool, default True
-        Before the refit, parents are chosen on the order forward and backward by BIC, starting from the edges of
-        the penalised fit: what a small penalty let in by chance would pass any threshold when rows are few, and a
+        Before the refit, parents are chosen on the order forward and backward by BIC, starting from the
+        edges of
+        the penalised fit: what a small penalty let in by chance would pass any threshold when rows are
+        few, and a
         large one hides weak edges. False refits the penalised fit's edges as they are. Only with ``refit``.
     penalty_scale : {"equivariant", None}, default "equivariant"
         "equivariant": alpha in units of the smallest standard deviation, so that one graph comes out whatever
@@ -96,7 +114,8 @@ class CoLiDE(BaseEstimator):
     tol : float, default 1e-6
         Relative duality gap asked for on the final order.
     path_options : dict or None
-        Of solver="path": ``mu``, ``t``, ``steps``, ``learning_rate`` ... (see ``backend.native.dag.PathOptions``).
+        Of solver="path": ``mu``, ``t``, ``steps``, ``learning_rate`` ... (see
+        ``backend.native.dag.PathOptions``).
     random_state : int, RandomState or None, default 0
         Seed of the random starts.
 
@@ -105,7 +124,8 @@ class CoLiDE(BaseEstimator):
     adjacency_ : ndarray (d, d)
         ``[i, j]`` is the effect i -> j; an exact DAG with zero diagonal.
     penalized_ : ndarray (d, d)
-        The minimiser on the order found, before threshold and refit; ``objective_`` and ``certificate_`` are its.
+        The minimiser on the order found, before threshold and refit; ``objective_`` and ``certificate_``
+        are its.
     order_ : ndarray (d,)
         Positions of the variables, causes first.
     order_blocks_ : list of lists of int
@@ -343,7 +363,8 @@ class CoLiDE(BaseEstimator):
         found = estimate_on(S, n, known, self._settings(d), varies)
         if found.ridged:
             warnings.warn(
-                "the covariance is singular (as many columns as rows, or columns that follow from others): the "
+                "the covariance is singular (as many columns as rows, or columns that follow from others): "
+                "the "
                 "search over orders used a ridge of 1 % of the smallest variance",
                 DataWarning,
                 stacklevel=3,
@@ -381,8 +402,9 @@ class CoLiDE(BaseEstimator):
         self.standardised_ = bool(len(sd) > 2 and np.ptp(sd) <= STANDARDISED * sd.max())
         if self.standardised_ and not self._refines():
             warnings.warn(
-                "all columns have the same variance: the concomitant score tells directions by variances, which "
-                'standardising removes. Fit the columns in their own units, or use refine="bic" with n_restarts=10',
+                "all columns have the same variance: the concomitant score tells directions by variances, "
+                "which standardising removes. Fit the columns in their own units, or use "
+                'refine="bic" with n_restarts=10',
                 DataWarning,
                 stacklevel=4,
             )
@@ -393,8 +415,8 @@ class CoLiDE(BaseEstimator):
         """How far the penalised objective can be from that of the best DAG of all.
 
         Up to ``max_exact`` variables dynamic programming over subsets finds the best DAG (12 variables take a
-        fraction of a second, each one more two to three times as long). Beyond, the bound gives up acyclicity:
-        every variable is regressed on all others; it is valid, cheap and usually loose.
+        fraction of a second, each one more two to three times as long). Beyond, the bound gives up
+        acyclicity: every variable is regressed on all others; it is valid, cheap and usually loose.
 
         Parameters
         ----------
@@ -432,8 +454,8 @@ class CoLiDE(BaseEstimator):
         Parameters
         ----------
         constraints : callable or None
-            Takes the variables (``"W"``, and each allowed edge as ``"from -> to"``) and returns a list of cvxpy
-            constraints.
+            Takes the variables (``"W"``, and each allowed edge as ``"from -> to"``) and returns a list
+            of cvxpy constraints.
 
         Returns
         -------
@@ -542,7 +564,7 @@ class CoLiDE(BaseEstimator):
         ndarray (n_samples, d)
         """
         check_is_fitted(self)
-        if not (isinstance(n_samples, Integral) and n_samples >= 1):
+        if not (isinstance(n_samples, int | np.integer) and n_samples >= 1):
             raise ValueError(f"n_samples must be a whole number >= 1; got {n_samples!r}")
         W, base = self._intervened(do)
         noise = check_random_state(random_state).normal(size=(n_samples, len(W)))
@@ -589,7 +611,9 @@ class CoLiDE(BaseEstimator):
         return out
 
     def total_effects(self) -> np.ndarray:
-        """Change of the mean of j per unit of i set from outside, over all directed paths: (I - W)^{-1} - I."""
+        """Change of the mean of j per unit of i set from outside, over all directed paths: (I - W)^{-1}
+        - I.
+        """
         check_is_fitted(self)
         d = len(self.adjacency_)
         return np.linalg.solve(np.eye(d) - self.adjacency_, np.eye(d)) - np.eye(d)
@@ -632,7 +656,8 @@ class CoLiDE(BaseEstimator):
         Parameters
         ----------
         kind : {"dag", "cpdag", "matrix"}
-            "cpdag" draws edges that may point either way without heads. "matrix" shows the weights in the order.
+            "cpdag" draws edges that may point either way without heads. "matrix" shows the weights in
+            the order.
         ax : matplotlib Axes or None
         frequencies : EdgeFrequencies or None
             Of ``bootstrap``: written beside the edges instead of the weights.
@@ -721,7 +746,8 @@ class CoLiDE(BaseEstimator):
         if self.noise == "ev":
             noise = f"   noise sd {self.noise_scale_:.3f} (refit), {self.penalized_scale_:.3f} (penalised)"
         else:
-            noise = f"   noise sd {self.noise_scale_.min():.3f} to {self.noise_scale_.max():.3f}"
+            sd = np.sqrt(self.noise_variances_)
+            noise = f"   noise sd {sd.min():.3f} to {sd.max():.3f}"
         out = [f"Order: {shown}{braces}{noise}"]
         out.append(self._place_among_all())
         caution = []
@@ -731,14 +757,16 @@ class CoLiDE(BaseEstimator):
             which = f"all {count}" if follow == count else f"{follow} of {count}"
             if self.varsortability_ >= VARSORTED and not self._refines():
                 caution.append(
-                    f"{which} arrows go from smaller to larger variance; the graph is not trustworthy if columns "
+                    f"{which} arrows go from smaller to larger variance; the graph is not trustworthy if "
+                    "columns "
                     "were rescaled"
                 )
         if self.standardised_ and not self._refines():
             caution.append("all columns have one variance: directions are not told by this score")
         if self._refines():
             caution.append(
-                "a Gaussian-BIC graph started from CoLiDE's order, not the published estimator; Gaussian data tell no "
+                "a Gaussian-BIC graph started from CoLiDE's order, not the published estimator; Gaussian "
+                "data tell no "
                 "more than the Markov class: fit.cpdag()"
             )
         elif self.noise == "ev":
@@ -754,15 +782,22 @@ class CoLiDE(BaseEstimator):
         told = self.certify(max_exact=PROVED)
         if not small:
             return (
-                f"Objective {self.objective_:.6f} before thresholding; no DAG is below {told.bound:.6f} (acyclicity "
-                "given up). Local optimum of a search over orders; fit.estimator.certify() proves up to 20 variables"
+                f"Objective {self.objective_:.6f} before thresholding; no DAG is below {told.bound:.6f} "
+                "(acyclicity given up). Local optimum of a search over orders; "
+                "fit.estimator.certify(max_exact=20) proves up to 20 variables"
             )
         if self._refines():
-            return f"Penalised objective {self.objective_:.6f} on the BIC's order; the least over all DAGs is {told.bound:.6f}"
+            return (
+                f"Penalised objective {self.objective_:.6f} on the BIC's order; "
+                f"the least over all DAGs is {told.bound:.6f}"
+            )
         verdict = (
             "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
         )
-        return f"{verdict} {self.objective_:.6f} before thresholding (all orders of {self.n_features_in_} variables)"
+        return (
+            f"{verdict} {self.objective_:.6f} before thresholding "
+            f"(all orders of {self.n_features_in_} variables)"
+        )
 
     def names(self) -> list[str]:
         """Names of the variables; ``x0, x1, ...`` without a frame."""
@@ -830,7 +865,9 @@ def _varying(S: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def estimate_on(
     S: np.ndarray, n: float, known: Knowledge, settings: Settings, varies: np.ndarray, control: Any = None
 ) -> Estimate:
-    """The estimate on the columns that vary; constants join as isolated variables, earliest where they may."""
+    """The estimate on the columns that vary; constants join as isolated variables, earliest where they
+    may.
+    """
     if varies.all():
         return estimate(S, n, known, settings, control)
     kept, d = np.flatnonzero(varies), len(S)
@@ -875,8 +912,8 @@ def _respecting(order: np.ndarray, must: np.ndarray) -> np.ndarray:
 def undecided_blocks(S: np.ndarray, found: Estimate, known: Knowledge, equal: bool) -> list[list[int]]:
     """Runs of the order within which any other order has the same objective.
 
-    A variable that neither uses one behind it nor would take it (its gradient is within the penalty) keeps its
-    optimum whichever of the two comes first, so the objective is the same to rounding.
+    A variable that neither uses one behind it nor would take it (its gradient is within the penalty)
+    keeps its optimum whichever of the two comes first, so the objective is the same to rounding.
     """
     gradient = np.abs(S @ (np.eye(len(S)) - found.penalized))
     limit = found.alpha * np.maximum(found.scale, found.floor) * (1 + 1e-9)

@@ -79,9 +79,11 @@ class GraphFit:
         return self._square(self.estimator.adjacency_)
 
     def tidy(self, zeros: bool = False) -> pd.DataFrame:
-        """One row an edge: from, to, estimate, estimate_std, penalised, total, and frequency after a bootstrap.
+        """One row an edge: from, to, estimate, estimate_std, penalised, total, and frequency after a
+        bootstrap.
 
-        ``estimate_std`` is in standard deviations of both variables. ``zeros`` adds the pairs without an edge.
+        ``estimate_std`` is in standard deviations of both variables. ``zeros`` adds the pairs without an
+        edge.
         """
         W, total = self.estimator.adjacency_, self.estimator.total_effects()
         i, j = np.nonzero(~np.eye(len(W), dtype=bool) if zeros else W)
@@ -125,7 +127,9 @@ class GraphFit:
         )
 
     def cpdag(self) -> pd.DataFrame:
-        """Edges of the Markov class: from, to, and ``directed`` (False where data of one class cannot tell)."""
+        """Edges of the Markov class: from, to, and ``directed`` (False where data of one class cannot
+        tell).
+        """
         mask = self.estimator.cpdag_
         both = mask & mask.T
         i, j = np.nonzero(mask & ~(both & np.tri(len(mask), dtype=bool)))

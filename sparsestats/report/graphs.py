@@ -1,4 +1,6 @@
-"""Directed graphs as a person reads them: tables of edges, bootstrap frequencies, drawings laid out by order."""
+"""Directed graphs as a person reads them: tables of edges, bootstrap frequencies, drawings laid out by
+order.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +60,8 @@ class EdgeFrequencies:
     def to_frame(self, minimum: float = 0.0) -> pd.DataFrame:
         """Edges found at least once and in a share of at least ``minimum``, most frequent first.
 
-        Columns: from, to, frequency, reversed (share with the edge the other way), effect of the fit, quartiles
-        of the effect over the replicates that have the edge.
+        Columns: from, to, frequency, reversed (share with the edge the other way), effect of the fit,
+        quartiles of the effect over the replicates that have the edge.
         """
         if not 0 <= minimum <= 1:
             raise ValueError(f"minimum must be a share between 0 and 1; got {minimum}")
@@ -89,7 +91,9 @@ class EdgeFrequencies:
 
 
 def layout(adjacency: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Positions (d, 2): the column is the longest path that ends in a variable, rows by a few barycentre sweeps."""
+    """Positions (d, 2): the column is the longest path that ends in a variable, rows by a few barycentre
+    sweeps.
+    """
     edges = adjacency != 0
     depth = levels(edges)
     alone = ~(edges.any(axis=0) | edges.any(axis=1))

@@ -1,4 +1,6 @@
-"""Orders: scores of insertions against brute force, the factors after many of them, the searches built on them."""
+"""Orders: scores of insertions against brute force, the factors after many of them, the searches built
+on them.
+"""
 
 from itertools import permutations
 
@@ -108,7 +110,7 @@ def test_polish_never_raises_the_objective_and_ends_where_no_insertion_lowers_it
 
 def bic_by_hand(S, n, price, order):
     """Best subset of the predecessors of every node, by enumeration."""
-    total, d = 0.0, len(S)
+    total = 0.0
     for k, j in enumerate(order):
         best = np.inf
         for bits in range(2**k):

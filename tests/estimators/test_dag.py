@@ -161,7 +161,7 @@ def test_knowledge_holds_in_the_fit_and_in_every_replicate(refine, solver):
     X, W = simulate(7, 12)
     true = [(int(i), int(j)) for i, j in zip(*np.nonzero(W), strict=True)]
     (i, j), (a, b) = true[0], true[1]
-    late = [k for k in range(7) if k not in (i, j)][0]
+    late = next(k for k in range(7) if k not in (i, j))
     options = {"mu": (1.0, 0.1), "t": (1.0, 0.9), "steps": (300, 300)}
     model = ss.CoLiDE(
         solver=solver, refine=refine, required=[(j, i)], forbidden=[(a, b)] if (a, b) != (j, i) else [],

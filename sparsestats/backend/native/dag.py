@@ -102,7 +102,8 @@ def polish_order(
 ) -> Weights:
     """Insertions on the penalised objective until none lowers it.
 
-    ``patience`` ends the scan of a variable after that many positions that need a regression anew; None is no limit.
+    ``patience`` ends the scan of a variable after that many positions that need a regression anew; None
+    is no limit.
     """
     known = score.known
     return _weights(
@@ -123,7 +124,9 @@ def polish_order(
 
 
 def fit_unordered(score: Score) -> Weights:
-    """Every variable on all others: not a DAG, but its dual value bounds the objective of every DAG from below."""
+    """Every variable on all others: not a DAG, but its dual value bounds the objective of every DAG from
+    below.
+    """
     known = score.known
     return _weights(
         ext.dag.fit_unordered(
@@ -134,7 +137,9 @@ def fit_unordered(score: Score) -> Weights:
 
 @dataclass(frozen=True, eq=False)
 class BicSearch:
-    """An order, its parents ``[from, to]`` and their BIC (``n log rss`` summed, plus the price of the edges)."""
+    """An order, its parents ``[from, to]`` and their BIC (``n log rss`` summed, plus the price of the
+    edges).
+    """
 
     order: np.ndarray
     parents: np.ndarray
@@ -187,7 +192,9 @@ def select_parents(
     *,
     max_parents: int | None = None,
 ) -> np.ndarray:
-    """Parents forward and backward by BIC: among the likely ``[from, to]``, then from these among the possible."""
+    """Parents forward and backward by BIC: among the likely ``[from, to]``, then from these among the
+    possible.
+    """
     return ext.dag.select_parents(
         S,
         n,

@@ -3,8 +3,8 @@
     ev:  minimise  sqrt(d) ||L'(I - W)||_F  +  alpha sum |W|
     nv:  minimise  sum_j ||L'(e_j - w_j)||_2  +  alpha sum |W|           with  L L' = S
 
-over the weights W of the edges that the order and the knowledge allow: the profiled forms, in which the scales
-have been minimised out, while no scale is at its floor. Required edges carry no penalty.
+over the weights W of the edges that the order and the knowledge allow: the profiled forms, in which the
+scales have been minimised out, while no scale is at its floor. Required edges carry no penalty.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def program(
     Returns
     -------
     Program
-        ``variables["W"]`` is the (d, d) matrix of weights ``[from, to]``, an affine expression of the free ones.
+        ``variables["W"]`` is the (d, d) matrix of weights ``[from, to]``, an affine expression of the
+        free ones.
     """
     known = known or Knowledge()
     d = len(S)
@@ -66,7 +67,7 @@ def program(
         place = sparse.csc_array((np.ones(m), (target * d + source, np.arange(m))), shape=(d * d, m))
         W = cp.reshape(place @ leaf, (d, d), order="F")
     else:
-        leaf, W = None, cp.Constant(np.zeros((d, d)))
+        leaf, W = None, cp.Constant(np.zeros((d, d)))  # type: ignore[assignment]
     residual = half @ (np.eye(d) - W)
     loss = (
         np.sqrt(d) * cp.norm(residual, "fro")
@@ -74,7 +75,7 @@ def program(
         else cp.sum([cp.norm(residual[:, j], 2) for j in range(d)])
     )
     if leaf is None:
-        paid = cp.Constant(0.0)
+        paid: cp.Expression = cp.Constant(0.0)
     else:
         price = np.ones(m) if known.required is None else (~known.required[source, target]).astype(float)
         paid = cp.norm1(cp.multiply(price, leaf))
@@ -91,7 +92,8 @@ def program(
 def solve(program: Program) -> np.ndarray:
     """Weights at the optimum, (d, d)."""
     with warnings.catch_warnings():
-        # At these tolerances "inaccurate" is as close as floating point comes; the caller compares objectives.
+        # At these tolerances "inaccurate" is as close as floating point comes; the caller compares
+        # objectives.
         warnings.filterwarnings("ignore", message="Solution may be inaccurate")
         program.problem.solve(solver=cp.CLARABEL, **CLARABEL)
     if program.problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
