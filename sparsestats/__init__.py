@@ -12,7 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("colide", "fit", "gslope", "load", "slope"),
+    "api": ("colide", "fit", "gslope", "load", "sgslope", "slope"),
     "backend.path": ("relative",),
     "estimators.dag": ("CoLiDE",),
     "estimators.penalized": ("Penalized",),
@@ -27,9 +27,20 @@ _HOMES = {
         "SLOPEClassifier",
         "SLOPEClassifierCV",
     ),
+    "estimators.sparse_group_slope": (
+        "SparseGroupSLOPE",
+        "SparseGroupSLOPECV",
+        "SparseGroupSLOPEClassifier",
+        "SparseGroupSLOPEClassifierCV",
+    ),
     "selection.folds": ("folds",),
 }
-_MODULES = {"losses": "backend.losses", "metrics": "backend.metrics", "penalties": "backend.penalties", "datasets": "datasets"}
+_MODULES = {
+    "losses": "backend.losses",
+    "metrics": "backend.metrics",
+    "penalties": "backend.penalties",
+    "datasets": "datasets",
+}
 _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted([*_WHERE, *_MODULES])
