@@ -70,7 +70,7 @@ def colide(
     >>> from sparsestats.datasets import load_penguins
     >>> fit = ss.colide(load_penguins(), ["bill_length_mm", "flipper_length_mm", "body_mass_g"])
     >>> sorted(fit.tidy()["from"])
-    ['bill_length_mm', 'bill_length_mm', 'flipper_length_mm']
+    ['bill_length_mm', 'flipper_length_mm']
     """
     check_names("colide", params, set(CoLiDE().get_params()) - {"alpha", "missing"})
     if missing not in ("drop", "raise", "em"):
