@@ -12,8 +12,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("fit", "gslope", "load", "sgslope", "slope"),
+    "api": ("colide", "fit", "gslope", "load", "sgslope", "slope"),
     "backend.path": ("relative",),
+    "estimators.dag": ("CoLiDE",),
     "estimators.noise": ("noise_scaled",),
     "estimators.penalized": ("Penalized",),
     "estimators.preprocess": ("ModelMatrix",),
@@ -35,7 +36,12 @@ _HOMES = {
     ),
     "selection.folds": ("folds",),
 }
-_MODULES = {"losses": "backend.losses", "penalties": "backend.penalties", "datasets": "datasets"}
+_MODULES = {
+    "losses": "backend.losses",
+    "metrics": "backend.metrics",
+    "penalties": "backend.penalties",
+    "datasets": "datasets",
+}
 _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted([*_WHERE, *_MODULES])

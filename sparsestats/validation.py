@@ -136,3 +136,32 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         column = int(np.argmax(labels == codes[missing[0]]))
         raise ValueError(f"groups must not have missing labels; column {column} has {missing[0]}")
     return labels, [given.get(label, label) for label in codes]
+
+
+def check_columns_are_measurements(X: Any) -> None:
+    """Refuse, by name, columns of a frame that are labels or number the rows.
+
+    Raises
+    ------
+    ValueError
+        For columns of text, categories, dates or booleans, and for integer columns that count the rows.
+    """
+    if not hasattr(X, "columns"):
+        return
+    import narwhals.stable.v1 as nw
+
+    frame = nw.from_native(X, eager_only=True)
+    labels = [name for name in frame.columns if not frame[name].dtype.is_numeric()]
+    if labels:
+        shown = ", ".join(repr(name) for name in labels[:5])
+        raise ValueError(
+            f"columns must be numeric measurements; {shown} {'is' if len(labels) == 1 else 'are'} not. "
+            "Drop them, or code them as numbers if that means something"
+        )
+    n = len(frame)
+    for name in frame.columns:
+        column = frame[name]
+        if n >= 10 and column.dtype.is_integer() and column.n_unique() == n:
+            values = column.to_numpy()
+            if values.max() - values.min() == n - 1:
+                raise ValueError(f"column {name!r} numbers the rows (an identifier); drop it")

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "bind_dag.hpp"
 #include "path.hpp"
 
 namespace nb = nanobind;
@@ -219,6 +220,8 @@ NB_MODULE(_ext, m) {
   m.def("solve_path", &solve_path, "design"_a, "loss"_a, "loss_parameter"_a, "y"_a, "offset"_a.none(), "penalty"_a, "alphas"_a, "tol"_a,
         "max_iter"_a, "screening"_a, "stop_deviance"_a, "control"_a,
         "Fit every alpha (decreasing, warm-started); without alphas only alpha_max is computed.");
+
+  bind_dag(m);
 
   nb::module_ t = m.def_submodule("testing", "Kernels for tests/core.");
   t.def("prox_sorted", [](Vector r, Vector w, double step) {

@@ -2,5 +2,6 @@
 
 from ..selection.folds import folds
 from .functions import fit, gslope, load, sgslope, slope
+from .graphs import colide
 
-__all__ = ["fit", "folds", "gslope", "load", "sgslope", "slope"]
+__all__ = ["colide", "fit", "folds", "gslope", "load", "sgslope", "slope"]

@@ -11,8 +11,10 @@ from typing import Any
 from ..formula import Spec
 from ..report import store
 from ..report.fit import Fit
+from ..report.graphfit import GRAPH_FORMAT, GraphFit, graph_from_dict
 from .arguments import Asked
 from .fitting import SAVED, model_of, start
+from .graphs import GRAPHS
 
 
 def slope(
@@ -313,7 +315,9 @@ def fit(
     return start("fit", formula, data, model, asked, params)
 
 
-def load(path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | None = None) -> Fit:
+def load(
+    path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | None = None
+) -> Fit | GraphFit:
     """Read a fit that ``Fit.save`` wrote.
 
     Nothing in the file is executed; its formula passes the same guard as at fit. A loaded fit predicts,
@@ -329,6 +333,7 @@ def load(path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | N
     Returns
     -------
     Fit
+        GraphFit for a saved graph.
 
     Raises
     ------
@@ -356,6 +361,8 @@ def load(path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | N
             raise ValueError(
                 f"{fspath(path)} is not a saved sparsestats fit: it is no JSON ({error})."
             ) from error
+    if isinstance(saved, dict) and saved.get("format") == GRAPH_FORMAT:
+        return graph_from_dict(saved, GRAPHS)
     return store.from_dict(saved, spec=partial(Spec.from_dict, env=env), estimator=_saved_model)
 
 

@@ -31,7 +31,8 @@ class Call:
         return cls(function, formula, {name: _short(value) for name, value in arguments.items()})
 
     def __str__(self) -> str:
-        shown = [repr(self.formula), "data", *(f"{name}={text}" for name, text in self.arguments.items())]
+        formula = [repr(self.formula)] if self.formula else []  # a graph has none
+        shown = [*formula, "data", *(f"{name}={text}" for name, text in self.arguments.items())]
         return f"{self.function}({', '.join(shown)})"
 
     __repr__ = __str__

@@ -1,0 +1,339 @@
+// Python's view of the directed graphs: moments in, orders and weights out.
+#pragma once
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
+
+#include "dag_exact.hpp"
+#include "dag_fit.hpp"
+#include "dag_path.hpp"
+
+namespace dag {
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using ss::Index;
+
+using Square = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Mask = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Orders = std::vector<std::vector<Index>>;
+
+template <class T>
+nb::object array(std::vector<T>&& data, std::initializer_list<size_t> shape) {
+  auto* kept = new std::vector<T>(std::move(data));
+  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  return nb::cast(nb::ndarray<nb::numpy, T>(kept->data(), shape, owner));
+}
+inline nb::object indices(const std::vector<Index>& order) {
+  return array(std::vector<std::int64_t>(order.begin(), order.end()), {order.size()});
+}
+
+inline ss::SecondMoments moments(const Square& S, bool equal) {
+  if (S.shape(0) != S.shape(1)) throw std::invalid_argument("second moments must be a square matrix");
+  return {S.data(), static_cast<Index>(S.shape(0)), equal};
+}
+inline std::vector<char> mask(const nb::object& given, Index d) {
+  if (given.is_none()) return {};
+  const Mask m = nb::cast<Mask>(given);
+  if (static_cast<Index>(m.shape(0)) != d || static_cast<Index>(m.shape(1)) != d)
+    throw std::invalid_argument("a mask of edges must be d x d");
+  return std::vector<char>(m.data(), m.data() + d * d);
+}
+inline ss::Knowledge knowledge(const nb::object& forbidden, const nb::object& required, const nb::object& must, Index d) {
+  return {mask(forbidden, d), mask(required, d), mask(must, d)};
+}
+inline void check_orders(const Orders& orders, Index d) {
+  for (const auto& order : orders) {
+    std::vector<char> seen(d, 0);
+    for (Index j : order)
+      if (j < 0 || j >= d || seen[j]++) throw std::invalid_argument("an order must be a permutation of 0..d-1");
+    if (static_cast<Index>(order.size()) != d) throw std::invalid_argument("an order must name every variable");
+  }
+}
+
+// Ctrl-C reaches only the main thread; elsewhere the caller stops a Control instead.
+inline std::function<bool()> interrupt() {
+  nb::object threading = nb::module_::import_("threading");
+  if (!threading.attr("current_thread")().is(threading.attr("main_thread")())) return {};
+  return [] {
+    nb::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+  };
+}
+
+// Run without the GIL; an interrupt becomes the exception Python expects.
+template <class F>
+auto released(ss::Control& control, F&& function) {
+  ss::Watch watch(control, interrupt());
+  auto result = [&] {
+    nb::gil_scoped_release release;
+    return function(watch);
+  }();
+  if (PyErr_Occurred()) throw nb::python_error();
+  return result;
+}
+
+inline nb::dict weights_dict(ss::WeightsResult&& r) {
+  const size_t d = r.scale.size();
+  nb::dict out;
+  out["order"] = indices(r.order);
+  out["weights"] = array(std::move(r.weights), {d, d});
+  out["scale"] = array(std::move(r.scale), {d});
+  out["objective"] = r.objective;
+  out["rounds"] = r.rounds;
+  out["moves"] = r.moves;
+  out["converged"] = r.converged;
+  return out;
+}
+
+inline void bind_search(nb::module_& m) {
+  m.def(
+      "search_order",
+      [](Square S, bool equal, nb::object must, const Orders& starts, bool greedy, Index restarts, std::uint64_t seed,
+         ss::Control& control) {
+        const ss::SecondMoments moments_ = moments(S, equal);
+        check_orders(starts, moments_.d);
+        const ss::Knowledge known = knowledge(nb::none(), nb::none(), must, moments_.d);
+        ss::SearchResult r = released(control, [&](ss::Watch& watch) {
+          return ss::search_order(moments_, known, starts, greedy, restarts, seed, watch);
+        });
+        nb::dict out;
+        out["order"] = indices(r.order);
+        out["score"] = r.score;
+        const size_t k = r.starts.size();
+        out["starts"] = array(std::move(r.starts), {k});
+        out["moves"] = r.moves;
+        out["converged"] = r.converged;
+        return out;
+      },
+      "S"_a, "equal"_a, "must"_a.none(), "starts"_a, "greedy"_a, "restarts"_a, "seed"_a, "control"_a,
+      "Best order for the unpenalised score: descents from greedy, given and random orders.");
+}
+
+inline void bind_weights(nb::module_& m) {
+  m.def(
+      "fit_on_order",
+      [](Square S, bool equal, double alpha, std::vector<double> floor, const std::vector<Index>& order,
+         nb::object forbidden, nb::object required) {
+        const ss::SecondMoments moments_ = moments(S, equal);
+        check_orders({order}, moments_.d);
+        const ss::Knowledge known = knowledge(forbidden, required, nb::none(), moments_.d);
+        nb::gil_scoped_release release;
+        ss::WeightsResult r = ss::fit_on_order(moments_, alpha, floor, known, order);
+        nb::gil_scoped_acquire acquire;
+        return weights_dict(std::move(r));
+      },
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "order"_a, "forbidden"_a.none(), "required"_a.none(),
+      "The concomitant lasso of every variable on those before it.");
+  m.def(
+      "fit_unordered",
+      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, nb::object required) {
+        const ss::SecondMoments moments_ = moments(S, equal);
+        const Index d = moments_.d;
+        const ss::Knowledge known = knowledge(forbidden, required, nb::none(), d);
+        std::vector<char> allowed(d * d, 1);
+        for (Index j = 0; j < d; ++j)
+          for (Index k = 0; k < d; ++k)
+            allowed[j * d + k] = k != j && (known.forbidden.empty() || !known.forbidden[k * d + j]);
+        nb::gil_scoped_release release;
+        ss::GraphFit fit;
+        fit.nodes.resize(d);
+        fit.scale.resize(d);
+        for (Index j = 0; j < d; ++j) {
+          fit.nodes[j].gradient.assign(d, 0.0);
+          fit.scale[j] = std::sqrt(moments_.S[j * d + j]);
+        }
+        ss::WeightsResult r = ss::fit_weights(moments_, alpha, floor, known, allowed, fit);
+        nb::gil_scoped_acquire acquire;
+        return weights_dict(std::move(r));
+      },
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "required"_a.none(),
+      "The same with every other variable allowed: a lower bound over all graphs.");
+  m.def(
+      "polish_order",
+      [](Square S, bool equal, double alpha, std::vector<double> floor, const std::vector<Index>& order,
+         nb::object forbidden, nb::object required, nb::object must, Index patience, Index sweeps, ss::Control& control) {
+        const ss::SecondMoments moments_ = moments(S, equal);
+        check_orders({order}, moments_.d);
+        const ss::Knowledge known = knowledge(forbidden, required, must, moments_.d);
+        return weights_dict(released(control, [&](ss::Watch& watch) {
+          return ss::polish_order(moments_, alpha, floor, known, order, patience, sweeps, watch);
+        }));
+      },
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "order"_a, "forbidden"_a.none(), "required"_a.none(), "must"_a.none(),
+      "patience"_a, "sweeps"_a, "control"_a, "Insertions on the penalised objective until none lowers it.");
+  m.def(
+      "refine_bic",
+      [](Square S, double n, double price, Index max_parents, const Orders& starts, Index restarts, std::uint64_t seed,
+         nb::object forbidden, nb::object required, nb::object must, Index sweeps, ss::Control& control) {
+        const ss::SecondMoments moments_ = moments(S, false);
+        check_orders(starts, moments_.d);
+        const ss::Knowledge known = knowledge(forbidden, required, must, moments_.d);
+        ss::BicResult r = released(control, [&](ss::Watch& watch) {
+          return ss::refine_bic(moments_, n, price, max_parents, known, starts, restarts, seed, sweeps, watch);
+        });
+        nb::dict out;
+        const size_t d = r.order.size(), k = r.starts.size();
+        out["order"] = indices(r.order);
+        out["parents"] = array(std::vector<std::uint8_t>(r.parents.begin(), r.parents.end()), {d, d});
+        out["score"] = r.score;
+        out["starts"] = array(std::move(r.starts), {k});
+        out["moves"] = r.moves;
+        out["converged"] = r.converged;
+        return out;
+      },
+      "S"_a, "n"_a, "price"_a, "max_parents"_a, "starts"_a, "restarts"_a, "seed"_a, "forbidden"_a.none(),
+      "required"_a.none(), "must"_a.none(), "sweeps"_a, "control"_a, "Insertion search on the Gaussian BIC.");
+}
+
+inline void bind_refit(nb::module_& m) {
+  m.def(
+      "refit_support",
+      [](Square S, nb::object support, nb::object required, double threshold, Index max_parents) {
+        const ss::SecondMoments moments_ = moments(S, false);
+        const size_t d = moments_.d;
+        const std::vector<char> kept = mask(support, moments_.d);
+        const ss::Knowledge known = knowledge(nb::none(), required, nb::none(), moments_.d);
+        nb::gil_scoped_release release;
+        ss::RefitResult r = ss::refit_support(moments_, kept, known, threshold, max_parents);
+        nb::gil_scoped_acquire acquire;
+        return nb::make_tuple(array(std::move(r.weights), {d, d}), array(std::move(r.residual), {d}));
+      },
+      "S"_a, "support"_a, "required"_a.none(), "threshold"_a, "max_parents"_a,
+      "Least squares on supports, thresholded once; weights and residual variances.");
+}
+
+inline void bind_selection(nb::module_& m) {
+  m.def(
+      "select_parents",
+      [](Square S, double n, double price, Index max_parents, nb::object likely, nb::object possible, nb::object required) {
+        const ss::SecondMoments moments_ = moments(S, false);
+        const Index d = moments_.d;
+        const std::vector<char> first = mask(likely, d), then = mask(possible, d);
+        const ss::Knowledge known = knowledge(nb::none(), required, nb::none(), d);
+        std::vector<std::uint8_t> parents(d * d, 0);
+        {
+          nb::gil_scoped_release release;
+          ss::GrowShrink scorer(moments_.S, d, n, price, max_parents, known.required);
+          ss::GrownNode node;
+          std::vector<char> allowed(d);
+          for (Index j = 0; j < d; ++j) {
+            for (Index k = 0; k < d; ++k) allowed[k] = first[k * d + j];
+            scorer.solve(j, allowed.data(), node);
+            for (Index k = 0; k < d; ++k) allowed[k] = then[k * d + j];
+            scorer.solve_from(j, allowed.data(), std::vector<Index>(node.parents), node);
+            for (Index k : node.parents) parents[k * d + j] = 1;
+          }
+        }
+        return array(std::move(parents), {static_cast<size_t>(d), static_cast<size_t>(d)});
+      },
+      "S"_a, "n"_a, "price"_a, "max_parents"_a, "likely"_a, "possible"_a, "required"_a.none(),
+      "Parents of every variable grown and shrunk by BIC, among the likely ones, then from these among the possible.");
+}
+
+inline void bind_path(nb::module_& m) {
+  m.def(
+      "follow_path",
+      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, std::vector<double> mu,
+         std::vector<double> t, std::vector<Index> steps, double learning_rate, double beta1, double beta2, double epsilon,
+         double tol, Index checkpoint, ss::Control& control) {
+        const ss::SecondMoments moments_ = moments(S, equal);
+        const size_t d = moments_.d;
+        if (mu.size() != t.size() || mu.size() != steps.size())
+          throw std::invalid_argument("mu, t and steps need one value a stage");
+        const std::vector<char> banned = mask(forbidden, moments_.d);
+        ss::PathOptionsDag options{{}, learning_rate, beta1, beta2, epsilon, tol, checkpoint};
+        for (size_t k = 0; k < mu.size(); ++k) options.stages.push_back({mu[k], t[k], steps[k]});
+        ss::DagPathResult r = released(control, [&](ss::Watch& watch) {
+          return ss::DagPath(moments_, alpha, floor, banned).run(options, watch);
+        });
+        nb::dict out;
+        out["weights"] = array(std::move(r.weights), {d, d});
+        out["steps"] = indices(r.steps);
+        const size_t k = r.t.size();
+        out["t"] = array(std::move(r.t), {k});
+        out["acyclicity"] = r.acyclicity;
+        out["finished"] = r.finished;
+        return out;
+      },
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "mu"_a, "t"_a, "steps"_a, "learning_rate"_a, "beta1"_a,
+      "beta2"_a, "epsilon"_a, "tol"_a, "checkpoint"_a, "control"_a, "Adam along the log-determinant acyclicity.");
+  m.def(
+      "acyclicity",
+      [](Square W, double t) {
+        const ss::SecondMoments moments_ = moments(W, true);
+        const Index d = moments_.d;
+        const std::vector<double> floor(d, 0.0);
+        std::vector<double> gradient(d * d);
+        double h = std::numeric_limits<double>::infinity();
+        ss::DagPath path(moments_, 0.0, floor, {});
+        if (!path.acyclicity(W.data(), t, gradient.data(), h))
+          std::fill(gradient.begin(), gradient.end(), std::nan(""));
+        for (Index i = 0; i < d * d; ++i) gradient[i] *= 2 * W.data()[i];
+        return nb::make_tuple(h, array(std::move(gradient), {static_cast<size_t>(d), static_cast<size_t>(d)}));
+      },
+      "W"_a, "t"_a, "h(W; t) = d log t - log det(t I - W o W) and its gradient; inf and nan outside its domain.");
+  m.def(
+      "best_order",
+      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, nb::object required,
+         nb::object must, double tol, ss::Control& control) {
+        const ss::SecondMoments moments_ = moments(S, equal);
+        if (moments_.d > 20) throw std::invalid_argument("exact search takes at most 20 variables");
+        const ss::Knowledge known = knowledge(forbidden, required, must, moments_.d);
+        ss::ExactResult r = released(control, [&](ss::Watch& watch) {
+          return ss::ExactOrder(moments_, alpha, floor, known).solve(tol, watch);
+        });
+        nb::dict out;
+        out["order"] = indices(r.order);
+        out["objective"] = r.objective;
+        out["bound"] = r.bound;
+        out["tables"] = r.tables;
+        out["complete"] = r.complete;
+        return out;
+      },
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "required"_a.none(), "must"_a.none(), "tol"_a,
+      "control"_a, "The order of least penalised score, by dynamic programming over subsets.");
+}
+
+inline void bind_kernels(nb::module_& t) {
+  t.def("order_move_scores", [](Square S, bool equal, const std::vector<Index>& order) {
+    const ss::SecondMoments m = moments(S, equal);
+    const ss::Precedence none;
+    ss::OrderSearch search(m.S, m.d, equal, none);
+    if (!search.start(order)) throw std::invalid_argument("S is singular");
+    std::vector<double> delta(m.d * m.d);
+    for (Index a = 0; a < m.d; ++a) search.score_moves(a, &delta[a * m.d]);
+    return array(std::move(delta), {static_cast<size_t>(m.d), static_cast<size_t>(m.d)});
+  });
+  t.def("gemm", [](Square A, Square B) {
+    const size_t m = A.shape(0), k = A.shape(1), n = B.shape(1);
+    std::vector<double> C(m * n, 0.0);
+    ss::gemm(m, n, k, 1.0, A.data(), k, B.data(), n, C.data(), n);
+    return array(std::move(C), {m, n});
+  });
+  // The factors after a list of moves: R by columns (so its transpose), T by rows, and the order.
+  t.def("order_after_moves", [](Square S, const std::vector<Index>& order, const std::vector<std::pair<Index, Index>>& moves) {
+    const ss::SecondMoments m = moments(S, true);
+    const ss::Precedence none;
+    ss::OrderSearch search(m.S, m.d, true, none);
+    if (!search.start(order)) throw std::invalid_argument("S is singular");
+    for (const auto& [a, b] : moves) search.move(a, b);
+    const size_t d = m.d;
+    std::vector<double> R(search.column(0), search.column(0) + d * d), T(search.row(0), search.row(0) + d * d);
+    return nb::make_tuple(array(std::move(R), {d, d}), array(std::move(T), {d, d}), indices(search.order()));
+  });
+}
+
+}  // namespace dag
+
+inline void bind_dag(nanobind::module_& m) {
+  nanobind::module_ sub = m.def_submodule("dag", "Directed acyclic graphs from second moments.");
+  dag::bind_search(sub);
+  dag::bind_weights(sub);
+  dag::bind_refit(sub);
+  dag::bind_selection(sub);
+  dag::bind_path(sub);
+  nanobind::module_ kernels = sub.def_submodule("testing", "Kernels for tests/core.");
+  dag::bind_kernels(kernels);
+}

@@ -1,0 +1,275 @@
+// From second moments to a graph: the search for an order, the concomitant lasso on it, its polish, and the BIC refinement.
+#pragma once
+#include <random>
+#include <vector>
+
+#include "concomitant.hpp"
+#include "grow_shrink.hpp"
+#include "order_polish.hpp"
+#include "order_search.hpp"
+
+namespace ss {
+
+// What is known of the graph. Empty vectors: nothing.
+struct Knowledge {
+  std::vector<char> forbidden;  // forbidden[y * d + x]: no edge y -> x
+  std::vector<char> required;   // required[y * d + x]: the edge y -> x is there, unpenalised
+  Precedence must;              // y comes before x; transitively closed
+};
+
+struct SecondMoments {
+  const double* S;
+  Index d;
+  bool equal;
+};
+
+struct SearchResult {
+  std::vector<Index> order;
+  double score = std::numeric_limits<double>::infinity();
+  std::vector<double> starts;  // score each start ended at, nan where S was singular
+  Index moves = 0;
+  bool converged = true;
+};
+
+// Descents from the two greedy orders, the caller's orders, and random ones; the best of them by score.
+inline SearchResult search_order(const SecondMoments& m, const Knowledge& known, const std::vector<std::vector<Index>>& given,
+                                 bool greedy, Index restarts, std::uint64_t seed, Watch& watch) {
+  SearchResult result;
+  OrderSearch search(m.S, m.d, m.equal, known.must);
+  auto run = [&](const std::vector<Index>& order) {
+    if (watch.stopped()) return false;
+    if (!search.start(order)) {
+      result.starts.push_back(std::nan(""));
+      return false;
+    }
+    const bool converged = search.descend(watch);
+    const double score = search.score();
+    result.starts.push_back(score);
+    if (score < result.score) {
+      result.score = score;
+      result.order = search.order();
+      result.converged = converged;
+    }
+    return true;
+  };
+  std::mt19937_64 random(seed);
+  if (greedy && run(search.top_down())) run(search.bottom_up());
+  for (const auto& order : given) run(order);
+  for (Index r = 0; r < restarts; ++r) run(search.shuffled(random));
+  result.moves = search.moves();
+  return result;
+}
+
+struct WeightsResult {
+  std::vector<Index> order;
+  std::vector<double> weights;  // d x d, [from * d + to]
+  std::vector<double> scale;
+  double objective = 0;
+  Index rounds = 0;
+  Index moves = 0;
+  bool converged = true;
+};
+
+inline void spread(const std::vector<NodeFit>& nodes, Index d, std::vector<double>& W) {
+  W.assign(d * d, 0.0);
+  for (Index j = 0; j < d; ++j)
+    for (size_t i = 0; i < nodes[j].active.size(); ++i) W[nodes[j].active[i] * d + j] = nodes[j].w[i];
+}
+
+// allowed[j * d + k]: k may be a parent of j on this order.
+inline std::vector<char> candidates(const std::vector<Index>& order, const Knowledge& known) {
+  const Index d = order.size();
+  std::vector<char> mask(d * d, 0);
+  for (Index b = 0; b < d; ++b)
+    for (Index a = 0; a < b; ++a)
+      if (known.forbidden.empty() || !known.forbidden[order[a] * d + order[b]]) mask[order[b] * d + order[a]] = 1;
+  return mask;
+}
+
+// The penalised weights for a given mask of candidates (an order's, or everything but the node itself for a bound).
+inline WeightsResult fit_weights(const SecondMoments& m, double alpha, const std::vector<double>& floor, const Knowledge& known,
+                                 const std::vector<char>& allowed, GraphFit& fit) {
+  NodeLasso lasso(m.S, m.d, alpha, known.required);
+  if (m.equal)
+    solve_equal(lasso, m.d, allowed.data(), floor[0], fit);
+  else
+    solve_unequal(lasso, m.d, allowed.data(), floor.data(), fit);
+  WeightsResult out;
+  spread(fit.nodes, m.d, out.weights);
+  out.scale = fit.scale;
+  out.objective = fit.objective;
+  out.rounds = fit.rounds;
+  return out;
+}
+
+// Where the lasso starts: the least-squares coefficients of the order that the penalty is unlikely to remove.
+inline GraphFit warm_start(const SecondMoments& m, double alpha, const std::vector<double>& floor, const std::vector<Index>& order,
+                           const Knowledge& known) {
+  const Index d = m.d;
+  GraphFit fit;
+  fit.nodes.resize(d);
+  fit.scale.assign(d, 0.0);
+  for (NodeFit& node : fit.nodes) node.gradient.assign(d, 0.0);
+  OrderSearch factor(m.S, d, m.equal, known.must);
+  const bool regular = factor.start(order);
+  double total = 0;
+  for (Index k = 0; k < d; ++k) {
+    const Index j = order[k];
+    const double v = regular ? factor.column(k)[k] * factor.column(k)[k] : m.S[j * d + j];
+    total += v;
+    fit.scale[j] = std::max(floor[j], std::sqrt(v));
+  }
+  if (m.equal) fit.scale.assign(d, std::max(floor[0], std::sqrt(total / d)));
+  if (!regular) return fit;
+  for (Index k = 0; k < d; ++k) {
+    const Index j = order[k];
+    for (Index i = 0; i < k; ++i) {
+      const double w = factor.ols(i, k);
+      if (std::abs(w * factor.column(i)[i]) <= 2 * alpha * fit.scale[j]) continue;
+      fit.nodes[j].active.push_back(order[i]);
+      fit.nodes[j].w.push_back(w);
+    }
+  }
+  return fit;
+}
+
+inline WeightsResult fit_on_order(const SecondMoments& m, double alpha, const std::vector<double>& floor, const Knowledge& known,
+                                  const std::vector<Index>& order) {
+  GraphFit fit = warm_start(m, alpha, floor, order, known);
+  WeightsResult out = fit_weights(m, alpha, floor, known, candidates(order, known), fit);
+  out.order = order;
+  return out;
+}
+
+// Insertions on the penalised objective itself, until none lowers it (within `patience`, see OrderPolish).
+inline WeightsResult polish_order(const SecondMoments& m, double alpha, const std::vector<double>& floor, const Knowledge& known,
+                                  const std::vector<Index>& order, Index patience, Index sweeps, Watch& watch) {
+  GraphFit fit = warm_start(m, alpha, floor, order, known);
+  WeightsResult out = fit_weights(m, alpha, floor, known, candidates(order, known), fit);
+  out.order = order;
+  NodeLasso lasso(m.S, m.d, alpha, known.required);
+  LassoScorer scorer(lasso, m.equal, floor);
+  scorer.set_scale(out.scale[0]);
+  OrderPolish<LassoScorer> polish(scorer, m.d, known.forbidden, known.must);
+  polish.nodes() = fit.nodes;
+  polish.start(order);
+  Index moves = 0;
+  bool settled = false;
+  for (Index sweep = 0; sweep < sweeps && !settled && !watch.stopped(); ++sweep) {
+    settled = polish.sweep(watch, 1e-9, patience) == 0;
+    if (settled) break;
+    // A lower score at the old scale is a lower objective; the scale then follows.
+    fit.nodes = polish.nodes();
+    const double before = out.objective;
+    WeightsResult next = fit_weights(m, alpha, floor, known, candidates(polish.order(), known), fit);
+    if (next.objective >= before) break;
+    next.order = polish.order();
+    out = std::move(next);
+    moves = polish.moves();
+    scorer.set_scale(out.scale[0]);
+    polish.nodes() = fit.nodes;
+    polish.rescore();
+  }
+  out.moves = moves;
+  out.converged = settled;
+  return out;
+}
+
+struct RefitResult {
+  std::vector<double> weights;   // d x d, [from * d + to]
+  std::vector<double> residual;  // variance left in each variable
+};
+
+// Least squares of every variable on its support, twice: coefficients at or below the threshold leave after the first, and
+// beyond max_parents the ones that explain least. Required edges stay. support[from * d + to].
+inline RefitResult refit_support(const SecondMoments& m, const std::vector<char>& support, const Knowledge& known,
+                                 double threshold, Index max_parents) {
+  const Index d = m.d;
+  RefitResult out{std::vector<double>(d * d, 0.0), std::vector<double>(d)};
+  std::vector<double> gram, w;
+  std::vector<char> pinned;
+  for (Index j = 0; j < d; ++j) {
+    std::vector<Index> parents;
+    for (Index k = 0; k < d; ++k)
+      if (support[k * d + j]) parents.push_back(k);
+    auto held = [&](Index k) { return !known.required.empty() && known.required[k * d + j]; };
+    auto solve = [&] {
+      const Index k = parents.size();
+      gram.resize(k * k);
+      w.resize(k);
+      for (Index i = 0; i < k; ++i) {
+        w[i] = m.S[j * d + parents[i]];
+        for (Index l = 0; l <= i; ++l) gram[i * k + l] = m.S[parents[i] * d + parents[l]];
+      }
+      cholesky(gram.data(), k, k, 1e-12, pinned);
+      cholesky_solve(gram.data(), k, k, pinned, w.data());
+    };
+    solve();
+    std::vector<std::pair<double, Index>> kept;
+    for (size_t i = 0; i < parents.size(); ++i) {
+      const Index k = parents[i];
+      if (held(k))
+        kept.push_back({std::numeric_limits<double>::infinity(), k});
+      else if (std::abs(w[i]) > threshold && w[i] != 0)
+        kept.push_back({std::abs(w[i]) * std::sqrt(m.S[k * d + k]), k});
+    }
+    if (static_cast<Index>(kept.size()) > max_parents) {
+      std::partial_sort(kept.begin(), kept.begin() + max_parents, kept.end(), std::greater<>());
+      kept.resize(max_parents);
+    }
+    if (kept.size() < parents.size()) {
+      parents.clear();
+      for (const auto& k : kept) parents.push_back(k.second);
+      std::sort(parents.begin(), parents.end());
+      solve();
+    }
+    double rss = m.S[j * d + j];
+    for (size_t i = 0; i < parents.size(); ++i) {
+      out.weights[parents[i] * d + j] = w[i];
+      rss -= w[i] * m.S[j * d + parents[i]];
+    }
+    out.residual[j] = std::max(rss, 0.0);
+  }
+  return out;
+}
+
+struct BicResult {
+  std::vector<Index> order;
+  std::vector<char> parents;  // [from * d + to]
+  double score = std::numeric_limits<double>::infinity();
+  std::vector<double> starts;
+  Index moves = 0;
+  bool converged = true;
+};
+
+// Insertion search on the Gaussian BIC of grown-and-shrunk parents, from each of the orders given and from random ones.
+inline BicResult refine_bic(const SecondMoments& m, double n, double price, Index max_parents, const Knowledge& known,
+                            const std::vector<std::vector<Index>>& given, Index restarts, std::uint64_t seed,
+                            Index sweeps, Watch& watch) {
+  BicResult best;
+  GrowShrink scorer(m.S, m.d, n, price, max_parents, known.required);
+  OrderSearch helper(m.S, m.d, m.equal, known.must);
+  std::mt19937_64 random(seed);
+  auto run = [&](const std::vector<Index>& order) {
+    OrderPolish<GrowShrink> polish(scorer, m.d, known.forbidden, known.must);
+    polish.start(order);
+    bool settled = false;
+    for (Index sweep = 0; sweep < sweeps && !settled && !watch.stopped(); ++sweep)
+      settled = polish.sweep(watch, 1e-10, m.d) == 0;
+    const double score = polish.score();
+    best.moves += polish.moves();
+    best.starts.push_back(score);
+    if (!(score < best.score)) return;
+    best.score = score;
+    best.order = polish.order();
+    best.converged = settled;
+    best.parents.assign(m.d * m.d, 0);
+    for (Index z = 0; z < m.d; ++z)
+      for (Index y : polish.nodes()[z].parents) best.parents[y * m.d + z] = 1;
+  };
+  for (const auto& order : given) run(order);
+  for (Index r = 0; r < restarts && !watch.stopped(); ++r) run(helper.shuffled(random));
+  return best;
+}
+
+}  // namespace ss

@@ -1,0 +1,184 @@
+// Dense products of row-major matrices and the inverse of an M-matrix, for matrices that fit in cache.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#endif
+
+#include "kernels.hpp"
+
+namespace ss {
+
+namespace detail {
+
+constexpr Index kPanel = 12;   // columns of a packed panel: three vectors of four
+constexpr Index kDepth = 192;  // rows of a packed panel: 18 KB, so that it stays in the first cache
+
+// C (4 x 12) += sign * rows of A (4, `depth` long) times the panel.
+inline void block_plain(const double* A, Index lda, const double* panel, Index depth, double sign, double* C, Index ldc) {
+  for (Index p = 0; p < depth; ++p, panel += kPanel)
+    for (Index r = 0; r < 4; ++r) {
+      const double a = sign * A[r * lda + p];
+      for (Index t = 0; t < kPanel; ++t) C[r * ldc + t] += a * panel[t];
+    }
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define SS_HAS_AVX2_BLOCK 1
+// Written out: compilers lower generic vectors before they make target clones, and keep arrays of sums in memory.
+__attribute__((target("avx2,fma"))) inline void block_avx2(const double* A, Index lda, const double* panel, Index depth,
+                                                           double sign, double* C, Index ldc) {
+  const double *a0 = A, *a1 = A + lda, *a2 = a1 + lda, *a3 = a2 + lda;
+  __m256d c00 = _mm256_setzero_pd(), c01 = c00, c02 = c00, c10 = c00, c11 = c00, c12 = c00;
+  __m256d c20 = c00, c21 = c00, c22 = c00, c30 = c00, c31 = c00, c32 = c00;
+  for (Index p = 0; p < depth; ++p, panel += kPanel) {
+    const __m256d b0 = _mm256_loadu_pd(panel), b1 = _mm256_loadu_pd(panel + 4), b2 = _mm256_loadu_pd(panel + 8);
+    __m256d x = _mm256_broadcast_sd(a0 + p);
+    c00 = _mm256_fmadd_pd(x, b0, c00);
+    c01 = _mm256_fmadd_pd(x, b1, c01);
+    c02 = _mm256_fmadd_pd(x, b2, c02);
+    x = _mm256_broadcast_sd(a1 + p);
+    c10 = _mm256_fmadd_pd(x, b0, c10);
+    c11 = _mm256_fmadd_pd(x, b1, c11);
+    c12 = _mm256_fmadd_pd(x, b2, c12);
+    x = _mm256_broadcast_sd(a2 + p);
+    c20 = _mm256_fmadd_pd(x, b0, c20);
+    c21 = _mm256_fmadd_pd(x, b1, c21);
+    c22 = _mm256_fmadd_pd(x, b2, c22);
+    x = _mm256_broadcast_sd(a3 + p);
+    c30 = _mm256_fmadd_pd(x, b0, c30);
+    c31 = _mm256_fmadd_pd(x, b1, c31);
+    c32 = _mm256_fmadd_pd(x, b2, c32);
+  }
+  const __m256d f = _mm256_set1_pd(sign);
+  const __m256d all[12] = {c00, c01, c02, c10, c11, c12, c20, c21, c22, c30, c31, c32};
+  for (int k = 0; k < 12; ++k) {
+    double* out = C + (k / 3) * ldc + 4 * (k % 3);
+    _mm256_storeu_pd(out, _mm256_fmadd_pd(f, all[k], _mm256_loadu_pd(out)));
+  }
+}
+#endif
+
+using Block = void (*)(const double*, Index, const double*, Index, double, double*, Index);
+inline Block block_kernel() {
+#ifdef SS_HAS_AVX2_BLOCK
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return block_avx2;
+#endif
+  return block_plain;
+}
+
+}  // namespace detail
+
+// C (m x n) += sign * A (m x k) B (k x n), all row-major.
+inline void gemm(Index m, Index n, Index k, double sign, const double* A, Index lda, const double* B, Index ldb, double* C,
+                 Index ldc) {
+  using namespace detail;
+  static const Block block = block_kernel();
+  alignas(64) double panel[kDepth * kPanel];
+  alignas(64) double sums[4 * kPanel];
+  double tail[4 * kDepth];
+  for (Index p = 0; p < k; p += kDepth) {
+    const Index depth = std::min(kDepth, k - p);
+    for (Index j = 0; j < n; j += kPanel) {
+      const Index width = std::min(kPanel, n - j);
+      for (Index q = 0; q < depth; ++q) {
+        const double* b = B + (p + q) * ldb + j;
+        double* to = panel + q * kPanel;
+        std::copy(b, b + width, to);
+        std::fill(to + width, to + kPanel, 0.0);
+      }
+      for (Index i = 0; i < m; i += 4) {
+        const Index height = std::min<Index>(4, m - i);
+        double* out = C + i * ldc + j;
+        if (height == 4 && width == kPanel) {
+          block(A + i * lda + p, lda, panel, depth, sign, out, ldc);
+          continue;
+        }
+        // The rim: rows padded to a block, sums taken aside.
+        std::fill(sums, sums + 4 * kPanel, 0.0);
+        if (height < 4) {
+          std::fill(tail, tail + 4 * depth, 0.0);
+          for (Index r = 0; r < height; ++r) std::copy(A + (i + r) * lda + p, A + (i + r) * lda + p + depth, tail + r * depth);
+        }
+        block(height < 4 ? tail : A + i * lda + p, height < 4 ? depth : lda, panel, depth, sign, sums, kPanel);
+        for (Index r = 0; r < height; ++r)
+          for (Index t = 0; t < width; ++t) out[r * ldc + t] += sums[r * kPanel + t];
+      }
+    }
+  }
+}
+
+// Inverse, in place, of a matrix with non-positive off-diagonal; log determinant in `logdet`. Elimination without pivoting
+// meets a pivot <= 0 exactly when the matrix is not a nonsingular M-matrix (then false), and is stable when it is one, so the
+// domain of the log-determinant is checked by the factorisation itself.
+class MInverse {
+ public:
+  bool operator()(double* A, Index d, double& logdet) {
+    logdet = 0;
+    return invert(A, d, d, d <= 64 ? 0 : 1, logdet);
+  }
+
+ private:
+  static constexpr Index kBlocks[2] = {16, 64};  // a block of 64 is inverted by blocks of 16, those one by one
+
+  bool invert(double* A, Index d, Index ld, int level, double& logdet) {
+    const Index nb = kBlocks[level];
+    if (d <= nb && level == 0) return eliminate(A, d, ld, logdet);
+    Scratch& s = scratch_[level];
+    s.columns.resize(d * nb);
+    s.rows.resize(nb * d);
+    s.panel.resize(nb * d);
+    for (Index k = 0; k < d; k += nb) {
+      const Index w = std::min(nb, d - k);
+      double* D = A + k * ld + k;
+      if (!(level == 0 ? eliminate(D, w, ld, logdet) : invert(D, w, ld, 0, logdet))) return false;
+      for (Index i = 0; i < d; ++i) {
+        double* a = A + i * ld + k;
+        const bool inside = i >= k && i < k + w;
+        for (Index t = 0; t < w; ++t) s.columns[i * w + t] = inside ? 0 : a[t];
+        if (!inside) std::fill(a, a + w, 0.0);
+      }
+      // panel = D^{-1} [rows of the block], with D^{-1} itself in its own columns
+      for (Index t = 0; t < w; ++t) {
+        std::copy(A + (k + t) * ld, A + (k + t) * ld + d, &s.rows[t * d]);
+        std::fill(&s.rows[t * d] + k, &s.rows[t * d] + k + w, 0.0);
+      }
+      std::fill(s.panel.begin(), s.panel.begin() + w * d, 0.0);
+      gemm(w, d, w, 1.0, D, ld, s.rows.data(), d, s.panel.data(), d);
+      for (Index t = 0; t < w; ++t) std::copy(D + t * ld, D + t * ld + w, &s.panel[t * d] + k);
+      gemm(d, d, w, -1.0, s.columns.data(), w, s.panel.data(), d, A, ld);
+      for (Index t = 0; t < w; ++t) std::copy(&s.panel[t * d], &s.panel[t * d] + d, A + (k + t) * ld);
+    }
+    return true;
+  }
+
+  static bool eliminate(double* D, Index w, Index ld, double& logdet) {
+    for (Index k = 0; k < w; ++k) {
+      double* row = D + k * ld;
+      const double pivot = row[k];
+      if (!(pivot > 0)) return false;
+      logdet += std::log(pivot);
+      const double inverse = 1 / pivot;
+      row[k] = 1;
+      for (Index t = 0; t < w; ++t) row[t] *= inverse;
+      for (Index i = 0; i < w; ++i) {
+        if (i == k) continue;
+        double* other = D + i * ld;
+        const double factor = other[k];
+        other[k] = 0;
+        for (Index t = 0; t < w; ++t) other[t] -= factor * row[t];
+      }
+    }
+    return true;
+  }
+
+  struct Scratch {
+    std::vector<double> columns, rows, panel;
+  };
+  Scratch scratch_[2];
+};
+
+}  // namespace ss

@@ -1,0 +1,172 @@
+// Score of a node by BIC: parents grown forward and shrunk backward on the Gram,  n log rss + price * (number of parents).
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels.hpp"
+#include "linalg.hpp"
+
+namespace ss {
+
+struct GrownNode {
+  std::vector<Index> grown;    // in the order they came in
+  std::vector<Index> parents;  // what the backward pass left
+  std::vector<char> tempting;  // would have come in at some step, had it been a candidate
+  double residual = 0;
+};
+
+class GrowShrink {
+ public:
+  using Node = GrownNode;
+
+  // required[y * d + z] holds y in z's parents. max_parents caps the growth.
+  GrowShrink(const double* S, Index d, double n, double price, Index max_parents, const std::vector<char>& required)
+      : S_(S), d_(d), n_(n), price_(price), keep_(std::exp(-price / n)), cap_(max_parents), required_(required) {}
+
+  double solve(Index z, const char* allowed, Node& node) {
+    grow(z, allowed, {}, node);
+    return shrink(z, node);
+  }
+
+  // The same with growth that starts from `seeds`, which may leave again: forward steps from nothing can be misled where
+  // predecessors are nearly collinear.
+  double solve_from(Index z, const char* allowed, const std::vector<Index>& seeds, Node& node) {
+    grow(z, allowed, seeds, node);
+    return shrink(z, node);
+  }
+  bool uses(const Node& node, Index y) const {
+    return std::find(node.grown.begin(), node.grown.end(), y) != node.grown.end();
+  }
+  bool wants(const Node& node, Index x) const { return node.tempting[x]; }
+
+ private:
+  bool held(Index y, Index z) const { return !required_.empty() && required_[y * d_ + z]; }
+
+  // cov and var are partial moments of every variable with z, and of itself, given the parents grown so far.
+  void grow(Index z, const char* allowed, const std::vector<Index>& seeds, Node& node) {
+    cov_.assign(S_ + z * d_, S_ + (z + 1) * d_);
+    var_.resize(d_);
+    for (Index k = 0; k < d_; ++k) var_[k] = S_[k * d_ + k];
+    node.grown.clear();
+    node.tempting.assign(d_, 0);
+    inside_.assign(d_, 0);
+    double rss = var_[z];
+    if (!required_.empty())
+      for (Index y = 0; y < d_; ++y)
+        if (held(y, z)) bring(z, y, node, rss);
+    for (Index y : seeds)
+      if (!inside_[y] && !singular(y)) bring(z, y, node, rss);
+    while (static_cast<Index>(node.grown.size()) < cap_) {
+      Index best = -1;
+      double gain = rss * (1 - keep_);
+      for (Index k = 0; k < d_; ++k) {
+        gain_[k] = singular(k) ? 0 : cov_[k] * cov_[k] / var_[k];
+        if (allowed[k] && !inside_[k] && gain_[k] > gain) {
+          gain = gain_[k];
+          best = k;
+        }
+      }
+      for (Index k = 0; k < d_; ++k) node.tempting[k] |= !allowed[k] && k != z && gain_[k] > gain;
+      if (best < 0) break;
+      bring(z, best, node, rss);
+    }
+    node.residual = rss;
+  }
+
+  bool singular(Index k) const { return var_[k] <= 1e-10 * S_[k * d_ + k]; }
+
+  void bring(Index z, Index a, Node& node, double& rss) {
+    const Index m = node.grown.size();
+    if (static_cast<Index>(rows_.size()) < (m + 1) * d_) rows_.resize((m + 1) * d_);
+    double* u = &rows_[m * d_];
+    std::copy(S_ + a * d_, S_ + (a + 1) * d_, u);
+    for (Index s = 0; s < m; ++s) axpy(-rows_[s * d_ + a], &rows_[s * d_], u, d_);
+    const double root = 1 / std::sqrt(std::max(var_[a], 1e-300));
+    const double c = cov_[a] * root;
+    for (Index k = 0; k < d_; ++k) {
+      u[k] *= root;
+      var_[k] -= u[k] * u[k];
+      cov_[k] -= u[k] * c;
+    }
+    rss = std::max(rss - c * c, 1e-12 * S_[z * d_ + z]);
+    inside_[a] = 1;
+    node.grown.push_back(a);
+  }
+
+  // Drop parents whose removal costs less than the price, cheapest first.
+  double shrink(Index z, Node& node) {
+    node.parents = node.grown;
+    double rss = node.residual;
+    for (bool first = true; !node.parents.empty(); first = false) {
+      const Index k = node.parents.size();
+      if (first)
+        invert_grown(node.grown);
+      else
+        invert(node.parents);
+      Index cheapest = -1;
+      double least = rss * (1 / keep_ - 1);
+      for (Index i = 0; i < k; ++i) {
+        if (held(node.parents[i], z)) continue;
+        double w = 0;
+        for (Index l = 0; l < k; ++l) w += inverse_[i * k + l] * S_[z * d_ + node.parents[l]];
+        const double cost = w * w / inverse_[i * k + i];
+        if (cost < least) {
+          least = cost;
+          cheapest = i;
+        }
+      }
+      if (cheapest < 0) break;
+      node.parents.erase(node.parents.begin() + cheapest);
+      rss += least;
+    }
+    node.residual = rss;
+    return n_ * std::log(std::max(rss, 1e-300)) + price_ * node.parents.size();
+  }
+
+  // The growth left the Cholesky factor of its Gram behind: rows_[s][a_i] = L_is.
+  void invert_grown(const std::vector<Index>& A) {
+    const Index k = A.size();
+    gram_.assign(k * k, 0.0);  // row s: column s of the factor's inverse, transposed
+    for (Index s = 0; s < k; ++s) {
+      double* t = &gram_[s * k];
+      t[s] = 1 / rows_[s * d_ + A[s]];
+      for (Index i = s + 1; i < k; ++i) {
+        double sum = 0;
+        for (Index l = s; l < i; ++l) sum += rows_[l * d_ + A[i]] * t[l];
+        t[i] = -sum / rows_[i * d_ + A[i]];
+      }
+    }
+    inverse_.resize(k * k);
+    for (Index i = 0; i < k; ++i)
+      for (Index l = 0; l <= i; ++l) {
+        double sum = 0;
+        for (Index s = i; s < k; ++s) sum += gram_[i * k + s] * gram_[l * k + s];
+        inverse_[i * k + l] = inverse_[l * k + i] = sum;
+      }
+  }
+
+  void invert(const std::vector<Index>& A) {
+    const Index k = A.size();
+    gram_.resize(k * k);
+    inverse_.assign(k * k, 0.0);
+    for (Index i = 0; i < k; ++i)
+      for (Index l = 0; l <= i; ++l) gram_[i * k + l] = S_[A[i] * d_ + A[l]];
+    cholesky(gram_.data(), k, k, 1e-13, pinned_);
+    for (Index i = 0; i < k; ++i) {
+      double* x = &inverse_[i * k];
+      x[i] = 1;
+      cholesky_solve(gram_.data(), k, k, pinned_, x);
+    }
+  }
+
+  const double* S_;
+  Index d_;
+  double n_, price_, keep_;
+  Index cap_;
+  const std::vector<char>& required_;
+  std::vector<double> cov_, var_, gain_ = std::vector<double>(d_), rows_, gram_, inverse_;
+  std::vector<char> inside_, pinned_;
+};
+
+}  // namespace ss

@@ -1,0 +1,123 @@
+"""Graphs in the R door: no formula, the columns of a frame are the variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from ..estimators.dag import CoLiDE
+from ..report.call import Call
+from ..report.graphfit import GraphFit
+from ..validation import check_columns_are_measurements
+from .arguments import check_names
+
+GRAPHS = {"CoLiDE": CoLiDE}
+"""The graph estimators that a saved fit may name."""
+
+
+def colide(
+    data: Any,
+    columns: Sequence[str] | str | None = None,
+    *,
+    alpha: float = 0.05,
+    missing: str = "drop",
+    **params: Any,
+) -> GraphFit:
+    """Linear DAG with concomitant noise scales over the columns of a frame.
+
+    Minimises, over DAGs W and noise scales s,  ``tr((I-W)'S(I-W)) / (2 s) + d s / 2 + a sum |W|``
+    (noise="ev"; a
+    scale for every variable with noise="nv"), S the covariance; a is alpha in units of the smallest standard
+    deviation. Edges above a threshold are refitted by least squares.
+
+    Parameters
+    ----------
+    data : pandas or polars DataFrame
+        Never changed. Columns of text, categories and dates, and columns that number the rows, are refused by
+        name: leave them out by ``columns``.
+    columns : sequence of str, str or None
+        The variables; None is all columns.
+    alpha : float >= 0
+    missing : {"drop", "raise", "em"}
+        Rows with a missing value: left out (and counted), refused, or used through an EM covariance.
+    **params
+        Of :class:`~sparsestats.estimators.dag.CoLiDE`: noise, solver, refine, threshold, refit,
+        penalty_scale, required, forbidden, tiers (by name), max_parents, n_restarts, random_state, ...
+
+    Returns
+    -------
+    GraphFit
+
+    Raises
+    ------
+    TypeError
+        For an argument that does not exist.
+    ValueError
+        For data or parameters that cannot be used.
+
+    References
+    ----------
+    Saboksayr, Mateos and Tepper (2024), CoLiDE: Concomitant Linear DAG Estimation, ICLR.
+
+    Examples
+    --------
+    >>> import sparsestats as ss
+    >>> from sparsestats.datasets import load_penguins
+    >>> fit = ss.colide(load_penguins(), ["bill_length_mm", "flipper_length_mm", "body_mass_g"])
+    >>> sorted(fit.tidy()["from"])
+    ['bill_length_mm', 'flipper_length_mm']
+    """
+    check_names("colide", params, set(CoLiDE().get_params()) - {"alpha", "missing"})
+    if missing not in ("drop", "raise", "em"):
+        raise ValueError(f'missing must be "drop", "raise" or "em", got {missing!r}.')
+    return _fitted(data, columns, {"alpha": alpha, "missing": missing, **params})
+
+
+def _fitted(data: Any, columns: Any, arguments: Mapping[str, Any]) -> GraphFit:
+    try:
+        table = nw.from_native(data, eager_only=True)
+    except TypeError as error:
+        raise TypeError(f"data must be a pandas or polars DataFrame, got {type(data).__name__}.") from error
+    names = [columns] if isinstance(columns, str) else list(table.columns if columns is None else columns)
+    absent = [name for name in names if name not in table.columns]
+    if absent:
+        raise ValueError(f"data has no column {absent[0]!r}; it has {list(table.columns)[:10]}.")
+    chosen = table.select(names)
+    check_columns_are_measurements(chosen.to_native())
+    X = chosen.select(nw.all().cast(nw.Float64)).to_numpy().astype(float)
+    arguments = dict(arguments)
+    missing = arguments.pop("missing")
+    whole = ~np.isnan(X).any(axis=1)
+    if missing == "drop":
+        X = X[whole]
+    if len(X) < 2:
+        raise ValueError(f"{len(X)} complete rows are left of {len(whole)}; a graph needs two or more.")
+    model = CoLiDE(**arguments, missing="em" if missing == "em" else "raise")
+    model.fit(pd.DataFrame(X, columns=[str(name) for name in names]))
+    defaults = {**CoLiDE().get_params(), "missing": "drop"}
+    told = {**arguments, "missing": missing}
+    changed = {
+        name: value for name, value in told.items() if value is not defaults[name] and value != defaults[name]
+    }
+    if columns is not None:
+        changed = {"columns": list(names), **changed}
+    return GraphFit(
+        call=Call.of("ss.colide", "", changed),
+        estimator=model,
+        columns=tuple(str(name) for name in names),
+        nobs=len(X),
+        n_dropped=len(whole) - len(X),
+        data=data,
+        again=partial(_again, data, columns, {**arguments, "missing": missing}),
+    )
+
+
+def _again(data: Any, columns: Any, arguments: Mapping[str, Any], changes: Mapping[str, Any]) -> GraphFit:
+    """The same call with changed arguments; ``GraphFit.update`` ends here."""
+    changes = dict(changes)
+    return colide(changes.pop("data", data), changes.pop("columns", columns), **{**arguments, **changes})

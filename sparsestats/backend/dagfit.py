@@ -1,0 +1,259 @@
+"""From a covariance to a graph: the order, the penalised weights on it, the edges kept, their refit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .certificate import Certificate
+from .dag import FLOOR, Knowledge, certificate, residual_variances
+from .graphs import topological_order
+from .native import dag as native
+
+POLISHED = 40
+"""Up to this many variables the penalised polish of the order is on by itself; its cost grows like d^3."""
+RIDGE = 0.01
+"""Ridge of the search over orders when the covariance is singular, as a share of the smallest variance."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What shapes an estimate; see :class:`~sparsestats.estimators.dag.CoLiDE` for the words."""
+
+    equal: bool = True
+    alpha: float = 0.05
+    equivariant: bool = True
+    solver: str = "order"
+    bic: bool = False
+    polish: bool | None = None
+    threshold: float = 0.3
+    refit: bool = True
+    prune: bool = True
+    max_parents: int | None = None
+    n_restarts: int = 0
+    seed: int = 0
+    tol: float = 1e-6
+    path: native.PathOptions | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A graph and how it came about; matrices are ``[from, to]``.
+
+    Attributes
+    ----------
+    order : causes first; a topological order of ``adjacency``
+    adjacency : weights of the edges kept
+    penalized : weights of the concomitant lasso on the order
+    scale : its noise scales, (d,)
+    variances : noise variances of ``adjacency``, (d,)
+    alpha, floor : penalty and scale floor used, on the data's scale
+    certificate : duality gap of ``penalized`` on the order
+    ridged : whether the search needed a ridge
+    info : numbers of the search
+    """
+
+    order: np.ndarray
+    adjacency: np.ndarray
+    penalized: np.ndarray
+    scale: np.ndarray
+    variances: np.ndarray
+    alpha: float
+    floor: float
+    certificate: Certificate
+    ridged: bool
+    info: dict[str, Any]
+
+
+def bic_price(n: float, d: int) -> float:
+    """Price of an edge: log n + log d, the extended BIC with weight one half on the number of graphs."""
+    return float(np.log(max(n, 2)) + np.log(max(d, 2)))
+
+
+def score_of(S: np.ndarray, known: Knowledge, settings: Settings) -> native.Score:
+    """The penalised score with alpha and the floor on the data's own scale."""
+    smallest = float(np.sqrt(np.diagonal(S).min()))
+    alpha = settings.alpha * smallest if settings.equivariant else settings.alpha
+    return native.Score(S, settings.equal, alpha, FLOOR * smallest, known)
+
+
+def estimate(
+    S: np.ndarray, n: float, known: Knowledge, settings: Settings, control: Any = None, starts: Any = ()
+) -> Estimate:
+    """Fit a graph to a covariance with positive diagonal.
+
+    Parameters
+    ----------
+    S : (d, d) covariance with divisor n
+    n : number of rows behind it
+    known : Knowledge
+    settings : Settings
+    control : stop request, or None
+    starts : orders to try besides the greedy ones
+    """
+    d = len(S)
+    S = np.ascontiguousarray(S, dtype=np.float64)
+    score = score_of(S, known, settings)
+    info: dict[str, Any] = {}
+    ridged = False
+    starts = list(starts)
+    if settings.solver != "order":
+        followed = native.follow_path(score, settings.path, control=control)
+        info["path"] = followed
+        starts.append(_order_of_path(followed.weights, known))
+    if settings.solver == "path":
+        order = starts[-1]
+    else:
+        order, ridged = _search(score, n, settings, starts, info, control)
+    parents = None
+    if settings.bic:
+        found = native.refine_bic(
+            _ridged(S) if ridged else S,
+            n,
+            bic_price(n, d),
+            known,
+            starts=[order],
+            restarts=settings.n_restarts,
+            seed=settings.seed,
+            max_parents=settings.max_parents,
+            control=control,
+        )
+        order, parents = found.order, found.parents
+        info["bic"] = found.score
+        info["bic_starts"] = found.starts
+        info["converged"] = found.converged
+    polish = settings.polish if settings.polish is not None else d <= POLISHED
+    if polish and not settings.bic and settings.solver != "path":
+        fits = [native.polish_order(score, o, control=control) for o in _distinct([order, *starts])]
+    else:
+        candidates = [order, *starts] if settings.solver == "hybrid" and not settings.bic else [order]
+        fits = [native.fit_on_order(score, o) for o in _distinct(candidates)]
+    fit = min(fits, key=lambda f: f.objective)
+    info["moves"] = info.get("moves", 0) + fit.moves
+    info["polished"] = polish and not settings.bic and settings.solver != "path"
+    if parents is None:
+        parents = fit.weights != 0
+        if settings.prune and settings.refit:
+            parents = native.select_parents(
+                S,
+                n,
+                bic_price(n, d),
+                parents,
+                known.allowed(fit.order),
+                known,
+                max_parents=settings.max_parents,
+            )
+    if known.required is not None:
+        parents = parents | known.required
+    adjacency = _kept(score, fit.weights, parents, settings)
+    return Estimate(
+        order=fit.order,
+        adjacency=adjacency,
+        penalized=fit.weights,
+        scale=fit.scale,
+        variances=residual_variances(S, adjacency),
+        alpha=score.alpha,
+        floor=score.floor,
+        certificate=certificate(
+            S,
+            fit.weights,
+            score.alpha,
+            score.floor,
+            score.equal,
+            known.allowed(fit.order),
+            required=known.required,
+            tol=settings.tol,
+            n_iter=max(1, info["moves"]),
+            stop="precision",
+        ),
+        ridged=ridged,
+        info=info,
+    )
+
+
+def _search(
+    score: native.Score, n: float, settings: Settings, starts: list[np.ndarray], info: dict, control: Any
+) -> tuple[np.ndarray, bool]:
+    """Best order for the unpenalised score, on a ridged covariance where the covariance is singular."""
+    ridged = n <= len(score.S)
+    while True:
+        found = native.search_order(
+            _ridged(score.S) if ridged else score.S,
+            score.equal,
+            score.known,
+            starts=starts,
+            restarts=settings.n_restarts,
+            seed=settings.seed,
+            control=control,
+        )
+        if found is not None:
+            info["moves"] = found.moves
+            info["starts"] = found.starts
+            info["converged"] = found.converged
+            return found.order, ridged
+        if ridged:
+            raise FloatingPointError(
+                "the covariance is too ill-conditioned to be factored, even with a ridge"
+            )
+        ridged = True
+
+
+def _ridged(S: np.ndarray) -> np.ndarray:
+    variances = np.diagonal(S)
+    # Besides the smallest variance: enough to be seen beside the largest one.
+    return S + np.diag(RIDGE * variances.min() + 1e-9 * variances)
+
+
+def _kept(score: native.Score, weights: np.ndarray, parents: np.ndarray, settings: Settings) -> np.ndarray:
+    """The edges that stay: of the least-squares weights when they are refitted, else of the penalised
+    ones.
+    """
+    required = score.known.required
+    if settings.refit or settings.bic:
+        return native.refit_support(
+            score.S, parents, required, threshold=settings.threshold, max_parents=settings.max_parents
+        )[0]
+    keep = np.abs(weights) > settings.threshold
+    if required is not None:
+        keep |= required
+    if settings.max_parents is not None:
+        size = np.where(required, np.inf, np.abs(weights)) if required is not None else np.abs(weights)
+        rank = np.argsort(
+            np.argsort(-size * np.sqrt(np.diagonal(score.S))[:, None], axis=0, kind="stable"), axis=0
+        )
+        keep &= rank < settings.max_parents
+    return np.where(keep, weights, 0.0)
+
+
+def _order_of_path(weights: np.ndarray, known: Knowledge) -> np.ndarray:
+    """The order of the path's weights once the smallest have been removed until no cycle is left."""
+    size = np.abs(weights)
+    if known.must is None:
+        return prune_to_dag(size)
+    # Known precedences are edges that no cut removes; what runs against them goes first.
+    size = np.where(known.must, np.inf, np.where(known.must.T, 0.0, size))
+    return prune_to_dag(size)
+
+
+def prune_to_dag(size: np.ndarray) -> np.ndarray:
+    """Topological order after removing the smallest edges until the graph is acyclic; infinite ones stay."""
+    order = topological_order(size > 0)
+    if order is not None:
+        return order
+    values = np.unique(size[(size > 0) & np.isfinite(size)])
+    low, high = -1, len(values) - 1  # a cut at values[high] leaves no cycle, one at values[low] does
+    while high - low > 1:
+        middle = (low + high) // 2
+        if topological_order(size > values[middle]) is None:
+            low = middle
+        else:
+            high = middle
+    order = topological_order(size > values[high])
+    assert order is not None  # what is left is known, and known precedences are acyclic
+    return order
+
+
+def _distinct(orders: list[np.ndarray]) -> list[np.ndarray]:
+    return list({order.tobytes(): order for order in map(np.ascontiguousarray, orders)}.values())

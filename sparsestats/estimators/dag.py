@@ -1,0 +1,931 @@
+"""CoLiDE: linear directed acyclic graphs with concomitant noise scales."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._core import ext
+from ..backend.certificate import Certificate, warn_unconverged
+from ..backend.dag import Knowledge, gaps, smooth_scores
+from ..backend.dagfit import Estimate, Settings, estimate, score_of
+from ..backend.graphs import cpdag
+from ..backend.knowledge import read_knowledge
+from ..backend.native import dag as native
+from ..exceptions import DataWarning
+from ..report.graphs import EdgeFrequencies, draw_graph, draw_matrix, edges_frame
+from ..report.protocol import Report, Table
+from ..selection.parallel import run
+from ..validation import check_columns_are_measurements
+
+SHOWN = 30
+"""Edges, and blocks of the order, that a summary shows."""
+PROVED = 10
+"""Up to this many variables a summary proves the global optimum (a tenth of a second)."""
+VARSORTED = 0.95
+"""Share of edges along growing variances from which a summary cautions."""
+STANDARDISED = 0.01
+"""Columns whose standard deviations agree to this share count as standardised."""
+
+
+_STATE = (
+    "adjacency_",
+    "penalized_",
+    "order_",
+    "order_blocks_",
+    "noise_scale_",
+    "noise_variances_",
+    "penalized_scale_",
+    "intercept_",
+    "location_",
+    "covariance_",
+    "n_samples_",
+    "cpdag_",
+    "objective_",
+    "varsortability_",
+    "alpha_",
+    "n_features_in_",
+    "n_iter_",
+    "standardised_",
+)
+
+
+class CoLiDE(BaseEstimator):
+    """Linear DAG with concomitant noise scales, by exact search over orders.
+
+    Minimises over DAGs W and noise scales s >= s0 (standard deviations; S the covariance, divisor n)
+
+        noise="ev":  tr((I-W)'S(I-W)) / (2 s) + d s / 2  +  a sum |W|
+        noise="nv":  sum_j { ((I-W)'S(I-W))_jj / (2 s_j) + s_j / 2 }  +  a sum |W|
+
+    with ``a = alpha * min_j sd_j`` (``penalty_scale="equivariant"``) or ``a = alpha``. Edges of the minimiser
+    that survive ``threshold`` are then fitted again by least squares.
+
+    With noise="ev" (all noise variances equal) the graph is identified. With noise="nv" it is not: the score
+    prefers orders whose conditional variances are equal, whatever the truth, so by default its order is only
+    the start of a search on the Gaussian BIC, whose answer is a Markov class (``cpdag_``).
+
+    Parameters
+    ----------
+    noise : {"ev", "nv"}, default "ev"
+        One noise scale for all variables, or one each.
+    alpha : float >= 0, default 0.05
+        Penalty on the weights.
+    solver : {"order", "path", "hybrid"}, default "order"
+        "order": insertion search over orders. "path": the published method, Adam along a log-determinant
+        acyclicity penalty. "hybrid": both, the better objective.
+    refine : {"auto", None, "bic"}, default "auto"
+        "bic": the order is improved, and parents chosen, by the Gaussian BIC
+        n log rss + (log n + log d) edges.
+        "auto" is "bic" for noise="nv" with solver="order", None otherwise.
+    threshold : float >= 0 or None, default None
+        Edges with a smaller absolute weight are dropped; None is 0.3, and 0 after refine="bic".
+    refit : bool, default True
+        Least squares on the edges kept, so that weights are not shrunk. ``refine="bic"`` always refits.
+    prune : bool, default True
+        Before the refit, parents are chosen on the order forward and backward by BIC, starting from the
+        edges of
+        the penalised fit: what a small penalty let in by chance would pass any threshold when rows are
+        few, and a
+        large one hides weak edges. False refits the penalised fit's edges as they are. Only with ``refit``.
+    penalty_scale : {"equivariant", None}, default "equivariant"
+        "equivariant": alpha in units of the smallest standard deviation, so that one graph comes out whatever
+        the unit of the data. None: the published scaling.
+    required, forbidden : iterable of (from, to), or None
+        Edges that must, or cannot, be there: names of columns or positions. Required ones are not penalised.
+    tiers : sequence of sequences, mapping variable -> number, or None
+        Earlier tiers come first: no edge leads back.
+    max_parents : int or None
+        Limit of parents of a variable.
+    polish : bool or None, default None
+        Whether the order is improved on the penalised objective too; None does so up to 40 variables.
+    n_restarts : int >= 0, default 0
+        Random orders to start from besides the greedy ones (5 or more on standardised columns).
+    missing : {"raise", "em"}, default "raise"
+        NaN: an error, or mean and covariance by EM (missing at random, Gaussian).
+    tol : float, default 1e-6
+        Relative duality gap asked for on the final order.
+    path_options : dict or None
+        Of solver="path": ``mu``, ``t``, ``steps``, ``learning_rate`` ... (see
+        ``backend.native.dag.PathOptions``).
+    random_state : int, RandomState or None, default 0
+        Seed of the random starts.
+
+    Attributes
+    ----------
+    adjacency_ : ndarray (d, d)
+        ``[i, j]`` is the effect i -> j; an exact DAG with zero diagonal.
+    penalized_ : ndarray (d, d)
+        The minimiser on the order found, before threshold and refit; ``objective_`` and ``certificate_``
+        are its.
+    order_ : ndarray (d,)
+        Positions of the variables, causes first.
+    order_blocks_ : list of lists of int
+        The order with runs of variables together whose order the data leave undecided.
+    noise_scale_ : float or ndarray (d,)
+        Noise standard deviation of the refitted graph: one ("ev") or one a variable ("nv").
+    noise_variances_ : ndarray (d,)
+        Residual variance of every variable given its parents.
+    intercept_ : ndarray (d,)
+    location_, covariance_ : ndarrays (d,), (d, d)
+        Mean and covariance (divisor n) the graph was fitted to.
+    n_samples_ : float
+    cpdag_ : bool ndarray (d, d)
+        The Markov class: ``[i, j]`` and ``[j, i]`` both set is an edge that may point either way.
+    objective_ : float
+    certificate_ : Certificate
+        Duality gap of ``penalized_`` on ``order_``; the worst variable's for noise="nv".
+    varsortability_ : float
+        Share of edges that lead from a smaller to a larger variance (nan without edges).
+    alpha_ : float
+        The penalty used, on the data's scale.
+    n_features_in_, feature_names_in_, n_iter_
+
+    Raises
+    ------
+    ValueError
+        For NaN (unless missing="em"), infinite values, columns that are not measurements, knowledge that
+        contradicts itself, parameters out of range.
+
+    Warns
+    -----
+    DataWarning
+        On standardised columns and singular covariances.
+
+    References
+    ----------
+    Saboksayr, Mateos and Tepper (2024), CoLiDE: Concomitant Linear DAG Estimation, ICLR; equations 2 to 6.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsestats as ss
+    >>> z = np.random.default_rng(0).normal(size=(500, 3))
+    >>> X = np.column_stack([z[:, 0], z[:, 0] + z[:, 1], z[:, 2]])
+    >>> ss.CoLiDE().fit(X).adjacency_.round(1).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "noise": [StrOptions({"ev", "nv"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "solver": [StrOptions({"order", "path", "hybrid"})],
+        "refine": [StrOptions({"auto", "bic"}), None],
+        "threshold": [Interval(Real, 0, None, closed="left"), None],
+        "refit": ["boolean"],
+        "prune": ["boolean"],
+        "penalty_scale": [StrOptions({"equivariant"}), None],
+        "required": [list, tuple, set, frozenset, None],
+        "forbidden": [list, tuple, set, frozenset, None],
+        "tiers": [list, tuple, Mapping, None],
+        "max_parents": [Interval(Integral, 0, None, closed="left"), None],
+        "polish": ["boolean", None],
+        "n_restarts": [Interval(Integral, 0, None, closed="left")],
+        "missing": [StrOptions({"raise", "em"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "path_options": [dict, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        noise: str = "ev",
+        *,
+        alpha: float = 0.05,
+        solver: str = "order",
+        refine: str | None = "auto",
+        threshold: float | None = None,
+        refit: bool = True,
+        prune: bool = True,
+        penalty_scale: str | None = "equivariant",
+        required: Any = None,
+        forbidden: Any = None,
+        tiers: Any = None,
+        max_parents: int | None = None,
+        polish: bool | None = None,
+        n_restarts: int = 0,
+        missing: str = "raise",
+        tol: float = 1e-6,
+        path_options: dict | None = None,
+        random_state: Any = 0,
+    ):
+        self.noise = noise
+        self.alpha = alpha
+        self.solver = solver
+        self.refine = refine
+        self.threshold = threshold
+        self.refit = refit
+        self.prune = prune
+        self.penalty_scale = penalty_scale
+        self.required = required
+        self.forbidden = forbidden
+        self.tiers = tiers
+        self.max_parents = max_parents
+        self.polish = polish
+        self.n_restarts = n_restarts
+        self.missing = missing
+        self.tol = tol
+        self.path_options = path_options
+        self.random_state = random_state
+
+    # ---- fitting ------------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> CoLiDE:
+        """Fit the graph of the columns of X.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame (n, d), n >= 2
+            Rows are independent observations. Columns that are constant get no edges.
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        mean, S, n = self._moments(X, reset=True)
+        return self._fit_moments(S, n, mean)
+
+    def fit_covariance(self, S: Any, n: float, *, mean: Any = None, feature_names: Any = None) -> CoLiDE:
+        """Fit from second moments alone, as a reduction over chunks or a database gives them.
+
+        Parameters
+        ----------
+        S : array-like (d, d)
+            Covariance with divisor n, symmetric positive semi-definite.
+        n : float >= 2
+            Rows behind it.
+        mean : array-like (d,) or None
+            Zero when None.
+        feature_names : sequence of str or None
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        S = np.array(S, dtype=np.float64)
+        d = S.shape[0]
+        if S.ndim != 2 or S.shape != (d, d) or d == 0:
+            raise ValueError(f"S must be a square covariance matrix; got shape {S.shape}")
+        if not np.isfinite(S).all():
+            raise ValueError("S must be finite")
+        spread = np.sqrt(np.abs(np.diagonal(S)))
+        if np.abs(S - S.T).max() > 1e-8 * max(spread.max() ** 2, np.finfo(float).tiny):
+            raise ValueError("S must be symmetric")
+        if np.linalg.eigvalsh(S).min() < -1e-8 * max(spread.max() ** 2, np.finfo(float).tiny):
+            raise ValueError("S must be positive semi-definite; it has a negative eigenvalue")
+        if not n >= 2:
+            raise ValueError(f"n must be at least 2 rows; got {n!r}")
+        if feature_names is not None:
+            if len(feature_names) != d:
+                raise ValueError(
+                    f"feature_names must have one name for each of the {d} columns; got {len(feature_names)}"
+                )
+            self.feature_names_in_ = np.array([str(name) for name in feature_names], dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        self.n_features_in_ = d
+        location = np.zeros(d) if mean is None else np.asarray(mean, dtype=np.float64)
+        if location.shape != (d,):
+            raise ValueError(
+                f"mean must have one value for each of the {d} columns; got shape {location.shape}"
+            )
+        return self._fit_moments((S + S.T) / 2, float(n), location)
+
+    def _moments(self, X: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray, float]:
+        """Mean, covariance and number of rows."""
+        if reset:
+            check_columns_are_measurements(X)
+        X = self._check_X(X, reset=reset, n_min=2)
+        if np.isnan(X).any():
+            from ..backend.missing import em_moments
+
+            mean, S, _ = em_moments(X)
+            return mean, S, float(len(X))
+        mean = X.mean(axis=0)
+        centred = X - mean
+        return mean, centred.T @ centred / len(X), float(len(X))
+
+    def _check_X(self, X: Any, *, reset: bool, n_min: int = 1) -> np.ndarray:
+        finite = "allow-nan" if self.missing == "em" else True
+        return validate_data(
+            self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, ensure_min_samples=n_min
+        )
+
+    def _settings(self, d: int) -> Settings:
+        bic = self._refines()
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1)) if self.n_restarts else 0
+        return Settings(
+            equal=self.noise == "ev",
+            alpha=float(self.alpha),
+            equivariant=self.penalty_scale == "equivariant",
+            solver=self.solver,
+            bic=bic,
+            polish=self.polish,
+            threshold=(0.0 if bic else 0.3) if self.threshold is None else float(self.threshold),
+            refit=self.refit,
+            prune=self.prune,
+            max_parents=self.max_parents,
+            n_restarts=self.n_restarts,
+            seed=seed,
+            tol=self.tol,
+            path=None if self.path_options is None else native.PathOptions(**self.path_options),
+        )
+
+    def _refines(self) -> bool:
+        if self.refine == "auto":
+            return self.noise == "nv" and self.solver == "order"
+        return self.refine == "bic"
+
+    def _knowledge(self, d: int) -> Knowledge:
+        names = getattr(self, "feature_names_in_", None)
+        return read_knowledge(self.required, self.forbidden, self.tiers, d, names)
+
+    def _fit_moments(self, S: np.ndarray, n: float, mean: np.ndarray) -> CoLiDE:
+        d = len(S)
+        known = self._knowledge(d)
+        if self.max_parents is not None and known.required is not None:
+            most = int(known.required.sum(axis=0).max())
+            if most > self.max_parents:
+                raise ValueError(
+                    f"max_parents={self.max_parents}, but a variable has {most} required parents"
+                )
+        varies = _varying(S, mean)
+        found = estimate_on(S, n, known, self._settings(d), varies)
+        if found.ridged:
+            warnings.warn(
+                "the covariance is singular (as many columns as rows, or columns that follow from others): "
+                "the "
+                "search over orders used a ridge of 1 % of the smallest variance",
+                DataWarning,
+                stacklevel=3,
+            )
+        self._take(found, S, n, mean, known, varies)
+        self._caution(varies)
+        warn_unconverged([self.certificate_], [found.alpha], type(self).__name__)
+        return self
+
+    def _take(
+        self, found: Estimate, S: np.ndarray, n: float, mean: np.ndarray, known: Knowledge, varies: np.ndarray
+    ) -> None:
+        self.covariance_, self.location_, self.n_samples_ = S, mean, n
+        self.order_ = found.order
+        self.adjacency_ = found.adjacency
+        self.penalized_ = found.penalized
+        self.noise_variances_ = found.variances
+        inside = found.variances[varies] if varies.any() else found.variances
+        self.noise_scale_ = float(np.sqrt(inside.mean())) if self.noise == "ev" else np.sqrt(found.variances)
+        self.penalized_scale_ = float(found.scale[0]) if self.noise == "ev" else found.scale
+        self.intercept_ = mean - mean @ self.adjacency_
+        self.alpha_ = found.alpha
+        self.certificate_: Certificate = found.certificate
+        self.objective_ = found.certificate.objective
+        self.n_iter_ = found.certificate.n_iter
+        self.search_info_ = found.info
+        self.cpdag_ = cpdag(self.adjacency_)
+        self.order_blocks_ = undecided_blocks(S, found, known, self.noise == "ev")
+        sources, targets = np.nonzero(self.adjacency_)
+        v = np.diagonal(S)
+        self.varsortability_ = float(np.mean(v[sources] < v[targets])) if len(sources) else float("nan")
+
+    def _caution(self, varies: np.ndarray) -> None:
+        sd = np.sqrt(np.diagonal(self.covariance_)[varies])
+        self.standardised_ = bool(len(sd) > 2 and np.ptp(sd) <= STANDARDISED * sd.max())
+        if self.standardised_ and not self._refines():
+            warnings.warn(
+                "all columns have the same variance: the concomitant score tells directions by variances, "
+                "which standardising removes. Fit the columns in their own units, or use "
+                'refine="bic" with n_restarts=10',
+                DataWarning,
+                stacklevel=4,
+            )
+
+    # ---- proof, program, stability ------------------------------------------------------------------------
+
+    def certify(self, max_exact: int = 12) -> Certificate:
+        """How far the penalised objective can be from that of the best DAG of all.
+
+        Up to ``max_exact`` variables dynamic programming over subsets finds the best DAG (12 variables take a
+        fraction of a second, each one more two to three times as long). Beyond, the bound gives up
+        acyclicity: every variable is regressed on all others; it is valid, cheap and usually loose.
+
+        Parameters
+        ----------
+        max_exact : int, at most 20
+            0 asks for the cheap bound.
+
+        Returns
+        -------
+        Certificate
+            kind "optimality"; ``objective`` is the fit's ``objective_``, ``bound`` what no DAG is below.
+            ``best_order_`` is set when the best DAG was found.
+        """
+        check_is_fitted(self)
+        if not 0 <= max_exact <= 20:
+            raise ValueError(f"max_exact must be between 0 and 20; got {max_exact}")
+        known = self._knowledge(self.n_features_in_)
+        kept = np.flatnonzero(_varying(self.covariance_, self.location_))
+        if len(kept) == 0:
+            return Certificate("optimality", 0.0, 0.0, self.tol, 0.0, 0.0, 1, "tol")
+        S = np.ascontiguousarray(self.covariance_[np.ix_(kept, kept)])
+        score = score_of(S, known.among(kept), self._settings(len(kept)))
+        scale = float(smooth_scores(np.diagonal(S), score.floor, score.equal).sum())
+        if len(kept) <= max_exact:
+            best = native.best_order(score, tol=0.1 * self.tol)
+            bound, stop = best.bound, "tol"
+            self.best_order_ = kept[best.order]
+        else:
+            bound, stop = unordered_bound(score), "precision"
+        value = max(self.objective_ - bound, 0.0)
+        return Certificate("optimality", value, scale, self.tol, self.objective_, float(bound), 1, stop)
+
+    def program(self, constraints: Any = None) -> Any:
+        """The penalised fit on ``order_`` as a cvxpy program, to read, change or solve by other means.
+
+        Parameters
+        ----------
+        constraints : callable or None
+            Takes the variables (``"W"``, and each allowed edge as ``"from -> to"``) and returns a list
+            of cvxpy constraints.
+
+        Returns
+        -------
+        Program
+            Its optimal value is ``objective_`` while no constraint binds and no scale is at its floor.
+        """
+        from ..backend.programs.dag import program
+
+        check_is_fitted(self)
+        known = self._knowledge(self.n_features_in_)
+        return program(
+            self.covariance_,
+            self.order_,
+            self.alpha_,
+            equal=self.noise == "ev",
+            known=known,
+            names=self.names(),
+            constraints=constraints,
+        )
+
+    def bootstrap(
+        self,
+        X: Any,
+        n_boot: int = 200,
+        *,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> EdgeFrequencies:
+        """How often each edge is found when the rows are drawn again; knowledge holds in every replicate.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame (n, d)
+            The rows of the fit.
+        n_boot : int >= 1
+        random_state : int, SeedSequence or None
+            One answer for any ``n_jobs``.
+        n_jobs : int or None
+        verbose : int
+            1 shows progress.
+
+        Returns
+        -------
+        EdgeFrequencies
+        """
+        check_is_fitted(self)
+        if not (isinstance(n_boot, Integral) and n_boot >= 1):
+            raise ValueError(f"n_boot must be a whole number >= 1; got {n_boot!r}")
+        X = self._check_X(X, reset=False, n_min=2)
+        seeds = (
+            np.random.SeedSequence(random_state)
+            if not isinstance(random_state, np.random.SeedSequence)
+            else random_state
+        )
+        known, settings = self._knowledge(X.shape[1]), self._settings(X.shape[1])
+        centred = X - np.nanmean(X, axis=0)
+        tasks = [(centred, known, settings, self.location_, seed) for seed in seeds.spawn(n_boot)]
+        found = run(
+            _replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap"
+        )
+        weights = np.stack(found)
+        return EdgeFrequencies(self.names(), self.adjacency_, (weights != 0).mean(axis=0), weights, n_boot)
+
+    # ---- the fitted graph ---------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Every variable given its parents' observed values, (n, d)."""
+        check_is_fitted(self)
+        X = self._check_X(X, reset=False)
+        return self.location_ + (X - self.location_) @ self.adjacency_
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean Gaussian log-likelihood of the rows of X under the fitted graph.
+
+        Variables without noise (constants, exact functions of others) are left out.
+        """
+        check_is_fitted(self)
+        X = self._check_X(X, reset=False)
+        residual = X - self.predict(X)
+        v = self._variances_by_model()
+        noisy = v > 1e-12 * np.maximum(np.diagonal(self.covariance_), np.finfo(float).tiny)
+        per_row = np.log(2 * np.pi * v[noisy]) + residual[:, noisy] ** 2 / v[noisy]
+        return float(-0.5 * per_row.sum(axis=1).mean())
+
+    def _variances_by_model(self) -> np.ndarray:
+        """Noise variances the model implies: a common one for noise="ev", 0 for constants."""
+        if self.noise == "nv":
+            return self.noise_variances_
+        return np.where(_varying(self.covariance_, self.location_), self.noise_scale_**2, 0.0)
+
+    def sample(
+        self, n_samples: int = 1, *, do: Mapping | None = None, random_state: Any = None
+    ) -> np.ndarray:
+        """Rows drawn from the graph with Gaussian noise.
+
+        Parameters
+        ----------
+        n_samples : int >= 1
+        do : mapping variable -> value, or None
+            Variables set from outside; their parents no longer matter.
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        ndarray (n_samples, d)
+        """
+        check_is_fitted(self)
+        if not (isinstance(n_samples, int | np.integer) and n_samples >= 1):
+            raise ValueError(f"n_samples must be a whole number >= 1; got {n_samples!r}")
+        W, base = self._intervened(do)
+        noise = check_random_state(random_state).normal(size=(n_samples, len(W)))
+        scale = np.sqrt(self._variances_by_model())
+        scale[list(self._positions(do))] = 0.0
+        return np.linalg.solve((np.eye(len(W)) - W).T, (base + noise * scale).T).T
+
+    def do(self, interventions: Mapping) -> np.ndarray:
+        """Means of all variables when some are set from outside.
+
+        Parameters
+        ----------
+        interventions : mapping variable -> value
+            Names of columns, or positions.
+
+        Returns
+        -------
+        ndarray (d,)
+        """
+        check_is_fitted(self)
+        W, base = self._intervened(interventions)
+        return np.linalg.solve((np.eye(len(W)) - W).T, base)
+
+    def _intervened(self, do: Mapping | None) -> tuple[np.ndarray, np.ndarray]:
+        W, base = self.adjacency_.copy(), self.intercept_.copy()
+        for j, value in self._positions(do).items():
+            W[:, j] = 0.0
+            base[j] = value
+        return W, base
+
+    def _positions(self, do: Mapping | None) -> dict[int, float]:
+        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+        out = {}
+        for variable, value in (do or {}).items():
+            if str(variable) in names:
+                j = names.index(str(variable))
+            elif isinstance(variable, Integral) and 0 <= variable < self.n_features_in_:
+                j = int(variable)
+            else:
+                raise ValueError(f"do names {variable!r}, which is not a column of the fit")
+            if not np.isfinite(value):
+                raise ValueError(f"do sets {variable!r} to {value}; a finite number is needed")
+            out[j] = float(value)
+        return out
+
+    def total_effects(self) -> np.ndarray:
+        """Change of the mean of j per unit of i set from outside, over all directed paths: (I - W)^{-1}
+        - I.
+        """
+        check_is_fitted(self)
+        d = len(self.adjacency_)
+        return np.linalg.solve(np.eye(d) - self.adjacency_, np.eye(d)) - np.eye(d)
+
+    def implied_covariance(self) -> np.ndarray:
+        """Covariance of the fitted graph: (I - W)^{-T} diag(noise variances) (I - W)^{-1}."""
+        check_is_fitted(self)
+        spread = np.eye(len(self.adjacency_)) + self.total_effects()
+        return spread.T @ (self._variances_by_model()[:, None] * spread)
+
+    def to_frame(self) -> Any:
+        """Edges as a frame: from, to, effect, penalised, total (over all directed paths); strongest first."""
+        check_is_fitted(self)
+        return edges_frame(self.names(), self.adjacency_, self.penalized_, self.total_effects())
+
+    def to_networkx(self) -> Any:
+        """A ``networkx.DiGraph`` with ``weight`` on the edges.
+
+        Raises
+        ------
+        ImportError
+            When networkx is not installed; it says which extra brings it.
+        """
+        check_is_fitted(self)
+        try:
+            import networkx as nx
+        except ImportError as error:
+            raise ImportError("to_networkx needs networkx: pip install 'sparsestats[graph]'.") from error
+        graph, names = nx.DiGraph(), self.names()
+        graph.add_nodes_from(names)
+        graph.add_weighted_edges_from(
+            (names[i], names[j], float(self.adjacency_[i, j]))
+            for i, j in zip(*np.nonzero(self.adjacency_), strict=True)
+        )
+        return graph
+
+    def plot(self, kind: str = "dag", ax: Any = None, *, frequencies: EdgeFrequencies | None = None) -> Any:
+        """The graph, causes on the left.
+
+        Parameters
+        ----------
+        kind : {"dag", "cpdag", "matrix"}
+            "cpdag" draws edges that may point either way without heads. "matrix" shows the weights in
+            the order.
+        ax : matplotlib Axes or None
+        frequencies : EdgeFrequencies or None
+            Of ``bootstrap``: written beside the edges instead of the weights.
+
+        Returns
+        -------
+        Axes
+        """
+        check_is_fitted(self)
+        if kind == "matrix":
+            return draw_matrix(self.names(), self.adjacency_, self.order_, ax)
+        if kind not in ("dag", "cpdag"):
+            raise ValueError(f'kind must be "dag", "cpdag" or "matrix"; got {kind!r}')
+        labels = None if frequencies is None else frequencies.frequencies
+        return draw_graph(
+            self.names(),
+            self.adjacency_,
+            self.order_,
+            ax,
+            labels=labels,
+            cpdag=self.cpdag_ if kind == "cpdag" else None,
+        )
+
+    # ---- for the reports ----------------------------------------------------------------------------------
+
+    @property
+    def log_likelihood_(self) -> float:
+        """Mean Gaussian log-likelihood of a row of the fitting data, from its moments."""
+        check_is_fitted(self)
+        v = self._variances_by_model()
+        noisy = v > 0
+        per_column = np.log(2 * np.pi * v[noisy]) + self.noise_variances_[noisy] / v[noisy]
+        return float(-0.5 * per_column.sum())
+
+    def state(self) -> dict[str, Any]:
+        """Everything ``fit`` found, as plain values for a file."""
+        check_is_fitted(self)
+        kept = {name: value for name, value in vars(self).items() if name in _STATE}
+        return kept | {"certificate_": self.certificate_.to_dict(), "feature_names_in_": self.names()}
+
+    def restore(self, state: Mapping[str, Any]) -> CoLiDE:
+        """Become what ``state`` of another instance told."""
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.certificate_ = Certificate(**state["certificate_"])
+        self.feature_names_in_ = np.array(state["feature_names_in_"], dtype=object)
+        return self
+
+    def __report__(self) -> Report:
+        check_is_fitted(self)
+        equal = self.noise == "ev"
+        headline = f"CoLiDE, {'equal' if equal else 'unequal'} noise, linear DAG"
+        if self._refines():
+            headline += ", refined by BIC"
+        settings = self._settings(self.n_features_in_)
+        shown = (
+            f"alpha {self.alpha:g}, penalty_scale {self.penalty_scale}; threshold {settings.threshold:g}"
+            + (", refitted" if settings.refit or settings.bic else ", not refitted")
+        )
+        edges = self.to_frame()
+        rows = [
+            [r[0], r[1], f"{r[2]:.3f}", f"{r[3]:.3f}", f"{r[4]:.3f}"]
+            for r in edges.head(SHOWN).itertuples(index=False, name=None)
+        ]
+        more = [f"... and {len(edges) - SHOWN} more edges: fit.tidy()"] if len(edges) > SHOWN else []
+        table = Table(
+            ["from", "to", "effect", "penalised", "total"],
+            rows,
+            "llrrr",
+            more or ([] if rows else ["no edges"]),
+        )
+        return Report(headline=headline, settings=shown, tables=[table], notes=self._notes())
+
+    def _notes(self) -> list[str]:
+        names = self.names()
+        blocks = [
+            names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}"
+            for b in self.order_blocks_
+        ]
+        shown = " -> ".join(blocks[:SHOWN]) + (" -> ..." if len(blocks) > SHOWN else "")
+        braces = (
+            "   (inside braces: undecided, any order there has the same objective)"
+            if any(len(b) > 1 for b in self.order_blocks_)
+            else ""
+        )
+        if self.noise == "ev":
+            noise = f"   noise sd {self.noise_scale_:.3f} (refit), {self.penalized_scale_:.3f} (penalised)"
+        else:
+            sd = np.sqrt(self.noise_variances_)
+            noise = f"   noise sd {sd.min():.3f} to {sd.max():.3f}"
+        out = [f"Order: {shown}{braces}{noise}"]
+        out.append(self._place_among_all())
+        caution = []
+        if np.isfinite(self.varsortability_):
+            count = int(np.count_nonzero(self.adjacency_))
+            follow = round(self.varsortability_ * count)
+            which = f"all {count}" if follow == count else f"{follow} of {count}"
+            if self.varsortability_ >= VARSORTED and not self._refines():
+                caution.append(
+                    f"{which} arrows go from smaller to larger variance; the graph is not trustworthy if "
+                    "columns "
+                    "were rescaled"
+                )
+        if self.standardised_ and not self._refines():
+            caution.append("all columns have one variance: directions are not told by this score")
+        if self._refines():
+            caution.append(
+                "a Gaussian-BIC graph started from CoLiDE's order, not the published estimator; Gaussian "
+                "data tell no "
+                "more than the Markov class: fit.cpdag()"
+            )
+        elif self.noise == "ev":
+            caution.append('equal noise assumed; noise="nv" to relax; Markov class: fit.cpdag()')
+        else:
+            caution.append("unequal noise is not identified by this score; Markov class: fit.cpdag()")
+        out.append("Caution: " + "; ".join(caution))
+        return out
+
+    def _place_among_all(self) -> str:
+        """Where the objective stands among all DAGs; said in one line."""
+        small = self.n_features_in_ <= PROVED
+        told = self.certify(max_exact=PROVED)
+        if not small:
+            return (
+                f"Objective {self.objective_:.6f} before thresholding; no DAG is below {told.bound:.6f} "
+                "(acyclicity given up). Local optimum of a search over orders; "
+                "fit.estimator.certify(max_exact=20) proves up to 20 variables"
+            )
+        if self._refines():
+            return (
+                f"Penalised objective {self.objective_:.6f} on the BIC's order; "
+                f"the least over all DAGs is {told.bound:.6f}"
+            )
+        verdict = (
+            "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
+        )
+        return (
+            f"{verdict} {self.objective_:.6f} before thresholding "
+            f"(all orders of {self.n_features_in_} variables)"
+        )
+
+    def names(self) -> list[str]:
+        """Names of the variables; ``x0, x1, ...`` without a frame."""
+        return [
+            str(name)
+            for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        ]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing == "em"
+        tags.target_tags.required = False
+        return tags
+
+
+def _replicate(
+    centred: np.ndarray,
+    known: Knowledge,
+    settings: Settings,
+    location: np.ndarray,
+    seed: Any,
+    control: Any = None,
+) -> np.ndarray:
+    """Weights of the graph of rows drawn with replacement."""
+    n = len(centred)
+    rows = np.random.default_rng(seed).integers(0, n, n)
+    if np.isnan(centred).any():
+        from ..backend.missing import em_moments
+
+        mean, S, _ = em_moments(centred[rows])
+    else:
+        # Counts instead of copies of rows: two products of the same matrix.
+        counts = np.bincount(rows, minlength=n)
+        used = np.flatnonzero(counts)
+        weighted = centred[used] * np.sqrt(counts[used])[:, None]
+        mean = counts @ centred / n
+        S = weighted.T @ weighted / n - np.outer(mean, mean)
+    return estimate_on(S, float(n), known, settings, _varying(S, location), control).adjacency
+
+
+def unordered_bound(score: native.Score) -> float:
+    """Dual value of every variable regressed on all others it may have as parents: no DAG is below it."""
+    known, d = score.known, len(score.S)
+    allowed = ~np.eye(d, dtype=bool)
+    for banned in (known.forbidden, None if known.must is None else known.must.T):
+        if banned is not None:
+            allowed &= ~banned
+    loose = native.Score(
+        score.S,
+        score.equal,
+        score.alpha,
+        score.floor,
+        Knowledge(~allowed & ~np.eye(d, dtype=bool), known.required),
+    )
+    W = native.fit_unordered(loose).weights
+    return float(gaps(score.S, W, score.alpha, score.floor, score.equal, allowed, known.required)[1].sum())
+
+
+def _varying(S: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Columns that are not constant to the precision of their mean."""
+    v = np.diagonal(S)
+    return v > np.maximum((1e-12 * mean) ** 2, 1e-300)
+
+
+def estimate_on(
+    S: np.ndarray, n: float, known: Knowledge, settings: Settings, varies: np.ndarray, control: Any = None
+) -> Estimate:
+    """The estimate on the columns that vary; constants join as isolated variables, earliest where they
+    may.
+    """
+    if varies.all():
+        return estimate(S, n, known, settings, control)
+    kept, d = np.flatnonzero(varies), len(S)
+    if len(kept) == 0:
+        zero = np.zeros((d, d))
+        exact = Certificate("gap", 0.0, 0.0, settings.tol, 0.0, 0.0, 1, "tol")
+        order = np.arange(d) if known.must is None else _respecting(np.arange(d), known.must)
+        return Estimate(order, zero, zero, np.zeros(d), np.zeros(d), settings.alpha, 0.0, exact, False, {})
+    part = estimate(np.ascontiguousarray(S[np.ix_(kept, kept)]), n, known.among(kept), settings, control)
+    cut = np.ix_(kept, kept)
+    adjacency, penalized = np.zeros((d, d)), np.zeros((d, d))
+    adjacency[cut], penalized[cut] = part.adjacency, part.penalized
+    scale, variances = np.full(d, part.floor), np.zeros(d)
+    scale[kept], variances[kept] = part.scale, part.variances
+    order = np.concatenate([np.flatnonzero(~varies), kept[part.order]])
+    if known.must is not None:
+        order = _respecting(order, known.must)
+    return Estimate(
+        order,
+        adjacency,
+        penalized,
+        scale,
+        variances,
+        part.alpha,
+        part.floor,
+        part.certificate,
+        part.ridged,
+        part.info,
+    )
+
+
+def _respecting(order: np.ndarray, must: np.ndarray) -> np.ndarray:
+    """The order, moved as little as known precedences allow."""
+    left, out = list(order), []
+    while left:
+        first = next(j for j in left if not must[left, j].any())
+        out.append(first)
+        left.remove(first)
+    return np.array(out)
+
+
+def undecided_blocks(S: np.ndarray, found: Estimate, known: Knowledge, equal: bool) -> list[list[int]]:
+    """Runs of the order within which any other order has the same objective.
+
+    A variable that neither uses one behind it nor would take it (its gradient is within the penalty)
+    keeps its optimum whichever of the two comes first, so the objective is the same to rounding.
+    """
+    gradient = np.abs(S @ (np.eye(len(S)) - found.penalized))
+    limit = found.alpha * np.maximum(found.scale, found.floor) * (1 + 1e-9)
+    joined = (found.penalized != 0) | (gradient > limit)
+    np.fill_diagonal(joined, False)
+    joined |= joined.T
+    if known.must is not None:
+        joined |= known.must | known.must.T
+    blocks: list[list[int]] = []
+    for j in map(int, found.order):
+        if blocks and not joined[j, blocks[-1]].any():
+            blocks[-1].append(j)
+        else:
+            blocks.append([j])
+    return blocks
