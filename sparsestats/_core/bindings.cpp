@@ -124,6 +124,8 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, Vect
 
 }  // namespace
 
+#include "bind_ordinal.hpp"
+
 NB_MODULE(_ext, m) {
   m.doc() = "Compiled kernels of sparsestats.";
 
@@ -195,6 +197,8 @@ NB_MODULE(_ext, m) {
   m.def("solve_path", &solve_path, "design"_a, "loss"_a, "y"_a, "offset"_a.none(), "weights"_a, "alphas"_a, "tol"_a,
         "max_iter"_a, "screening"_a, "stop_deviance"_a, "control"_a,
         "Fit every alpha (decreasing, warm-started); without alphas only alpha_max is computed.");
+
+  bind_ordinal(m);
 
   nb::module_ t = m.def_submodule("testing", "Kernels for tests/core.");
   t.def("prox_sorted", [](Vector r, Vector w, double step) {
