@@ -46,7 +46,7 @@ class Limits:
 
     cap: float = 12.0
     rounds: int = 5
-    budget: float = 8.0
+    budget: float = 6.0
     at_least: float = 0.15
 
 

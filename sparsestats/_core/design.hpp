@@ -51,41 +51,39 @@ class Design {
   // out = X~_U' r for the units listed, coordinates packed in their order. r is any n-vector; it is first made
   // orthogonal to Q through the products qr = Q'r.
   void tdot(const Index* us, Index m, const double* r, double* out) const {
+    const std::vector<Index> ids = columns_of(us, m);
+    X_.dots(ids.data(), static_cast<Index>(ids.size()), r, out);
     std::vector<double> qr(q());
     for (Index k = 0; k < q(); ++k) qr[k] = dot(free_column(k), r, n_);
     Index at = 0;
     for (Index t = 0; t < m; ++t) {
-      const Index s = start_[us[t]], size = unit_size(us[t]);
-      X_.dots(cols_.data() + s, size, r, out + at);
-      for (Index j = 0; j < size; ++j) {
-        for (Index k = 0; k < q(); ++k) out[at + j] -= A_[(s + j) * q() + k] * qr[k];
-        out[at + j] *= inv_[s + j];
+      for (Index j = start_[us[t]]; j < start_[us[t] + 1]; ++j, ++at) {
+        for (Index k = 0; k < q(); ++k) out[at] -= A_[j * q() + k] * qr[k];
+        out[at] *= inv_[j];
       }
-      if (opt_.orthonormalise) rotate_transposed(us[t], out + at);
-      at += size;
+      if (opt_.orthonormalise) rotate_transposed(us[t], out + at - unit_size(us[t]));
     }
   }
   // eta += X~_U c
   void axpy_units(const Index* us, Index m, const double* c, double* eta) const {
-    std::vector<double> raw, shift(q(), 0.0);
+    const std::vector<Index> ids = columns_of(us, m);
+    std::vector<double> raw(c, c + ids.size()), shift(q(), 0.0);
     Index at = 0;
     for (Index t = 0; t < m; ++t) {
-      const Index s = start_[us[t]], size = unit_size(us[t]);
-      if (std::all_of(c + at, c + at + size, [](double v) { return v == 0; })) {
-        at += size;
-        continue;
+      if (opt_.orthonormalise) rotate(us[t], raw.data() + at);
+      for (Index j = start_[us[t]]; j < start_[us[t] + 1]; ++j, ++at) {
+        if (raw[at] == 0) continue;
+        raw[at] *= inv_[j];
+        for (Index k = 0; k < q(); ++k) shift[k] += raw[at] * A_[j * q() + k];
       }
-      raw.assign(c + at, c + at + size);
-      if (opt_.orthonormalise) rotate(us[t], raw.data());
-      for (Index j = 0; j < size; ++j) {
-        raw[j] *= inv_[s + j];
-        for (Index k = 0; k < q(); ++k) shift[k] += raw[j] * A_[(s + j) * q() + k];
-      }
-      X_.axpys(cols_.data() + s, size, raw.data(), eta);
-      at += size;
     }
+    X_.axpys(ids.data(), static_cast<Index>(ids.size()), raw.data(), eta);
     for (Index k = 0; k < q(); ++k)
       if (shift[k] != 0) axpy(-shift[k], free_column(k), eta, n_);
+  }
+  // v <- v - Q (Q'Wv / n)
+  void project(double* v) const {
+    for (Index k = 0; k < q(); ++k) axpy(-wdot(free_column(k), v), free_column(k), v, n_);
   }
   // The coordinates of a unit as dense columns of length n, written one after another.
   void columns(Index u, double* out) const {
@@ -124,6 +122,12 @@ class Design {
   }
 
  private:
+  std::vector<Index> columns_of(const Index* us, Index m) const {
+    std::vector<Index> ids;
+    ids.reserve(m);
+    for (Index t = 0; t < m; ++t) ids.insert(ids.end(), cols_.begin() + start_[us[t]], cols_.begin() + start_[us[t] + 1]);
+    return ids;
+  }
   bool is_free(Index j) const { return !opt_.factor.empty() && opt_.factor[j] == 0; }
 
   double wdot(const double* a, const double* b) const {
@@ -206,9 +210,9 @@ class Design {
       // Rounding of the mean alone leaves about eps |x|: below that a column has no variation of its own. Without an
       // intercept a constant column still carries a fit, unless it is to be scaled by its (zero) deviation.
       const bool flat = !(m.sd > 64 * std::numeric_limits<double>::epsilon() * m.largest);
-      const bool scaled = opt_.scale || opt_.orthonormalise;
-      constant[j] = flat && (scaled || opt_.fit_intercept || m.largest == 0);
-      if (!constant[j]) inv_[j] = scaled ? 1 / m.sd : 1.0;
+      constant[j] = m.largest == 0 || (flat && (opt_.fit_intercept || opt_.scale));
+      if (constant[j]) continue;
+      inv_[j] = opt_.scale ? 1 / m.sd : opt_.orthonormalise ? 1 / (flat ? m.largest : m.sd) : 1.0;
     }
     std::vector<double> wq(n_);
     for (Index k = 0; k < q(); ++k) {

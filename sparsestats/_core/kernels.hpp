@@ -1,10 +1,12 @@
 // Vector kernels. Eight accumulators hide the latency of the multiply-add; storage may be float, sums are double.
-// No -march=native: the compiler emits a haswell (AVX2 + FMA) clone beside the portable one and picks at load time.
+// No -march=native: the compiler emits an x86-64-v3 (AVX2 + FMA) clone beside the portable one and picks at load time ("arch=haswell" would not do:
+// its resolver asks for that very processor and leaves every AMD machine with the portable clone).
 #pragma once
 #include <cstddef>
+#include <type_traits>
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define SS_CLONES __attribute__((target_clones("arch=haswell", "default")))
+#define SS_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define SS_CLONES
 #endif
@@ -48,6 +50,77 @@ SS_CLONES static double dot(const double* x, const double* y, Index n) { return 
 SS_CLONES static double dot(const float* x, const double* y, Index n) { return detail::dot_inline(x, y, n); }
 SS_CLONES static void axpy(double c, const double* x, double* y, Index n) { detail::axpy_inline(c, x, y, n); }
 SS_CLONES static void axpy(double c, const float* x, double* y, Index n) { detail::axpy_inline(c, x, y, n); }
+
+namespace detail {
+
+// Widen four stored values to doubles.
+inline __attribute__((always_inline)) Vec4 widen4(const double* p) { return load4(p); }
+inline __attribute__((always_inline)) Vec4 widen4(const float* p) { return Vec4{p[0], p[1], p[2], p[3]}; }
+
+template <class T>
+inline __attribute__((always_inline)) void dot4_inline(const T* const* x, const double* r, Index n, double* out) {
+  Vec4 c[8] = {};
+  Index i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const Vec4 r0 = load4(r + i), r1 = load4(r + i + 4);
+    for (int k = 0; k < 4; ++k) {
+      c[k] += widen4(x[k] + i) * r0;
+      c[4 + k] += widen4(x[k] + i + 4) * r1;
+    }
+  }
+  for (int k = 0; k < 4; ++k) {
+    double tail = 0;
+    for (Index j = i; j < n; ++j) tail += static_cast<double>(x[k][j]) * r[j];
+    out[k] = sum4(c[k] + c[4 + k]) + tail;
+  }
+}
+
+template <class T>
+inline __attribute__((always_inline)) void axpy4_inline(const double* c, const T* const* x, double* y, Index n) {
+  Index i = 0;
+  for (; i + 4 <= n; i += 4) {
+    Vec4 v = load4(y + i);
+    for (int k = 0; k < 4; ++k) v += c[k] * widen4(x[k] + i);
+    __builtin_memcpy(y + i, &v, sizeof v);
+  }
+  for (; i < n; ++i)
+    for (int k = 0; k < 4; ++k) y[i] += c[k] * static_cast<double>(x[k][i]);
+}
+
+}  // namespace detail
+
+// Four columns at once: r (or y) is loaded once for all of them.
+SS_CLONES static void dot4(const double* const* x, const double* r, Index n, double* out) {
+  detail::dot4_inline(x, r, n, out);
+}
+SS_CLONES static void dot4(const float* const* x, const double* r, Index n, double* out) {
+  detail::dot4_inline(x, r, n, out);
+}
+SS_CLONES static void axpy4(const double* c, const double* const* x, double* y, Index n) {
+  detail::axpy4_inline(c, x, y, n);
+}
+SS_CLONES static void axpy4(const double* c, const float* const* x, double* y, Index n) {
+  detail::axpy4_inline(c, x, y, n);
+}
+
+// Adds coef[k] column(k) to y over k < m, four columns at a time, skipping zeros.
+template <class Column>
+inline void combine(Index m, const double* coef, Column column, double* y, Index n) {
+  using T = std::remove_pointer_t<decltype(column(Index{0}))>;
+  const T* x[4];
+  double c[4];
+  int held = 0;
+  for (Index k = 0; k < m; ++k) {
+    if (coef[k] == 0) continue;
+    x[held] = column(k);
+    c[held] = coef[k];
+    if (++held == 4) {
+      axpy4(c, x, y, n);
+      held = 0;
+    }
+  }
+  for (int k = 0; k < held; ++k) axpy(c[k], x[k], y, n);
+}
 
 // Eight inner products of two rows a0, a1 with four rows b0..b3: the block that Gram and Cholesky are made of.
 // 8 accumulators and 6 loads for 8 multiply-adds keep both FMA ports busy.

@@ -10,6 +10,9 @@
 
 namespace ss {
 
+// A dual point this far outside its domain is outside by rounding alone.
+constexpr double ROUNDING = 1e-12;
+
 class Loss {
  public:
   virtual ~Loss() = default;
@@ -21,8 +24,8 @@ class Loss {
   // -f*(-theta) - theta'offset at theta_i = (w_i / n) u_i: a lower bound on the optimum whenever Q'theta = 0 and the
   // penalty's dual norm of X~'theta is at most alpha. -inf outside the conjugate's domain.
   virtual double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const = 0;
-  // Bring u into the conjugate's domain by the smallest change.
-  virtual void clip(double* u, const double* y, Index n) const = 0;
+  // Bring u into the conjugate's domain; the largest change tells whether that was rounding.
+  virtual double clip(double* u, const double* y, Index n) const = 0;
   virtual bool quadratic() const { return false; }
 };
 
@@ -43,7 +46,7 @@ class Gaussian final : public Loss {  // l = (y - eta)^2 / 2
     for (Index i = 0; i < n; ++i) s += w[i] * u[i] * (y[i] - offset[i] - 0.5 * u[i]);
     return s / n;
   }
-  void clip(double*, const double*, Index) const override {}
+  double clip(double*, const double*, Index) const override { return 0; }
   bool quadratic() const override { return true; }
 };
 
@@ -82,8 +85,14 @@ class Binomial final : public Loss {  // l = log(1 + exp(eta)) - y eta, 0 <= y <
     }
     return s / n;
   }
-  void clip(double* u, const double* y, Index n) const override {
-    for (Index i = 0; i < n; ++i) u[i] = std::clamp(u[i], y[i] - 1, y[i]);
+  double clip(double* u, const double* y, Index n) const override {
+    double change = 0;
+    for (Index i = 0; i < n; ++i) {
+      const double inside = std::clamp(u[i], y[i] - 1, y[i]);
+      change = std::max(change, std::abs(inside - u[i]));
+      u[i] = inside;
+    }
+    return change;
   }
 
  private:

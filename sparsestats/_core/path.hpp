@@ -21,7 +21,7 @@ struct PathPoint {
 };
 
 struct PathOutput {
-  double alpha_max = 0, null_objective = 0, null_loss = 0, y_scale = 1;
+  double alpha_max = 0, null_objective = 0;
   std::vector<PathPoint> points;
   std::vector<double> coefs;  // points x p
   const char* stopped = "";
@@ -159,6 +159,7 @@ class PathSolver {
  private:
   // The null model, the unit of the response, and the first gradient.
   void start() {
+    double reference = 0;
     if (loss_.quadratic()) {
       for (Index i = 0; i < n_; ++i) y_[i] -= offset_[i];
       std::fill(offset_.begin(), offset_.end(), 0.0);
@@ -170,16 +171,17 @@ class PathSolver {
       for (double& v : y_) v /= unit_;
       for (Index i = 0; i < n_; ++i) squares += d_.weights()[i] * y_[i] * y_[i];
       project_response();
-      null_ = null_loss_ = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
-      const double noise = 64 * std::numeric_limits<double>::epsilon() * 0.5 * squares / n_;
-      if (!(null_ > noise)) {  // constant up to rounding: the null model is the answer
-        constant_ = true;
-        null_ = 0;
-      }
+      reference = 0.5 * squares / n_;
+      null_ = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
     } else {
+      reference = loss_.value(zeros().data(), y_.data(), d_.weights().data(), n_);
       compute_eta();
-      fit_free();
-      null_ = null_loss_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
+      fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
+      null_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
+    }
+    if (!(null_ > 64 * std::numeric_limits<double>::epsilon() * reference)) {
+      constant_ = true;  // the free part fits y up to rounding: the null model is the answer
+      null_ = 0;
     }
     full_gradient();
     alpha_max_ = constant_ ? 0 : J_.dual_norm(all_, z_.data());
@@ -207,44 +209,6 @@ class PathSolver {
     d_.axpy_units(everyone_.data(), d_.units(), c_.data(), eta_.data());
   }
 
-  // Newton on the free part alone, c fixed: makes Q'theta = 0 to rounding. Damped, since binomial steps can overshoot.
-  void fit_free() {
-    if (eliminated() || q_ == 0) return;
-    const double* w = d_.weights().data();
-    std::vector<double> g(q_), H(q_ * q_), rows(q_ * n_), h(n_), trial(n_);
-    std::vector<char> pinned;
-    double F = loss_.value(eta_.data(), y_.data(), w, n_);
-    for (int it = 0; it < 100; ++it) {
-      loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
-      loss_.curvature(eta_.data(), y_.data(), h.data(), n_);
-      for (Index i = 0; i < n_; ++i) e_[i] *= w[i] / n_, h[i] = std::sqrt(h[i] * w[i] / n_);
-      double size = 0;
-      for (Index k = 0; k < q_; ++k) {
-        const double* f = d_.free_column(k);
-        g[k] = dot(f, e_.data(), n_);
-        size = std::max(size, std::abs(g[k]));
-        for (Index i = 0; i < n_; ++i) rows[k * n_ + i] = h[i] * f[i];
-      }
-      if (size < 1e-16) return;
-      gram_rows(rows.data(), q_, n_, n_, H.data(), q_);
-      cholesky(H.data(), q_, q_, 1e-14, pinned);
-      cholesky_solve(H.data(), q_, q_, pinned, g.data());
-      double t = 1;
-      bool moved = false;
-      for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
-        trial = eta_;
-        for (Index k = 0; k < q_; ++k) axpy(t * g[k], d_.free_column(k), trial.data(), n_);
-        const double value = loss_.value(trial.data(), y_.data(), w, n_);
-        moved = value < F || (value == F && halvings == 0 && size > 1e-13);
-        if (moved) F = value;
-      }
-      if (!moved) return;
-      t *= 2;
-      for (Index k = 0; k < q_; ++k) gamma_[k] += t * g[k];
-      eta_.swap(trial);
-    }
-  }
-
   // e = -l'(eta), z = X~'(w e / n), at the current c and gamma.
   void full_gradient() {
     compute_eta();
@@ -258,33 +222,22 @@ class PathSolver {
   void certify(double alpha, PathPoint& point) {
     if (!eliminated()) {
       compute_eta();
-      fit_free();
+      fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
     }
     full_gradient();
     const double* w = d_.weights().data();
     const double loss = loss_.value(eta_.data(), y_.data(), w, n_);
     point.objective = loss + alpha * J_.value(all_, c_.data());
     // The dual point: the residual, orthogonal to the free part, inside the conjugate's domain, scaled to feasibility.
-    for (Index k = 0; k < q_; ++k) {
-      const double* f = d_.free_column(k);
-      double s = 0;
-      for (Index i = 0; i < n_; ++i) s += w[i] * f[i] * e_[i];
-      axpy(-s / n_, f, e_.data(), n_);
-    }
-    loss_.clip(e_.data(), y_.data(), n_);
+    d_.project(e_.data());
+    const bool inside = loss_.clip(e_.data(), y_.data(), n_) <= ROUNDING;
     const double norm = J_.dual_norm(all_, z_.data());
-    double s = norm > alpha ? alpha / norm : 1.0;
-    if (loss_.quadratic()) {
-      double ye = 0, ee = 0;
-      for (Index i = 0; i < n_; ++i) ye += w[i] * y_[i] * e_[i], ee += w[i] * e_[i] * e_[i];
-      const double limit = norm > 0 ? alpha / norm : std::numeric_limits<double>::max();
-      s = ee > 0 ? std::clamp(ye / ee, 0.0, limit) : 0.0;
-    }
+    const double s = norm > alpha ? alpha / norm : 1.0;
     u_ = e_;
     for (double& v : u_) v *= s;
-    point.bound = loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_);
+    point.bound = inside ? loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_) : -std::numeric_limits<double>::infinity();
     point.gap = std::max(0.0, point.objective - point.bound);
-    point.deviance_ratio = null_loss_ > 0 && !constant_ ? 1 - loss / null_loss_ : 0;
+    point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
   }
 
   // Screening and warm starts need neighbours: a far alpha is approached through rough fits, each half the one before.
@@ -456,7 +409,7 @@ class PathSolver {
     point.gap = std::max(0.0, decrement);
     point.bound = loss - point.gap;
     if (point.gap > goal && std::string(point.stop) == "tol") point.stop = "precision";
-    point.deviance_ratio = null_loss_ > 0 ? 1 - loss / null_loss_ : 0;
+    point.deviance_ratio = 1 - loss / null_;
     for (Index u = 0; u < d_.units(); ++u) point.active += active(u);
     return point;
   }
@@ -470,7 +423,7 @@ class PathSolver {
   Units all_;
   std::vector<Index> everyone_;
   std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;
-  double unit_ = 1, null_ = 0, null_loss_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
+  double unit_ = 1, null_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
   bool constant_ = false;
 };
 

@@ -3,8 +3,7 @@
 #pragma once
 #include <memory>
 
-#include "design.hpp"
-#include "losses.hpp"
+#include "free_part.hpp"
 #include "penalties.hpp"
 
 namespace ss {
@@ -22,7 +21,12 @@ class Smooth {
   virtual double curvature(const double* dx, const double* dimg) const = 0;
   // Lower triangle of the Hessian over the coordinates listed, then all free ones; row-major, leading dimension ld.
   virtual void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const = 0;
-  // A dual value for this restricted problem: z = -gradient over the coordinates, dual_norm = J*(z).
+  // Multiply-adds of a proximal-gradient step, and of a Hessian over a coordinates.
+  virtual double step_cost() const = 0;
+  virtual double hessian_cost(double a) const = 0;
+  // Fit the free coordinates exactly, the others held.
+  virtual void settle(double*, double*) const {}
+  // A dual value for this restricted problem at a settled point: z = -gradient over the coordinates, dual_norm = J*(z).
   virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
 };
 
@@ -36,8 +40,7 @@ class Quadratic final : public Smooth {
   void image(const double* x, double* img) const override {
     const Index m = coordinates();
     std::fill(img, img + m, 0.0);
-    for (Index j = 0; j < m; ++j)
-      if (x[j] != 0) axpy(x[j], G_.data() + j * m, img, m);
+    combine(m, x, [&](Index j) { return G_.data() + j * m; }, img, m);
   }
   double value(const double* x, const double* img) const override {
     double s = 0;
@@ -53,13 +56,13 @@ class Quadratic final : public Smooth {
     for (size_t i = 0; i < coords.size(); ++i)
       for (size_t j = 0; j <= i; ++j) H[i * ld + j] = G_[coords[i] * m + coords[j]];
   }
+  double step_cost() const override { return static_cast<double>(coordinates()) * coordinates(); }
+  double hessian_cost(double) const override { return 0; }
   double dual(const double* x, const double* img, double alpha, double dual_norm) const override {
     double bx = 0, xGx = 0;
     for (size_t j = 0; j < b_.size(); ++j) bx += b_[j] * x[j], xGx += x[j] * img[j];
     const double ye = yy_ - bx, ee = std::max(0.0, yy_ - 2 * bx + xGx);
-    // theta = s e: the best feasible multiple of the residual.
-    const double limit = dual_norm > 0 ? alpha / dual_norm : 1e300;
-    const double s = ee > 0 ? std::clamp(ye / ee, -limit, limit) : 0.0;
+    const double s = dual_norm > alpha ? alpha / dual_norm : 1.0;
     return s * ye - 0.5 * s * s * ee;
   }
 
@@ -125,9 +128,16 @@ class Rows final : public Smooth {
       for (Index i = 0; i < n; ++i) rows[k * n + i] *= h[i];
     gram_rows(rows.data(), a, n, n, H, ld);
   }
+  void settle(double* x, double* img) const override {
+    if (free_ > 0) fit_free_part(d_, loss_, y_, x + m_, img);
+  }
+  double step_cost() const override { return 2.0 * d_.n() * m_ + 20.0 * d_.n(); }
+  double hessian_cost(double a) const override { return 0.5 * a * a * d_.n(); }
   double dual(const double*, const double* img, double alpha, double dual_norm) const override {
     std::vector<double> u(d_.n());
     loss_.residual(img, y_, u.data(), d_.n());
+    d_.project(u.data());
+    if (loss_.clip(u.data(), y_, d_.n()) > ROUNDING) return -std::numeric_limits<double>::infinity();
     const double s = dual_norm > alpha ? alpha / dual_norm : 1.0;
     for (double& v : u) v *= s;
     return loss_.dual(u.data(), y_, d_.weights().data(), offset_, d_.n());

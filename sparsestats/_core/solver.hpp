@@ -31,27 +31,34 @@ class Solver {
     F_ = objective(x_, ix_);
     L_ = std::max(lipschitz, 1e-12);
     SolveReport report;
-    Index burst = 4;
     report.gap = gap();
+    momentum_ = 0;
+    double spent = 0, patience = PATIENCE;  // work since the last Newton step, and how much of it the next one must wait for
+    Index actives = -1, blocks = -1;
     while (report.gap > target && report.iterations < max_iter && !watch.stopped()) {
-      const double before = report.gap;
-      bool moved = false;
-      // Newton first: along a path the pattern changes little, and one step then one proximal step is often all.
-      while (report.gap > target && newton_step()) {
+      // A Newton step is tried once first-order steps have cost as much as it does, and the pattern has settled; early
+      // on a path it costs next to nothing and is tried at once.
+      const bool smooth_here = J_.pattern(units_, x_.data(), pat_);
+      const double price = newton_cost();
+      const bool settled = actives == static_cast<Index>(pat_.unit.size()) && blocks == static_cast<Index>(pat_.slope.size());
+      actives = pat_.unit.size(), blocks = pat_.slope.size();
+      if (smooth_here && spent + SETTLE * step_cost() >= patience * price && (settled || price <= SETTLE * step_cost())) {
+        const bool moved = newton_step();
         ++report.newtons;
-        report.iterations += 1;
+        ++report.iterations;
         const double now = gap();
-        const bool good = now < 0.3 * report.gap;
+        const bool good = moved && now < 0.3 * report.gap;
+        patience = good ? PATIENCE : std::min(2 * patience, 16 * PATIENCE);
         report.gap = now;
-        moved = true;
-        if (!good || watch.stopped()) break;
+        spent = 0;
+        momentum_ = 0;
+        if (good) continue;
       }
-      if (report.gap <= target) break;
-      const Index steps = std::min(burst, max_iter - report.iterations);
+      const Index steps = std::min<Index>(SETTLE, max_iter - report.iterations);
       accelerate(steps);
       report.iterations += steps;
+      spent += steps * step_cost();
       report.gap = gap();
-      burst = report.gap < 0.1 * before && moved ? std::max<Index>(4, burst / 2) : std::min<Index>(64, burst + burst / 2);
       if (stalled(report.gap)) break;
     }
     lipschitz = L_;
@@ -65,12 +72,12 @@ class Solver {
     return f_.value(x.data(), img.data()) + alpha_ * J_.value(units_, x.data());
   }
   double gap() {
+    f_.settle(x_.data(), ix_.data());
     f_.gradient(x_.data(), ix_.data(), g_.data());
     for (Index j = 0; j < m_; ++j) z_[j] = -g_[j];
     const double D = J_.dual_norm(units_, z_.data());
     F_ = objective(x_, ix_);
-    double value = F_ - f_.dual(x_.data(), ix_.data(), alpha_, D);
-    for (Index k = m_; k < dim_; ++k) value += std::abs(g_[k]) * 1e-3;  // unfinished free part: not yet a bound
+    const double value = F_ - f_.dual(x_.data(), ix_.data(), alpha_, D);
     return std::max(value, 0.0);
   }
   // Rounding floors the gap: stop when ten rounds have not improved it.
@@ -101,12 +108,24 @@ class Solver {
     }
   }
 
-  // FISTA with restart on the gradient test (O'Donoghue & Candes).
+  // Multiply-adds of one proximal-gradient step and of one Newton step; only their ratio matters.
+  double step_cost() const { return f_.step_cost() + 40.0 * dim_; }
+  double newton_cost() const {
+    double a = f_.free();
+    for (Index u : pat_.unit) a += units_.size(u);
+    const double d = a - (static_cast<double>(pat_.unit.size()) - pat_.slope.size());
+    return f_.hessian_cost(a) + 6 * a * a + d * d * d / 6 + f_.step_cost();
+  }
+
+  // FISTA with restart on the gradient test (O'Donoghue & Candes); momentum is kept until a Newton step moves x.
   void accelerate(Index steps) {
-    last_ = x_;
-    ilast_ = ix_;
-    double t = 1;
-    L_ *= 0.95;
+    if (momentum_ == 0) {
+      last_ = x_;
+      ilast_ = ix_;
+      momentum_ = 1;
+      L_ *= 0.95;
+    }
+    double& t = momentum_;
     for (Index k = 0; k < steps; ++k) {
       const double next = 0.5 * (1 + std::sqrt(1 + 4 * t * t)), beta = (t - 1) / next;
       for (Index j = 0; j < dim_; ++j) y_[j] = x_[j] + beta * (x_[j] - last_[j]);
@@ -120,13 +139,11 @@ class Solver {
       ix_.swap(icand_);
       t = uphill > 0 ? 1 : next;
     }
-    f_.image(x_.data(), ix_.data());
   }
 
   // Newton on the pattern at x, in coordinates where a unit is (radius, tangent): the penalty is linear in the radii, and
   // its only curvature is slope / radius on the tangents. Followed by one proximal step, which may change the pattern.
   bool newton_step() {
-    if (!J_.pattern(units_, x_.data(), pat_)) return false;
     const Index actives = static_cast<Index>(pat_.unit.size()), blocks = static_cast<Index>(pat_.slope.size());
     coords_.clear();
     at_.clear();
@@ -177,10 +194,11 @@ class Solver {
     cholesky(R_.data(), d, d, 1e-12, pinned_);
     cholesky_solve(R_.data(), d, d, pinned_, dir_.data());
 
-    // The full step, unless radii would cross; then the step to the first crossing, where descent is certain.
-    const double cut = first_crossing(actives, blocks);
+    // The full step; if it does not descend, the step to the first crossing of radii, and shorter ones where the loss is
+    // far from its quadratic model.
     const double F0 = F_;
-    for (double t : {1.0, cut}) {
+    double t = 1, next_t = first_crossing(actives, blocks);
+    for (int tries = 0; tries < 8; ++tries) {
       move(t, actives, a, q);
       f_.image(y_.data(), iy_.data());
       prox_step(y_, iy_);
@@ -191,7 +209,8 @@ class Solver {
         F_ = F1;
         return true;
       }
-      if (cut == 1.0) break;
+      t = next_t < t ? next_t : t / 4;
+      if (t < 1e-6) break;
     }
     return false;
   }
@@ -285,7 +304,9 @@ class Solver {
   const Smooth& f_;
   Penalty& J_;
   const Units& units_;
-  double alpha_, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
+  static constexpr double PATIENCE = 4;
+  static constexpr Index SETTLE = 8;  // steps between two looks at the gap
+  double alpha_, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
   Index m_, dim_, img_size_;
   std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;

@@ -29,11 +29,15 @@ class Dense final : public Storage {  // Fortran order, columns `stride` apart
   Dense(const T* data, Index rows, Index cols, Index stride) : data_(data), stride_(stride) { n = rows, p = cols; }
 
   void dots(const Index* cols, Index m, const double* r, double* out) const override {
-    for (Index k = 0; k < m; ++k) out[k] = dot(column(cols[k]), r, n);
+    Index k = 0;
+    for (; k + 4 <= m; k += 4) {
+      const T* x[4] = {column(cols[k]), column(cols[k + 1]), column(cols[k + 2]), column(cols[k + 3])};
+      dot4(x, r, n, out + k);
+    }
+    for (; k < m; ++k) out[k] = dot(column(cols[k]), r, n);
   }
   void axpys(const Index* cols, Index m, const double* coef, double* eta) const override {
-    for (Index k = 0; k < m; ++k)
-      if (coef[k] != 0) axpy(coef[k], column(cols[k]), eta, n);
+    combine(m, coef, [&](Index k) { return column(cols[k]); }, eta, n);
   }
   Moments moments(Index col, const double* w) const override {
     const T* x = column(col);

@@ -26,7 +26,7 @@ from .relearned import Relearned, learns
 from .response import Rows
 from .terms import ByTerm, group_labels, group_names, penalty_factors
 
-FAMILIES = {
+FAMILIES: dict[str, dict[str, Any]] = {
     "slope": {"gaussian": SLOPE, "binomial": SLOPEClassifier},
     "gslope": {"gaussian": GroupSLOPE, "binomial": GroupSLOPEClassifier},
 }
@@ -93,7 +93,7 @@ def _fitted(
     built = design(
         formula,
         data,
-        unpenalized=asked.unpenalized,
+        unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")),
         missing=asked.missing,
         env=asked.env,
         offset=asked.offset,
@@ -110,11 +110,12 @@ def _fitted(
     alpha = model.alpha if asked.alpha is None else asked.alpha
     alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
     path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
+    path = _named(path, built.spec, model)
     made = Fit(
         call=Call("", formula),
         spec=built.spec,
         template=model,
-        path=_named(path, built.spec, model),
+        path=path,
         family="binomial" if classes else "gaussian",
         levels=rows.levels,
         nobs=len(built.X),
@@ -133,6 +134,14 @@ def _fitted(
         notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
     )
     return made.at(asked.selection)
+
+
+def _free_terms(unpenalized: Any, factors: Any) -> Any:
+    """The terms set free, those with a penalty factor of 0 among them: they get a free term's coding too."""
+    if not isinstance(factors, Mapping):
+        return unpenalized
+    named = [unpenalized] if isinstance(unpenalized, str) else list(unpenalized or ())
+    return [*named, *(term for term, factor in factors.items() if factor == 0)] or None
 
 
 def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bool) -> Any:
@@ -189,7 +198,9 @@ def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, ask
         control=ext.Control(),
         method="_fold_path",
     )
-    return replace(cv, n_nonzero=path.n_nonzero)
+    if path.groups is None:
+        return replace(cv, n_nonzero=path.n_nonzero)
+    return replace(cv, n_nonzero=path.n_groups_active, counted="groups")
 
 
 def _notes(built: Design) -> tuple[str, ...]:
@@ -201,6 +212,9 @@ def _notes(built: Design) -> tuple[str, ...]:
         more = ", ..." if len(worst) > 8 else ""
         notes.append(f"Rows dropped for missing values: {built.n_dropped}; by variable: {told}{more}.")
     assert built.response is not None
+    if built.response.unused:
+        unused = ", ".join(map(str, built.response.unused))
+        notes.append(f"Levels of {built.response.name} that do not occur in the rows used: {unused}.")
     if built.response.kind == "counts":
         notes.append("Rows count two outcomes; each outcome enters with its count as weight.")
     return tuple(notes)

@@ -292,7 +292,8 @@ def load(path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | N
     return store.from_dict(saved, spec=partial(Spec.from_dict, env=env), estimator=_saved_model)
 
 
-def _saved_model(name: str, params: Mapping[str, Any]) -> Any:
+def _saved_model(name: str, params: Mapping[str, Any]) -> tuple[Any, Callable[[Any], Any]]:
     if name not in SAVED:
         raise ValueError(f"This version knows no model {name!r}; it knows {', '.join(sorted(SAVED))}.")
-    return SAVED[name](**params)
+    model = SAVED[name](**params)
+    return model, model._loss.mean

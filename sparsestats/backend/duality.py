@@ -76,6 +76,11 @@ class Coordinates:
 
         self.null_v = self.fit_unpenalized(self.offset, np.zeros(self.Q.shape[1]))
         self.null_objective = self.loss(self.offset + self.Q @ self.null_v)
+        if self.null_objective < 0:
+            raise ValueError(
+                f"the loss {type(problem.loss).__name__} is {self.null_objective:.3g} at the null model; a "
+                "loss must not be negative: subtract its value at a perfect fit"
+            )
         # 64 eps of the loss at eta = 0 is what rounding alone leaves of a constant response
         self.constant = self.null_objective <= 64 * EPS * self.loss(np.zeros(n))
 
@@ -204,17 +209,23 @@ class Coordinates:
         penalty = self.problem.penalty
         return has(penalty, "dual_norm") and math.isinf(penalty.dual_norm(np.ones(self.n_penalized)))
 
-    def bound(self, theta: np.ndarray, z: np.ndarray, alpha: float, constant: float = 0.0) -> float:
+    def bound(
+        self, theta: np.ndarray, z: np.ndarray, alpha: float, v: np.ndarray, constant: float = 0.0
+    ) -> float:
         """Dual value at theta, shrunk until its correlations z are in alpha times the dual ball.
 
         z = B'theta, less the prices of constraints on c where there are any; ``constant`` is the part of the
-        Lagrangian that depends on no coefficient, and shrinks with the prices.
+        Lagrangian that depends on no coefficient, and shrinks with the prices. Since Q'theta = 0, Q v may
+        stand in the offset without changing the value; it takes with it what rounding leaves of Q'theta,
+        which a response far from 0 would multiply.
         """
         problem = self.problem
         size = problem.penalty.dual_norm(z)
         shrink = alpha / size if size > alpha else 1.0
-        value = problem.loss.dual_value(shrink * theta, problem.y, problem.sample_weight, problem.offset)
-        return value + shrink * constant
+        offset = self.offset + self.Q @ v
+        return shrink * constant + problem.loss.dual_value(
+            shrink * theta, problem.y, problem.sample_weight, offset
+        )
 
     def residual(self, v: np.ndarray, c: np.ndarray, eta: np.ndarray, alpha: float) -> float:
         """Stationarity in units of the objective: the prox-gradient residual times the size of (v, c)."""
@@ -284,7 +295,7 @@ class Coordinates:
             objective = self.loss(eta) + alpha * problem.penalty.value(c)
             if self.certifies:
                 theta = -self.gradient(eta)
-                bound = self.bound(theta, self.adjoint(theta), alpha)
+                bound = self.bound(theta, self.adjoint(theta), alpha, self.from_model(beta, b0)[0])
                 kind, value = "gap", max(objective - bound, 0.0)
             else:
                 kind, value = "stationarity", self.residual(self.from_model(beta, b0)[0], c, eta, alpha)

@@ -35,7 +35,8 @@ class Loss:
 
     Every solver in Python needs
 
-    - ``value(eta, y, w) -> float``: f(eta);
+    - ``value(eta, y, w) -> float``: f(eta), at least 0, and 0 where the fit is perfect (half the mean
+      deviance, not the bare log-likelihood): certificates are shares of its value at the null model;
     - ``gradient(eta, y, w) -> (n,)``: the gradient of f in eta, so with the factor w_i/n inside;
     - ``curvature(eta, y, w) -> (n,)``: the second derivatives of f in eta, same factor.
 

@@ -152,8 +152,8 @@ def _fits(
     for alpha in np.asarray(alphas, dtype=float).tolist():
         if math.isinf(alpha):
             raise ValueError(
-                "no alpha makes every coefficient 0 under this penalty, so a share of the largest alpha is no "
-                "number: give alpha (or alphas) as numbers"
+                "no alpha makes every coefficient 0 under this penalty, so there is no default: give alpha "
+                "(or alphas) as numbers"
             )
         if not alpha >= 0:
             raise ValueError(f"alpha must be a finite number >= 0; got {alpha}")
@@ -205,7 +205,7 @@ def accelerate(
         if not coordinates.certifies:
             return coordinates.residual(v, c, eta, alpha)
         theta = -coordinates.gradient(eta)
-        bound = coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha)
+        bound = coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, float(a_v @ v))
         return value + alpha * penalty.value(c) - bound
 
     Bc = coordinates.forward(c)
@@ -216,13 +216,16 @@ def accelerate(
     L, t = coordinates.step_bound(eta), 1.0
     y, By, v_y, eta_y, value_y = c, Bc, v, eta, value
     for iteration in range(1, max_iter + 1):
-        gradient = coordinates.adjoint(coordinates.gradient(eta_y)) + a_c
+        slope = coordinates.gradient(eta_y)
+        gradient = coordinates.adjoint(slope) + a_c
+        # what rounding of eta does to the value; a step that fails by less has not failed
+        noise = 16 * EPS * (abs(value_y) + np.abs(slope) @ np.abs(eta_y))
         while True:
             c_new = penalty.prox(y - gradient / L, alpha / L)
             Bc_new, move = coordinates.forward(c_new), c_new - y
             v_new, eta, value = profile(c_new, Bc_new, v_y)
             model = value_y + gradient @ move + 0.5 * L * (move @ move)
-            if value <= model + 16 * EPS * abs(value_y) or not math.isfinite(2.0 * L):
+            if value <= model + noise or not math.isfinite(2.0 * L):
                 break
             L *= 2.0
 

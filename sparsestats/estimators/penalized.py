@@ -34,8 +34,8 @@ class Penalized(PathRegressor):
     penalty : Penalty or None, default None
         From ``ss.penalties``, or a subclass of ``ss.penalties.Penalty``; None is ``ss.penalties.L1()``.
     alpha : float >= 0 or None, default None
-        Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in ``alpha_``.
-        0 drops the penalty.
+        Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in
+        ``alpha_``. 0 drops the penalty.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted); "group" makes each group orthonormal.
         Coefficients come back on the data's own scale.
@@ -81,7 +81,7 @@ class Penalized(PathRegressor):
     >>> X = np.random.default_rng(0).normal(size=(80, 5))
     >>> model = ss.Penalized(ss.losses.Gaussian(), ss.penalties.SortedL1(q=0.2), alpha=0.1)
     >>> model.fit(X, 2 * X[:, 0]).coef_.round(2).tolist()
-    [1.8, -0.0, 0.0, 0.0, 0.0]
+    [1.75, 0.0, 0.0, 0.0, 0.0]
     """
 
     _headline: ClassVar[str] = "Penalised regression"

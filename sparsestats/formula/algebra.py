@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..exceptions import FormulaError
 from .grammar import (
@@ -23,39 +24,44 @@ from .grammar import (
     show,
 )
 from .guard import Guard, check_pattern, constant, refuse
-from .vocabulary import MAX_POWER, MAX_TERMS
+from .vocabulary import MAX_POWER, MAX_PRODUCTS
+
+
+def mark(factor: Node) -> str:
+    """What makes two factors the same, however they are spaced.
+
+    A column is marked by its name alone, which is quick for thousands of them; no other text starts with a
+    backtick.
+    """
+    return f"`{factor.name}" if isinstance(factor, Name) else show(factor)
 
 
 def term_key(factors: Iterable[Node]) -> tuple[str, ...]:
-    """What makes two terms the same: their factors, in any order and however they are spaced."""
-    return tuple(
-        sorted(_mark(factor.name) if isinstance(factor, Name) else show(factor) for factor in factors)
-    )
+    """What makes two terms the same: their factors, in any order."""
+    return tuple(sorted(map(mark, factors)))
 
 
-def _mark(column: str) -> str:
-    """A column's part in a key; no other factor's text starts with a single backtick."""
-    return f"`{column}"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One term before any data is seen: factors that are multiplied; no factors is the intercept.
 
-    ``free`` is True under ``keep()``; ``group`` is the name that ``grp()`` gave.
+    ``marks`` belong to the factors; ``free`` is True under ``keep()``; ``group`` is the name ``grp()`` gave.
     """
 
     factors: tuple[Node, ...]
+    marks: tuple[str, ...]
     free: bool = False
     group: str | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
-        return term_key(self.factors)
+        return tuple(sorted(self.marks))
 
     @property
     def name(self) -> str:
         return ":".join(map(label, self.factors))
+
+
+_INTERCEPT = Piece((), ())
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,11 @@ class _Expander:
     remaining: Callable[[], Sequence[str]]
     offsets: list[Node] = field(default_factory=list)
     strata: list[Node] = field(default_factory=list)
+    products: int = 0
 
     def top(self, node: Node) -> _Terms:
         """The whole right side: the only place for offset(), strata() and a change of the intercept."""
-        terms: _Terms = {(): Piece(())}
+        terms: _Terms = {(): _INTERCEPT}
         node = _flat(node)
         for sign, part in node.parts if isinstance(node, Sum) else ((1, node),):
             if isinstance(part, Call) and part.function in ("offset", "strata"):
@@ -112,15 +119,11 @@ class _Expander:
             if zero or sign < 0:
                 # '+ 0' takes the intercept away and '- 0' gives it back, as in R.
                 if zero and sign < 0:
-                    terms.setdefault((), Piece(()))
+                    terms.setdefault((), _INTERCEPT)
                 else:
                     terms.pop(() if zero else key, None)
             elif key not in terms or (piece.free and not terms[key].free):
                 terms[key] = piece
-        if len(terms) > MAX_TERMS:
-            raise FormulaError(
-                f"The formula stands for more than {MAX_TERMS} terms; cols('^pattern') names columns."
-            )
 
     def terms(self, node: Node) -> _Terms:
         match node:
@@ -130,9 +133,9 @@ class _Expander:
                     self.merge(found, sign, self.terms(part))
                 return found
             case Number(value=1):
-                return {(): Piece(())}
+                return {(): _INTERCEPT}
             case Number(value=0):
-                return {("0",): Piece((node,))}
+                return {("0",): Piece((node,), ("0",))}
             case Dot():
                 return self.columns(self.remaining())
             case Binary(op=":", left=left, right=right):
@@ -160,28 +163,36 @@ class _Expander:
             case _:
                 if self.guard is not None:
                     self.guard.factor(node)
-                piece = Piece((node,))
-                return {piece.key: piece}
+                key = (mark(node),)
+                return {key: Piece((node,), key)}
 
     def columns(self, names: Sequence[str]) -> _Terms:
-        return {(_mark(name),): Piece((Name(name, quoted=True),)) for name in names}
+        found: _Terms = {}
+        for name in names:
+            node = Name(name, quoted=True)
+            key = (mark(node),)
+            found[key] = Piece((node,), key)
+        return found
 
     def crossed(self, node: Node, a: _Terms, b: _Terms) -> _Terms:
-        if len(a) * len(b) > 10 * MAX_TERMS:
-            refuse(node, f"this multiplies out to more than {10 * MAX_TERMS} terms")
+        self.products += len(a) * len(b)
+        if self.products > MAX_PRODUCTS:
+            refuse(node, f"the formula multiplies out to more than {MAX_PRODUCTS} products of terms")
+        for piece in (*a.values(), *b.values()):
+            if piece.free or piece.group is not None:
+                refuse(node, "keep() and grp() take whole terms: write keep(a:b), not keep(a):b")
+            if piece.marks == ("0",):
+                refuse(node, "0 takes the intercept away and cannot be multiplied")
         found: _Terms = {}
         for left in a.values():
             for right in b.values():
-                for piece in (left, right):
-                    if piece.free or piece.group is not None:
-                        refuse(node, "keep() and grp() take whole terms: write keep(a:b), not keep(a):b")
-                    if any(isinstance(factor, Number) for factor in piece.factors):
-                        refuse(node, "0 takes the intercept away and cannot be multiplied")
-                known = {show(factor) for factor in left.factors}
-                piece = Piece((*left.factors, *(f for f in right.factors if show(f) not in known)))
-                found.setdefault(piece.key, piece)
-        if len(found) > MAX_TERMS:
-            refuse(node, f"this multiplies out to more than {MAX_TERMS} terms")
+                key = tuple(sorted({*left.marks, *right.marks}))
+                if key not in found:
+                    new = [
+                        (f, m) for f, m in zip(right.factors, right.marks, strict=True) if m not in left.marks
+                    ]
+                    factors, marks = zip(*new, strict=True) if new else ((), ())
+                    found[key] = Piece((*left.factors, *factors), (*left.marks, *marks))
         return found
 
     def power(self, node: Node, left: Node, right: Node) -> _Terms:
@@ -202,7 +213,7 @@ class _Expander:
             self.merge(found, 1, self.terms(argument))
         if any(not piece.factors or isinstance(piece.factors[0], Number) for piece in found.values()):
             refuse(node, "the intercept is never penalised and needs no keep()")
-        return {key: replace(piece, free=True) for key, piece in found.items()}
+        return {key: piece._replace(free=True) for key, piece in found.items()}
 
     def grouped(self, node: Call) -> _Terms:
         named = dict(node.keywords)
@@ -217,7 +228,7 @@ class _Expander:
                 refuse(node, "the intercept belongs to no group")
             if piece.free or piece.group is not None:
                 refuse(node, "inside grp() stand plain terms; keep(grp(a + b, 'name')) frees a whole group")
-        return {key: replace(piece, group=name.value) for key, piece in found.items()}
+        return {key: piece._replace(group=name.value) for key, piece in found.items()}
 
 
 def _is_crossing(node: Node) -> bool:

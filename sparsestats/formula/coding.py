@@ -96,7 +96,7 @@ def coding_matrix(
     if contrast is None and full:
         return np.eye(k), [str(level) for level in levels], list(levels)
     name, base = contrast or ("contr.treatment", None)
-    if contrast is not None and k < 2:
+    if k < 2:
         refuse(node, f"{name} needs two levels that occur, and only {list(levels)} does")
     match name:
         case "contr.treatment":

@@ -197,7 +197,7 @@ def design(
     y, response = (None, None) if parsed.left is None else read_response(parsed.left, part, rows, lent)
     total = None if given_offset is None else given_offset[rows]
     for node in expansion.offsets:
-        values = evaluator.factor(node, full=True, free=True).values[:, 0]
+        values = evaluator.value(node)
         total = values if total is None else total + values
     strata = [evaluator.categories(node).values for node in expansion.strata]
     spec = Spec(
@@ -308,7 +308,7 @@ def _freed(pieces: Sequence[Piece], unpenalized: Any) -> list[Piece]:
                 + (f"; did you mean {near!r}?" if near else f"; the terms are {known[:8]}.")
             )
     chosen = set().union(*keys.values())
-    return [replace(piece, free=True) if piece.key in chosen else piece for piece in pieces]
+    return [piece._replace(free=True) if piece.key in chosen else piece for piece in pieces]
 
 
 def _key(name: str) -> tuple[str, ...]:

@@ -81,10 +81,13 @@ class Evaluator:
         """One factor of a term; ``full`` asks for a column a level, ``free`` for an unpenalised term."""
         match node:
             case Name(name=name):
-                column = self.table[name]
-                if column.kind == "factor":
-                    return self._levels(node, column, full=full)
-                return Encoded(self._finite(node, column.values)[:, None], None, "numeric")
+                # What the column was at fit decides: levels "1", "2" may come back from a file as numbers.
+                categorical = (
+                    self.table[name].kind == "factor" if self.learning else show(node) in self.states
+                )
+                if categorical:
+                    return self._levels(node, self.table.factor(name), full=full)
+                return Encoded(self.value(node)[:, None], None, "numeric")
             case Call(function=function) if function in words.FACTORS:
                 return self._levels(node, self.categories(node), full=full)
             case Call(function=function) if function in words.BASES:
@@ -92,19 +95,23 @@ class Evaluator:
             case Call(function=function) if function in self.env:
                 return self._lent(node)
             case _:
-                return Encoded(self._finite(node, self.number(node))[:, None], None, "numeric")
+                return Encoded(self.value(node)[:, None], None, "numeric")
 
     def categories(self, node: Node) -> Column:
         """The levels and codes behind a factor: a column as it is, or numbers taken as levels."""
         inner = node.args[0] if isinstance(node, Call) else node
         if isinstance(inner, Name):
             return self.table.factor(inner.name)
-        values = self._finite(inner, self.number(inner))
+        values = self.value(inner)
         found, codes = np.unique(values, return_inverse=True)
         return Column(show(inner), "factor", codes, tuple(map(coding.as_level, found)))
 
+    def value(self, node: Node) -> np.ndarray:
+        """An expression as one finite number a row."""
+        return self._finite(node, self.number(node))
+
     def number(self, node: Node) -> np.ndarray:
-        """An expression as one number a row."""
+        """An expression as one number a row, whether finite or not."""
         with np.errstate(all="ignore"):  # what is not finite is reported, with its rows, by _finite
             return np.broadcast_to(np.asarray(self._number(node), dtype=np.float64), (len(self.table),))
 
@@ -166,7 +173,7 @@ class Evaluator:
         return (values - state["center"]) / state["scale"]
 
     def _basis(self, node: Call, *, free: bool) -> Encoded:
-        x = self._finite(node.args[0], self.number(node.args[0]))
+        x = self.value(node.args[0])
         # An unpenalised cr() or cc() is centred, so the two readings of one text learn different states.
         key = show(node) + (" unpenalized" if free and node.function in ("cr", "cc") else "")
         if self.learning:

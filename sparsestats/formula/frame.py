@@ -74,7 +74,7 @@ class Table:
                 ) from None
             self.kind = str(frame.implementation.value)
             self.pandas_like = frame.implementation.is_pandas_like()
-            names = list(data.columns)
+            names = list(frame.columns)
         self.native = data
         self._read: dict[str, Column] = {}
         self._block: tuple[Sequence[str], np.ndarray] | None = None  # looked at for holes, then used as it is
@@ -108,7 +108,10 @@ class Table:
     @cached_property
     def _types(self) -> tuple[list[Any], dict[Any, bool]]:
         """The type of each column, and which types are machine numbers."""
-        types = list(self.native.dtypes)
+        if self.pandas_like:
+            types = list(self.native.dtypes)
+        else:
+            types = list(nw.from_native(self.native, eager_only=True).schema.values())
         first = {dtype: i for i, dtype in reversed(list(enumerate(types)))}
         return types, {dtype: self._series(self.names[i]).dtype.is_numeric() for dtype, i in first.items()}
 
@@ -216,13 +219,14 @@ class Table:
             return Column(
                 name, "factor", np.asarray(native.cat.codes, dtype=np.intp), levels, bool(native.cat.ordered)
             )
+        cells = series.to_list()
         declared = series.dtype == nw.Enum
-        levels = tuple(series.cat.get_categories().to_list())
-        if not declared:
-            # A polars Categorical lists its categories in order of appearance, which means nothing.
-            levels = tuple(sorted(levels))
+        # A polars Categorical lists categories as they appear, which means nothing; an Enum's order is meant.
+        levels = tuple(
+            series.dtype.categories if declared else sorted({cell for cell in cells if cell is not None})
+        )
         position = {level: i for i, level in enumerate(levels)}
-        codes = np.array([position.get(value, -1) for value in series.to_list()], dtype=np.intp)
+        codes = np.array([position.get(cell, -1) for cell in cells], dtype=np.intp)
         return Column(name, "factor", codes, levels, declared)
 
     def _objects(self, name: str, cells: list[Any]) -> Column:

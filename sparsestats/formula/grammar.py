@@ -17,7 +17,7 @@ from typing import NoReturn
 from ..exceptions import FormulaError
 from .vocabulary import CONTRASTS, FUNCTIONS
 
-MAX_LENGTH = 1_000_000  # characters: 5 000 named columns take about 50 000
+MAX_LENGTH = 300_000  # characters: 5 000 named columns take about 50 000
 MAX_DEPTH = 40  # nested brackets, and operators chained without a plus
 
 
@@ -97,7 +97,7 @@ class Formula:
         return f"{show(self.left)} ~ {show(self.right)}" if self.left is not None else f"~ {show(self.right)}"
 
 
-_NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_NAME = r"[^\W\d]\w*(?:\.\w+)*"  # with dots, for as.factor, np.log and columns such as Sepal.Length
 _TOKEN = re.compile(
     rf"""(?P<space>\s+)
     |(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)

@@ -13,7 +13,7 @@ from .grammar import Binary, Call, Compare, Dot, Flag, Listing, Name, Node, Numb
 
 
 def refuse(node: Node, why: str) -> NoReturn:
-    raise FormulaError(f"Formula refused at {shorten(show(node))!r}: {why}.")
+    raise FormulaError(f"Formula refused at {shorten(show(node))!r}: {why}{'' if why.endswith('?') else '.'}")
 
 
 def shorten(text: str) -> str:
@@ -227,7 +227,7 @@ class Guard:
             case Call(function=function) if function in words.FACTORS:
                 self._categorical(node)
             case Compare():
-                refuse(node, f"a comparison on the left must stand in I(): write I({show(node)}) ~ ...")
+                refuse(node, f"a comparison on the left must stand in I(): write I({show(node)})")
             case Sum() | Binary():
                 refuse(
                     node,

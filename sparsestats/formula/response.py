@@ -11,7 +11,7 @@ import numpy as np
 from . import coding
 from .evaluate import Evaluator
 from .frame import Level, Table
-from .grammar import Call, Compare, Name, Node, label, names_in, parse_factor, show
+from .grammar import Call, Compare, Name, Node, names_in, parse_factor, show
 from .vocabulary import CONTRASTS, FACTORS
 
 
@@ -92,15 +92,15 @@ def read_response(
     name = show(node)
     match node:
         case Call(function="cbind", args=args):
-            y = np.column_stack([evaluator.number(argument) for argument in args])
+            y = np.column_stack([evaluator.value(argument) for argument in args])
             if (y < 0).any() or (y != np.round(y)).any() or (y.sum(axis=1) == 0).any():
                 raise ValueError(
                     f"{name} must hold counts: whole numbers of at least 0, not both 0 in one row."
                 )
             return y, Response(name, "counts")
         case Call(function="Surv", args=(time, event), keywords=keywords):
-            start = [evaluator.number(value) for _, value in keywords]
-            y = np.column_stack([*start, evaluator.number(time), evaluator.number(event)])
+            start = [evaluator.value(value) for _, value in keywords]
+            y = np.column_stack([*start, evaluator.value(time), evaluator.value(event)])
             if not np.isin(y[:, -1], (0, 1)).all():
                 raise ValueError(f"{name}: the event must be 0 or 1 (False or True).")
             if (y[:, -2] < (y[:, 0] if start else 0)).any():
@@ -113,14 +113,9 @@ def read_response(
         case Call(function=function) if function in FACTORS:
             return _classes(node, name, evaluator)
         case Call(function="I", args=(Compare(),)):
-            return evaluator.number(node), Response(name, "boolean", (False, True))
+            return evaluator.value(node), Response(name, "boolean", (False, True))
         case _:
-            encoded = evaluator.factor(node, full=True, free=True)
-            if encoded.values.shape[1] != 1:
-                raise ValueError(
-                    f"The response {label(node)} has {encoded.values.shape[1]} columns; one is needed."
-                )
-            return encoded.values[:, 0], Response(name, "numeric")
+            return evaluator.value(node), Response(name, "numeric")
 
 
 def _classes(node: Node, name: str, evaluator: Evaluator) -> tuple[np.ndarray, Response]:

@@ -97,7 +97,7 @@ class NewRows:
     frame_kind: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Spec:
     """The remembered design: terms, codings, and what each factor learned.
 
@@ -126,6 +126,9 @@ class Spec:
     offset_array: bool = False
     response: Response | None = None
     env: dict[str, Callable[..., Any]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Spec({self.formula!r}, {len(self.names)} columns in {len(self.terms)} terms)"
 
     @cached_property
     def names(self) -> list[str]:
@@ -409,34 +412,48 @@ class Spec:
         absent = [name for name in saved.get("env", ()) if name not in lent]
         if absent:
             raise ValueError(f"The formula calls functions that were lent at fit; pass env= with {absent}.")
-        formula = parse(saved["formula"])
-        offsets = tuple(parse_factor(text) for text in saved["offsets"])
-        blocks = [_block_from_dict(block) for block in saved["blocks"]]
-        response = saved.get("response")
-        spec = cls(
-            formula=saved["formula"],
-            blocks=blocks,
-            states=_restored_states(saved["states"]),
-            kinds=dict(saved["kinds"]),
-            fit_intercept=bool(saved["fit_intercept"]),
-            n_rows=int(saved["n_rows"]),
-            offsets=offsets,
-            offset_column=saved.get("offset_column"),
-            offset_array=bool(saved.get("offset_array")),
-            response=None if response is None else Response.from_dict(response),
-            env=lent,
-        )
-        read = {*spec.variables, *names_in(formula.right)} - set(CONTRASTS)
-        guard = Guard(read, spec.n_rows, lent)
-        expand(formula.right, guard, lambda: spec.variables)
-        for block in blocks:
+        try:
+            spec = cls(
+                formula=saved["formula"],
+                blocks=[_block_from_dict(block) for block in saved["blocks"]],
+                states=_restored_states(saved["states"]),
+                kinds=dict(saved["kinds"]),
+                fit_intercept=bool(saved["fit_intercept"]),
+                n_rows=int(saved["n_rows"]),
+                offsets=tuple(parse_factor(text) for text in saved["offsets"]),
+                offset_column=saved.get("offset_column"),
+                offset_array=bool(saved.get("offset_array")),
+                response=None if saved.get("response") is None else Response.from_dict(saved["response"]),
+                env=lent,
+            )
+            spec._check()
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"This saved design is damaged: {error!r}.") from error
+        return spec
+
+    def _check(self) -> None:
+        """Run the guard over every text of a loaded spec, then see that states and names fit together."""
+        formula = parse(self.formula)
+        guard = Guard({*self.variables, *names_in(formula.right)} - set(CONTRASTS), self.n_rows, self.env)
+        expand(formula.right, guard, lambda: self.variables)
+        for block in self.blocks:
             for factor in block.factors if isinstance(block, Product) else ():
                 guard.factor(factor)
-        for node in offsets:
+        for node in self.offsets:
             guard.arithmetic(node)
         if formula.left is not None:
-            Guard(names_in(formula.left), spec.n_rows, lent).response(formula.left, ("Surv",))
-        return spec
+            Guard(names_in(formula.left), self.n_rows, self.env).response(formula.left, ("Surv",))
+        if self.response is not None and (formula.left is None or self.response.name != show(formula.left)):
+            raise ValueError(
+                "This saved design is damaged: its response is not the left side of its formula."
+            )
+        if not self.env:  # a lent function need not understand an empty column
+            empty = pd.DataFrame({name: np.empty(0) for name in self.variables})
+            width = self.transform(empty, need_offset=False).X.shape[1]
+            if width != len(self.names):
+                raise ValueError(
+                    f"This saved design is damaged: it makes {width} columns and names {len(self.names)}."
+                )
 
 
 def assemble(
@@ -475,7 +492,8 @@ def _product(block: Product, factors: Sequence[Encoded]) -> np.ndarray:
     values = factors[0].values
     for factor in factors[1:]:
         _fits(block, len(values), values.shape[1] * factor.values.shape[1])
-        values = (factor.values[:, :, None] * values[:, None, :]).reshape(len(values), -1)
+        width = values.shape[1] * factor.values.shape[1]
+        values = (factor.values[:, :, None] * values[:, None, :]).reshape(len(values), width)
     return values
 
 
@@ -526,8 +544,8 @@ def _offset_values(
     rows = np.flatnonzero(complete)
     evaluator = Evaluator(Subset(table, rows), states, env, learning=False, rows=rows)
     values = np.full(len(table), np.nan)
-    encoded = evaluator.factor(node, full=True, free=True).values[:, 0]
-    values[rows] = np.where(evaluator.unknown, np.nan, encoded)
+    found = evaluator.value(node)
+    values[rows] = np.where(evaluator.unknown, np.nan, found)
     return values
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 MAX_POWER = 10
-MAX_TERMS = 20_000
+MAX_PRODUCTS = 50_000  # terms multiplied out by *, : and **; sums of columns are not counted
 MAX_CELLS = 2**31  # 16 GiB of doubles: beyond it the design matrix is a mistake, or an attack
 
 
@@ -131,15 +131,15 @@ def instead(function: str) -> str:
     if function in _HINTS:
         return f"write {_HINTS[function]}"
     near = closest(function, FUNCTIONS | set(CONTRASTS))
-    lend = f"or lend your own as env={{{function!r}: function}}" if function.isidentifier() else ""
+    lend = f"lend your own as env={{{function!r}: function}}" if function.isidentifier() else ""
     if function.startswith("np."):
         return f"of numpy a formula knows {', '.join(f'np.{name}' for name in _NUMPY)}"
     if "." in function and not near:
         return "attribute access is not part of a formula, except np.<listed> and contr.<listed>"
-    return " ".join(part for part in (f"did you mean {near}?" if near else "", lend) if part)
+    return ", or ".join(part for part in (f"did you mean {near}" if near else "", lend) if part)
 
 
 def closest(name: str, known: Iterable[Any]) -> str:
     """The known name nearest to a misspelt one, or an empty string."""
-    found = difflib.get_close_matches(name, [str(k) for k in known], n=1, cutoff=0.75)
+    found = difflib.get_close_matches(name, [str(k) for k in known], n=1, cutoff=0.6)
     return found[0] if found else ""

@@ -6,7 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ..formula.spec import Spec
+from ..formula.grammar import Call, Name
+from ..formula.guard import variables
+from ..formula.spec import Product, Spec
+from ..formula.vocabulary import FACTORS
 
 
 def level_of(name: str, term: str) -> str:
@@ -100,6 +103,18 @@ class Columns:
             if level is not None:
                 return str(level)
         return level_of(self.names[column], term.name)
+
+    def read_as_levels(self, term: int) -> set[str]:
+        """The variables of a term that enter as levels, numbers under ``C()`` among them."""
+        name = self.spec.terms[term].name
+        found: set[str] = set()
+        for block in self.spec.blocks:
+            if isinstance(block, Product) and name == (block.group or block.name):
+                for factor in block.factors:
+                    called = isinstance(factor, Call) and factor.function in FACTORS
+                    if called or (isinstance(factor, Name) and self.spec.kinds.get(factor.name) == "factor"):
+                        found |= set(variables(factor))
+        return found
 
     def is_factor(self, term: int) -> bool:
         """Whether a term's columns stand for levels."""

@@ -31,6 +31,8 @@ class CVResult:
         Its direction.
     n_nonzero : ndarray of int (k,) or None
         Number selected at each alpha by the fit to all rows.
+    counted : str
+        What is counted there.
     null : float or None
         Mean held-out score of the null model.
     folds : str
@@ -61,6 +63,7 @@ class CVResult:
     n_nonzero: np.ndarray | None = None
     null: float | None = None
     folds: str = ""
+    counted: str = "columns"
 
     @property
     def alpha_min(self) -> float:
@@ -143,6 +146,6 @@ class CVResult:
         better = "larger" if self.greater_is_better else "smaller"
         ax.set_ylabel(f"{self.scoring.replace('_', ' ')} ({better} is better)")
         if self.n_nonzero is not None:
-            plots.counts_on_top(ax, self.alphas, self.n_nonzero, "columns selected")
+            plots.counts_on_top(ax, self.alphas, self.n_nonzero, f"{self.counted} selected")
         plots.mark_alphas(ax, {"1 se": self.alpha_1se, "min": self.alpha_min})
         return ax

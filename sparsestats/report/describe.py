@@ -9,7 +9,6 @@ import pandas as pd
 
 from . import tables
 from .cvresult import CVResult
-from .protocol import Table
 from .summary import Summary
 from .tables import number
 
@@ -49,7 +48,9 @@ def glance(fit: Fit) -> pd.DataFrame:
     else:
         certificate = fit.certificate
     n_nonzero, n_groups_active = _active(fit)
-    known = certificate is not None
+    value, tol, converged = np.nan, np.nan, None
+    if certificate is not None:
+        value, tol, converged = certificate.value, certificate.tol, certificate.converged
     return pd.DataFrame(
         {
             "family": [fit.family],
@@ -62,16 +63,16 @@ def glance(fit: Fit) -> pd.DataFrame:
             "alpha": [np.nan if fit.alpha is None else fit.alpha],
             "rule": [fit.rule],
             "deviance_ratio": [deviance_ratio(fit)],
-            "gap": [certificate.value if known else np.nan],
-            "tol": [certificate.tol if known else np.nan],
-            "converged": pd.array([certificate.converged if known else pd.NA], dtype="boolean"),
+            "gap": [value],
+            "tol": [tol],
+            "converged": pd.array([converged], dtype="boolean"),
             "seconds": [path.seconds],
         }
     )
 
 
 def summarize(fit: Fit) -> Summary:
-    """The summary of api.md section 7: header, table, cross-validation, certificate."""
+    """A fit on one page: header, table, cross-validation, certificate, what else a reader must know."""
     header = [
         (fit.report.headline, _formula(fit)),
         (_size(fit), fit.report.settings),
@@ -79,7 +80,7 @@ def summarize(fit: Fit) -> Summary:
     ]
     if fit.levels is not None:
         no, yes = fit.levels
-        header.append((f"models P({fit.spec.response.name} = {yes!r}); the other class is {no!r}", ""))
+        header.append((f"models P({fit.response.name} = {yes!r}); the other class is {no!r}", ""))
     own = list(fit.report.tables)
     if not own:
         own = [
@@ -89,7 +90,7 @@ def summarize(fit: Fit) -> Summary:
         ]
     notes: list[tuple[str, str]] = []
     if fit.cv is not None:
-        notes.append(("Cross-validated", _scores(fit, fit.cv)))
+        notes.append(("", _scores(fit, fit.cv)))
     notes.append(("Certificate", _certificate(fit)))
     told = (_guarantee(fit), _effort(fit), *fit.report.notes, *fit.notes)
     notes += [("", note) for note in told if note]
@@ -103,10 +104,14 @@ def _formula(fit: Fit) -> str:
 
 
 def _size(fit: Fit) -> str:
+    columns, terms = len(fit.columns), fit.columns.n_terms
     return (
-        f"{fit.nobs} rows ({fit.n_dropped} dropped), {len(fit.columns)} columns in {fit.columns.n_terms} "
-        f"{'term' if fit.columns.n_terms == 1 else 'terms'}"
+        f"{fit.nobs} rows ({fit.n_dropped} dropped), {_count(columns, 'column')} in {_count(terms, 'term')}"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _place(fit: Fit) -> str:
@@ -132,29 +137,30 @@ def _place(fit: Fit) -> str:
 def _scores(fit: Fit, cv: CVResult) -> str:
     """Both rules, always: where the fit sits first, then how to reach the other."""
 
-    def terms(i: int) -> int:
-        return len(np.unique(fit.columns.term_of[fit.path.coef(cv.alphas[i]) != 0]))
+    def terms(i: int) -> str:
+        return _count(len(np.unique(fit.columns.term_of[fit.path.coef(cv.alphas[i]) != 0])), "term")
 
-    def told(rule: str) -> str:
-        i = cv.index(rule)
-        gain = ""
-        if cv.null is not None and not cv.greater_is_better and cv.null > 0:
-            gain = f", {100 * (1 - cv.mean[i] / cv.null):.1f} % below null"
-        return f"{number(cv.mean[i])} (se {number(cv.se[i])}{gain}), {terms(i)} terms"
+    def score(i: int) -> str:
+        return f"{number(cv.mean[i])} (se {number(cv.se[i])})"
 
     other = {"min": "1se", "1se": "min"}
     here = fit.rule if fit.rule in other else "min"
     away = other[here]
-    parts = [
-        f"{cv.scoring}: {here} at alpha {number(cv.alphas[cv.index(here)])}, {told(here)}",
-        f'{away} at alpha {number(cv.alphas[cv.index(away)])}, {told(away)} -> fit.at("{away}")',
-    ]
+    i, j = cv.index(here), cv.index(away)
+    at = "" if fit.rule in other else f" at {here}, alpha {number(cv.alphas[i])},"
+    parts = [f"Cross-validated {cv.scoring}{at} {score(i)}"]
+    if cv.null is not None and not cv.greater_is_better and cv.null > 0:
+        # Both scores are held out, so this share of the null's can be negative.
+        parts[0] += f", {'R2' if cv.scoring == 'mse' else 'D2'} {1 - cv.mean[i] / cv.null:.3f}"
+    parts.append(f' {away}: alpha {number(cv.alphas[j])}, {score(j)}, {terms(j)} -> fit.at("{away}")')
     if cv.null is not None:
-        parts.append(f"null {number(cv.null)}")
+        parts.append(f" null {number(cv.null)}")
+    if cv.index_min == len(cv.alphas) - 1:
+        parts.append(" the minimum is at the end of the path: smaller alphas may do better")
     missed = _missed_folds(cv)
     if missed:
-        parts.append(f"{missed} folds hold models that did NOT CONVERGE")
-    return ";  ".join(parts)
+        parts.append(f" {missed} folds hold models that did NOT CONVERGE")
+    return "; ".join(parts)
 
 
 def _missed_folds(cv: CVResult) -> int:
@@ -175,7 +181,8 @@ def _certificate(fit: Fit) -> str:
     certificate = fit.certificate
     if certificate is None:
         return "none between two alphas of the grid; fit.update(alpha=...) fits this one and certifies it"
-    return f"{certificate}, from the returned coefficients"
+    told, verdict = str(certificate).rsplit(". ", 1)
+    return f"{told}, from the returned coefficients. {verdict}"
 
 
 def _guarantee(fit: Fit) -> str:
@@ -190,15 +197,9 @@ def _guarantee(fit: Fit) -> str:
 def _effort(fit: Fit) -> str:
     path, i = fit.path, _row(fit)
     parts = []
-    if path.certificates and not fit.interpolated:
-        parts.append(f"{path.certificates[i].n_iter} iterations")
-    parts += [
-        f"{name} {int(path.info[name][i])}"
-        for name in ("screened", "active", "repaired")
-        if name in path.info
-    ]
-    parts.append(f"{path.seconds:.3g} s for {len(path)} alpha{'s' if len(path) != 1 else ''}")
+    if path.certificates and fit.alpha is not None and not fit.interpolated:
+        parts.append(_count(path.certificates[i].n_iter, "iteration"))
+        told = ("screened", "active", "repaired")
+        parts += [f"{name} {int(path.info[name][i])}" for name in told if name in path.info]
+    parts.append(f"{path.seconds:.3g} s for {_count(len(path), 'alpha')}")
     return ", ".join(parts) + "."
-
-
-__all__ = ["Table", "deviance_ratio", "glance", "summarize"]

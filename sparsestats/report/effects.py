@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..formula.frame import Table, complete_rows
+from ..formula.frame import Column, Table, complete_rows
 from . import plots
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.Dat
     Returns
     -------
     DataFrame with a column for each variable, and ``effect``
+        Where levels are crossed with a number, each combination of levels keeps to the range seen with it.
     """
     name, beta = _find(fit, term), fit.path.coef(fit._alpha(None, "a term plot"))
     index = fit.columns.terms.index(name)
@@ -45,9 +46,14 @@ def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.Dat
     rows = np.flatnonzero(complete)
     if len(rows) == 0:
         raise ValueError(f"No row of the data has all the variables of {name!r}.")
-    grids = {v: _grid(table[v], rows, points if i == 0 else 0) for i, v in enumerate(variables)}
+    as_levels = fit.columns.read_as_levels(index)
+    read = {v: table.factor(v) if v in as_levels else table.numeric(v) for v in variables}
+    numbers = [v for v in variables if v not in as_levels]
+    grids = {v: _grid(column, rows, points if v in numbers[:1] else 0) for v, column in read.items()}
     cells = list(product(*grids.values()))
     out = pd.DataFrame({v: [cell[i] for cell in cells] for i, v in enumerate(grids)})
+    if numbers and as_levels:
+        out = out[_seen(out, read, rows, numbers[0], sorted(as_levels))].reset_index(drop=True)
     mean = np.nanmean(fit.spec.term_columns(name, given) @ beta)
     out["effect"] = fit.spec.term_columns(name, out) @ beta - mean
     return out
@@ -57,8 +63,10 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
     """Lines for a numeric variable (one a level when a factor is crossed with it), points for levels."""
     values = frame(fit, term, data=data, points=points)
     *variables, _ = values.columns
-    numeric = [v for v in variables if pd.api.types.is_numeric_dtype(values[v]) and values[v].nunique() > 2]
-    others = [v for v in variables if v not in numeric]
+    name = _find(fit, term)
+    as_levels = fit.columns.read_as_levels(fit.columns.terms.index(name))
+    numeric = [v for v in variables if v not in as_levels]
+    others = [v for v in variables if v in as_levels]
     if len(numeric) > 1 or len(others) > 1:
         raise ValueError(
             f"{term!r} has {len(variables)} variables; fit.plot_data('term', ...) gives its frame."
@@ -66,7 +74,9 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
     ax = plots.new_axes(ax)
     plots.clean(ax)
     ax.axhline(0, color=plots.INK, linewidth=0.8)
-    ax.set_ylabel(f"contribution of {_find(fit, term)}\nto the linear predictor (mean 0)")
+    ax.set_ylabel(f"contribution of {name}\nto the linear predictor (mean 0)")
+    if not values["effect"].any():
+        ax.text(0.5, 0.55, "not selected", transform=ax.transAxes, ha="center", color=plots.INK)
     if not numeric:
         levels = values[others[0]].astype(str)
         ax.plot(levels, values["effect"], "o", color=plots.COLOURS[0], markersize=7)
@@ -110,9 +120,24 @@ def _find(fit: Fit, term: str) -> str:
     raise ValueError(f"{what}; choose one of {shown}.")
 
 
-def _grid(column: Any, rows: np.ndarray, points: int) -> list[Any]:
-    if column.levels is not None:
-        return list(column.levels)
+def _seen(
+    out: pd.DataFrame, read: dict[str, Column], rows: np.ndarray, number: str, levels: list[str]
+) -> pd.Series:
+    """Which rows of a grid lie in the range that the number has together with their levels."""
+    observed = pd.DataFrame(
+        {v: np.asarray(read[v].levels, dtype=object)[read[v].values[rows]] for v in levels}
+    )
+    observed["number"] = read[number].values[rows]
+    ranges = observed.groupby(levels)["number"].agg(["min", "max"])
+    key = [tuple(cell) if len(levels) > 1 else cell[0] for cell in out[levels].itertuples(index=False)]
+    found = ranges.reindex(key)
+    return pd.Series(out[number].between(found["min"].to_numpy(), found["max"].to_numpy()))
+
+
+def _grid(column: Column, rows: np.ndarray, points: int) -> list[Any]:
+    """Values to draw at: the levels, ``points`` over the range, or three quantiles (0 points)."""
+    if column.kind == "factor":
+        return list(column.levels or ())
     values = column.values[rows]
     distinct = np.unique(values)
     if len(distinct) <= 2:

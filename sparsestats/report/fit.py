@@ -6,7 +6,7 @@ import dataclasses
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Any
@@ -17,7 +17,7 @@ import pandas as pd
 from ..backend.certificate import Certificate
 from ..exceptions import DataWarning
 from ..formula.frame import Subset, Table, complete_rows
-from ..formula.response import reread_response
+from ..formula.response import Response, reread_response
 from ..formula.spec import Spec
 from . import describe, effects, frames, store, tables
 from .call import Call
@@ -57,6 +57,21 @@ class Fit:
     ----------
     call : Call
         What was asked.
+    spec : Spec
+        What the formula's design remembers: terms, levels, knots.
+    template : sklearn estimator
+        The model that made the path, unfitted, with the design's groups and penalty factors.
+    family : str
+    levels : tuple of two, or None
+        The classes of the response, the event last.
+    nobs, n_dropped : int
+        Rows used, and left out for missing values.
+    notes : sequence of str
+        What else the summary tells.
+    random_state
+        Seed of the folds.
+    training : Training or None
+        The rows of the fit; None after ``ss.load``.
     path : Path
         The fitted path.
     cv : CVResult or None
@@ -97,9 +112,8 @@ class Fit:
     random_state: Any = None
     training: Training | None = None
     refit: Callable[[str | None, Mapping[str, Any]], Fit] | None = None
-    info: Mapping[str, Any] = field(default_factory=dict)
 
-    # ---- where the fit sits -------------------------------------------------------------------------------
+    # ---- where the fit sits ----
 
     def at(self, alpha: str | float) -> Fit:
         """The same fit at another alpha of its path; nothing is fitted again.
@@ -184,10 +198,16 @@ class Fit:
         return self.call.formula
 
     @property
+    def response(self) -> Response:
+        """The left side of the formula."""
+        assert self.spec.response is not None
+        return self.spec.response
+
+    @property
     def fit_intercept(self) -> bool:
         return bool(getattr(self.template, "fit_intercept", True))
 
-    # ---- coefficients -------------------------------------------------------------------------------------
+    # ---- coefficients ----
 
     def coef(self, at: str | float | None = None) -> pd.Series | pd.DataFrame:
         """Coefficients by column name on the data's own scale, the intercept first, zeros kept.
@@ -237,7 +257,7 @@ class Fit:
         """
         return describe.glance(self)
 
-    # ---- predictions --------------------------------------------------------------------------------------
+    # ---- predictions ----
 
     def predict(
         self,
@@ -288,6 +308,7 @@ class Fit:
         alpha = self._alpha(at, "predict()")
         if type in ("response", "link"):
             return frames.series_like(frame, self.path.predict(X, alpha, shift, type=type), type)
+        assert self.levels is not None
         event = self.path.predict(X, alpha, shift)
         if type == "prob":
             no, yes = self.levels
@@ -320,9 +341,9 @@ class Fit:
             }
             return frames.with_columns(frame, added)
         added = {".fitted": fitted}
-        response = self.spec.response
+        response = self.response
         table = Table(frame)
-        if response is not None and set(response.variables) <= table.positions.keys():
+        if set(response.variables) <= table.positions.keys():
             complete, _ = complete_rows(table, response.variables)
             rows = np.flatnonzero(complete)
             observed = np.full(len(table), np.nan)
@@ -344,7 +365,7 @@ class Fit:
             raise ValueError(f"{who} needs the rows of the fit, and a saved model holds none: pass newdata.")
         return self.training
 
-    # ---- print and plot -----------------------------------------------------------------------------------
+    # ---- print and plot ----
 
     def summary(self) -> Summary:
         """What a reader wants on one page.
@@ -482,9 +503,8 @@ class Fit:
             file.write(text + "\n")
 
 
-def _classes(event: np.ndarray, levels: Sequence[Any] | None) -> np.ndarray:
+def _classes(event: np.ndarray, levels: Sequence[Any]) -> np.ndarray:
     """The likelier of two classes (the event at even odds), NaN where the probability is."""
-    assert levels is not None
     missing = np.isnan(event)
     chosen = np.asarray(levels)[(np.nan_to_num(event) >= 0.5).astype(int)]
     if missing.any():

@@ -269,7 +269,7 @@ class Path:
         """
         if type not in ("response", "link"):
             raise ValueError(f'type must be "response" or "link", got {type!r}.')
-        data = X if sparse.issparse(X) else np.asarray(X, dtype=float)
+        data: Any = X if sparse.issparse(X) else np.asarray(X, dtype=float)
         if data.ndim != 2 or data.shape[1] != self.coefs.shape[1]:
             raise ValueError(f"X must have shape (n, {self.coefs.shape[1]}), got {data.shape}.")
         if alpha is None:
@@ -382,7 +382,9 @@ class Path:
             plots.mark_alphas(ax, mark)
         if strongest:
             ends = [float(values[-1, j]) for j in strongest]
-            plots.label_ends(ax, ends, [str(labels[j]) for j in strongest], plots.COLOURS[: len(strongest)])
+            plots.label_ends(
+                ax, ends, [str(labels[int(j)]) for j in strongest], plots.COLOURS[: len(strongest)]
+            )
         return ax
 
     def _by(self, by: str | None) -> str:

@@ -34,10 +34,9 @@ def new_axes(ax: Any = None, *, width: float = 7.0, height: float = 4.5) -> Any:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def clean(ax: Any, *, top: bool = False) -> None:
-    """Quiet frame: no right spine, a faint horizontal grid behind the data."""
-    ax.spines["right"].set_visible(False)
-    ax.spines["top"].set_visible(top)
+def clean(ax: Any) -> None:
+    """Quiet frame: two spines, a faint horizontal grid behind the data."""
+    ax.spines[["right", "top"]].set_visible(False)
     ax.grid(axis="y", color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
 
@@ -137,6 +136,8 @@ def label_ends(ax: Any, ends: Sequence[float], names: Sequence[str], colours: Se
     gap = span * 11.0 * ax.figure.dpi / 72.0 / height_px
     places = spread(np.asarray(ends, dtype=float), gap, low + gap / 2, high - gap / 2)
     across = ax.get_yaxis_transform()
+    # The names were spread for these limits; lines drawn from here on must not move them.
+    ax.set_ylim(low, high)
     for end, place, name, colour in zip(ends, places, names, colours, strict=True):
         ax.plot([1.0, 1.02], [end, place], transform=across, color=colour, linewidth=0.7, clip_on=False)
         ax.text(1.025, place, name, transform=across, color=colour, fontsize=8, va="center", ha="left")

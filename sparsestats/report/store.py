@@ -45,9 +45,11 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case pd.DataFrame():
             return {"frame": {str(name): plain(value[name].to_numpy()) for name in value.columns}}
-        case sparse.sparray():
-            m = sparse.csr_array(value)
-            return {"csr": [plain(part) for part in (m.data, m.indices, m.indptr)], "shape": list(m.shape)}
+        case sparse.csr_array():
+            return {
+                "csr": [plain(part) for part in (value.data, value.indices, value.indptr)],
+                "shape": list(value.shape),
+            }
     raise NotSaveable(f"a {type(value).__name__} cannot be saved")
 
 
@@ -135,6 +137,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
                 "n_nonzero": fit.cv.n_nonzero,
                 "null": fit.cv.null,
                 "folds": fit.cv.folds,
+                "counted": fit.cv.counted,
             }
         ),
     }
@@ -144,7 +147,7 @@ def from_dict(
     saved: Any,
     *,
     spec: Callable[[Any], Any],
-    estimator: Callable[[str, dict[str, Any]], Any],
+    estimator: Callable[[str, dict[str, Any]], tuple[Any, Callable[[np.ndarray], np.ndarray]]],
 ) -> Fit:
     """The fit that ``to_dict`` wrote.
 
@@ -154,7 +157,7 @@ def from_dict(
     spec : callable
         Rebuilds the formula's spec, checking the formula again.
     estimator : callable
-        (class name, parameters) -> unfitted estimator; refuses names it does not know.
+        (class name, parameters) -> unfitted estimator and its inverse link; refuses names it does not know.
 
     Raises
     ------
@@ -172,7 +175,7 @@ def from_dict(
         )
     try:
         asked = saved["call"]
-        model = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]))
+        model, mean = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]))
         design = spec(saved["spec"])
         parts = revive(saved["path"])
         parts["coefs"] = parts["coefs"].toarray()
@@ -182,7 +185,7 @@ def from_dict(
             call=Call(str(asked["function"]), str(asked["formula"]), dict(asked["arguments"])),
             spec=design,
             template=model,
-            path=Path(**parts, feature_names=design.names, mean=model.mean),
+            path=Path(**parts, feature_names=design.names, mean=mean),
             family=saved["family"],
             levels=revive(saved["levels"]),
             nobs=saved["nobs"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from .protocol import Table
 
 INTERCEPT = "(intercept)"
 """Name of the intercept in every table."""
+
+Alphas: TypeAlias = Sequence[float] | np.ndarray
 
 _MOST_TERMS = 30
 _MOST_VALUES = 8
@@ -36,7 +39,7 @@ def share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def coef_frame(path: Path, columns: Columns, alphas: Sequence[float], intercept: bool) -> pd.DataFrame:
+def coef_frame(path: Path, columns: Columns, alphas: Alphas, intercept: bool) -> pd.DataFrame:
     """Coefficients by column name, one column an alpha, zeros kept."""
     values = (
         np.column_stack([path.coef(alpha) for alpha in alphas])
@@ -50,9 +53,7 @@ def coef_frame(path: Path, columns: Columns, alphas: Sequence[float], intercept:
     return pd.DataFrame(values, index=pd.Index(names, name="column"), columns=pd.Index(alphas, name="alpha"))
 
 
-def tidy_frame(
-    path: Path, columns: Columns, alphas: Sequence[float], *, zeros: bool, intercept: bool
-) -> pd.DataFrame:
+def tidy_frame(path: Path, columns: Columns, alphas: Alphas, *, zeros: bool, intercept: bool) -> pd.DataFrame:
     """Long: term, column, level, group, alpha, estimate, estimate_std; the intercept first at each alpha."""
     betas = np.stack([path.coef(alpha) for alpha in alphas]) if len(alphas) else np.empty((0, len(columns)))
     row, column = np.nonzero(np.ones_like(betas) if zeros else betas)
@@ -109,7 +110,7 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     free = np.zeros(columns.n_terms, dtype=bool)
     free[columns.term_of[columns.free]] = True
     total = norms[~free].sum()
-    order = sorted(np.flatnonzero(active), key=lambda t: (free[t], -norms[t]))
+    order = sorted(map(int, np.flatnonzero(active)), key=lambda t: (free[t], -norms[t]))
     rows = []
     any_levels = False
     for t in order[:_MOST_TERMS]:
@@ -128,7 +129,7 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
         notes.append("penalised factors are fully coded: deviations, no reference level")
     if not rows:
         notes.insert(0, "no term is selected at this alpha")
-    return Table(("term", "cols", "norm", "share", "estimates (data's scale)"), rows, "lrrrl", notes)
+    return Table(("term", "cols", "group norm", "share", "estimates (data's scale)"), rows, "lrrrl", notes)
 
 
 def _estimates(columns: Columns, term: int, beta: np.ndarray) -> str:

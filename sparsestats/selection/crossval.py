@@ -49,7 +49,7 @@ def cross_validate_path(
     estimator : estimator with ``path(X, y, alphas=, sample_weight=, offset=)``
         Not fitted, not changed.
     X : ndarray (n, p), scipy sparse array, or callable with a ``shape``
-        Read, never written. A callable is given the training rows of a fold and returns the matrix of all rows:
+        Read, never written. A callable is given a fold's training rows and returns the matrix of all rows:
         for columns that are themselves learned, such as splines with knots at quantiles.
     y : ndarray (n,)
         Numbers, or the labels of two classes when the estimator is a classifier.

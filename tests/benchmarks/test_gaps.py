@@ -74,7 +74,7 @@ def test_null_model_is_optimal_exactly_from_alpha_max(data, penalty, family, fit
 
 
 def conic_optimum(X, y, penalty, alpha, family):
-    """Intercept and coefficients from a third text of the objective, solved to about 1e-10."""
+    """Intercept and coefficients from a third text of the objective, solved to about 1e-9."""
     b0, beta = cp.Variable(), cp.Variable(X.shape[1])
     eta = b0 + X @ beta
     loss = cp.sum_squares(y - eta) / 2 if family == "gaussian" else cp.sum(cp.logistic(eta)) - y @ eta
@@ -88,7 +88,7 @@ def conic_optimum(X, y, penalty, alpha, family):
     else:
         ranked = cp.abs(c)
     program = cp.Problem(cp.Minimize(loss / y.size + alpha * cp.dotsort(ranked, penalty.weights)))
-    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     return float(b0.value), beta.value, program.value
 
 
@@ -100,7 +100,7 @@ def test_gap_bounds_suboptimality_and_vanishes_at_the_optimum(data, penalty, fam
     b0, beta, optimum = conic_optimum(X, y, penalty, alpha, family)
     null = null_objective(y, family, True)
     at_optimum = relative_gaps(X, y, [alpha], beta[None], [b0], penalty, family=family)[0]
-    assert at_optimum < 1e-6  # the gap is of first order in the cone solver's error, some 1e-8
+    assert at_optimum < 1e-5  # of first order in the coefficients, which the cone solver has to about 1e-6
     rng = np.random.default_rng(3)
     for spread in (1e-1, 1e-2, 1e-3):
         moved = beta + spread * rng.standard_normal(12) / X.std(axis=0)

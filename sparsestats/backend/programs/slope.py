@@ -33,6 +33,8 @@ Solution = tuple[np.ndarray, float, Certificate, list]
 DOTSORT_LIMIT = 100
 """Above this many ranked terms ``dotsort``, a cone of their number squared, gives way to cutting planes."""
 MAX_ROUNDS = 100
+LAYERS = 50
+"""Parts of the weights that get cutting planes of their own."""
 SETTLING = 200
 """Proximal steps that may follow the interior point method."""
 CLARABEL = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
@@ -99,8 +101,8 @@ def program(
     >>> X = np.random.default_rng(0).normal(size=(30, 3))
     >>> lasso = program(Problem(X, X[:, 0], losses.Gaussian(), penalties.L1()), 0.1)
     >>> _ = lasso.problem.solve()
-    >>> lasso.variables["beta"].value.round(1).tolist()
-    [0.9, 0.0, 0.0]
+    >>> (lasso.variables["beta"].value > 1e-6).tolist()
+    [True, False, False]
     """
     text = _Text(Coordinates(problem), alpha, constraints, names)
     penalty = problem.penalty.expression(text.c)
@@ -126,8 +128,8 @@ def solve(
     """Fit one alpha with an interior point method.
 
     Up to 100 ranked terms the sorted norm is one ``dotsort``. Beyond, it is an epigraph
-    ``t >= sum_i v_i a_{s(i)}`` over the orders s met so far, and the order of the last solution is added
-    until it is there already.
+    ``t >= sum_i v_i a_{s(i)}`` over the orders s met so far, to which the order of the last solution is added
+    until it raises t no more.
 
     Parameters
     ----------
@@ -255,7 +257,7 @@ def _fits(
                 [],
             )
             continue
-        objective, cuts, n_iter = _minimise(text, alpha)
+        objective, cuts, n_iter = _minimise(text, alpha, tol)
         v, c = text.values()
         if not text.constraints:
             v, c = _settle(coordinates, alpha, v, c, tol)
@@ -290,7 +292,7 @@ def _scale(coordinates: Coordinates) -> float:
     return coordinates.null_objective if not coordinates.constant else 1.0
 
 
-def _minimise(text: _Text, alpha: float) -> tuple[cp.Expression, list[cp.Constraint], int]:
+def _minimise(text: _Text, alpha: float, tol: float) -> tuple[cp.Expression, list[cp.Constraint], int]:
     """Solve; return the objective, the cutting planes under it, and the solver's iterations."""
     coordinates, penalty = text.coordinates, text.coordinates.problem.penalty
     cuts: list[cp.Constraint] = []
@@ -301,23 +303,35 @@ def _minimise(text: _Text, alpha: float) -> tuple[cp.Expression, list[cp.Constra
         objective = text.loss + alpha * penalty.expression(text.c)
         return objective, cuts, _run(text, objective, cuts)
 
-    t, a = cp.Variable(), cp.Variable(len(weights))
-    objective = text.loss + alpha * t
+    # A plane for each layer of the weights: where many magnitudes are close the layers learn their orders
+    # apart, in a fifth of the rounds that planes under the whole norm take.
+    layers = _layers(weights)
+    t, a = cp.Variable(len(layers)), cp.Variable(len(weights))
+    objective = text.loss + alpha * cp.sum(t)
     # The mean over all orders is a plane as well: at first every coefficient has the same price.
-    cuts += [penalty.ranked_expression(text.c) <= a, t >= np.mean(weights) * cp.sum(a)]
-    # Ranks that differ only among magnitudes below the solver's precision make no new plane.
-    enough = 1e-11 * _scale(coordinates)
+    cuts += [penalty.ranked_expression(text.c) <= a, t >= layers.mean(axis=1) * cp.sum(a)]
+    # What the planes fall short of the norm is part of the gap; a tenth of tol leaves room for the rest.
+    enough = max(0.1 * tol, 1e-11) * _scale(coordinates)
     n_iter = 0
     for _ in range(MAX_ROUNDS):
         n_iter += _run(text, objective, cuts)
         magnitudes = penalty.ranked(text.values()[1])
         order = np.argsort(-magnitudes, kind="stable")
-        if alpha * (magnitudes[order] @ weights - t.value) <= enough:
+        short = alpha * (layers @ magnitudes[order] - t.value)
+        if short.sum() <= enough:
             break
-        plane = np.empty(len(weights))
-        plane[order] = weights
-        cuts.append(t >= plane @ a)
+        violated = np.flatnonzero(short > enough / len(layers))
+        planes = np.empty((len(violated), len(weights)))
+        planes[:, order] = layers[violated]
+        cuts.append(t[violated] >= planes @ a)
     return objective, cuts, n_iter
+
+
+def _layers(weights: np.ndarray) -> np.ndarray:
+    """Non-increasing sequences, one a row, that sum to the weights: what lies between two of their values."""
+    ranks = np.linspace(0, len(weights) - 1, LAYERS).astype(int)
+    levels = np.unique(np.append(weights[ranks], 0.0))
+    return np.clip(weights - levels[:-1, None], 0.0, np.diff(levels)[:, None])
 
 
 def _run(text: _Text, objective: cp.Expression, more: list[cp.Constraint]) -> int:
@@ -351,7 +365,11 @@ def _settle(
         eta = coordinates.offset + coordinates.forward(c) + coordinates.Q @ v
         return coordinates.loss(eta) + alpha * problem.penalty.value(c)
 
-    settled_v, settled_c, *_ = accelerate(coordinates, alpha, v, c, 0.1 * tol, SETTLING)
+    # The first step is taken whatever the gap, for the zeros and ties it makes.
+    eta = coordinates.offset + coordinates.forward(c) + coordinates.Q @ v
+    L = coordinates.step_bound(eta)
+    step = problem.penalty.prox(c - coordinates.adjoint(coordinates.gradient(eta)) / L, alpha / L)
+    settled_v, settled_c, *_ = accelerate(coordinates, alpha, v, step, 0.1 * tol, SETTLING)
     gain = objective(v, c) - objective(settled_v, settled_c)
     if -1e-12 * coordinates.null_objective <= gain <= 1e-6 * coordinates.null_objective:
         return settled_v, settled_c
@@ -394,7 +412,8 @@ def _lagrangian_bound(
         price = np.ravel(dual, order="F")
         constant += float(price @ np.ravel(constraint.expr.value, order="F"))
         for leaf, jacobian in constraint.expr.grad.items():
-            column = sparse.csc_array(jacobian) @ price
+            # cvxpy hands a leaf's derivative over as a number where leaf and constraint have one entry
+            column = jacobian @ price if sparse.issparse(jacobian) else np.atleast_1d(jacobian) * price
             if leaf.id == getattr(text.c, "id", None):
                 a_c += column
             else:
@@ -404,6 +423,6 @@ def _lagrangian_bound(
     # The minimum over the tilted objective is a fit of its own; the program's solution starts it.
     v, c, *_ = accelerate(coordinates, alpha, v, c, 0.1 * tol, SETTLING, (a_u, a_c))
     base = coordinates.offset + coordinates.forward(c)
-    eta = base + coordinates.Q @ coordinates.fit_unpenalized(base, v, tilt=a_u)
-    theta = -coordinates.gradient(eta)
-    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, constant)
+    v = coordinates.fit_unpenalized(base, v, tilt=a_u)
+    theta = -coordinates.gradient(base + coordinates.Q @ v)
+    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, constant + float(a_u @ v))

@@ -1,0 +1,386 @@
+"""The command line: ``sparsestats demo | fit FORMULA FILE | predict MODEL.json FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .report.fit import Fit
+
+DEMO_FORMULA = (
+    "body_mass_g ~ species + island + sex + bs(flipper_length_mm, df=5) + bs(bill_length_mm, df=4) "
+    "+ bill_depth_mm + factor(year)"
+)
+"""The demo's model: which measurements tell the body mass of the penguins in data/penguins.csv."""
+
+DEMO_TERM = "flipper_length_mm"
+"""The variable whose spline the demo draws."""
+
+OK, FAILED, INTERRUPTED = 0, 1, 130
+"""Exit codes; argparse itself ends with 2 on a wrong call."""
+
+_READERS = {".csv": "CSV", ".tsv": "TSV", ".parquet": "Parquet", ".pq": "Parquet"}
+
+
+class Refused(Exception):
+    """Something about the files of a call, in words for the person who made it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        Without the program's name; None takes those of the process.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 when the data, the formula or a file could not be used (one line on stderr
+        says why), 130 after Ctrl-C. A wrong call ends the process with 2, as argparse does.
+    """
+    asked = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = _one_line_warning
+        try:
+            asked.run(asked)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            print("sparsestats: interrupted", file=sys.stderr)
+            return INTERRUPTED
+        except BrokenPipeError:
+            # The reader has had enough, as head has; Python must not complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+        except (Refused, ValueError, TypeError, OSError, ImportError) as error:
+            print(f"sparsestats: error: {_one_line(error)}", file=sys.stderr)
+            return FAILED
+    return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sparsestats",
+        description="Sparse and structured statistical models, fitted by formula.",
+        epilog="Each command has its own help: sparsestats fit --help",
+    )
+    parser.add_argument("--version", action="version", version=f"sparsestats {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = commands.add_parser(
+        "demo",
+        help="fit a cross-validated group SLOPE to a shipped table and draw it",
+        description="Fit group SLOPE to the penguins table that comes with the package, cross-validate it, "
+        "print the summary, and write summary, coefficients, cross-validation, plots and model to a folder.",
+    )
+    _add_out(demo, "sparsestats-demo")
+    demo.add_argument("--seed", type=int, default=0, help="seed of the folds (default: %(default)s)")
+    demo.set_defaults(run=_demo)
+
+    fit = commands.add_parser(
+        "fit",
+        help="fit a model to a CSV or Parquet file",
+        description="Fit a model by formula to a table.",
+        epilog='example: sparsestats fit "y ~ age + C(site) + bs(dose, df=4)" trial.csv --out results',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    fit.add_argument("formula", metavar="FORMULA", help='such as "y ~ x + C(g) + bs(age, df=4)"; quote it')
+    fit.add_argument("file", metavar="FILE", help="table with a header line: .csv, .tsv or .parquet")
+    fit.add_argument(
+        "--model",
+        choices=("slope", "gslope"),
+        default="gslope",
+        help="slope selects columns, gslope whole terms (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--alpha",
+        type=_alpha,
+        default="cv",
+        metavar="cv|path|NUMBER",
+        help="cv chooses the penalty by cross-validation, path fits all and chooses none, a number fits "
+        "that one (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--family",
+        choices=("gaussian", "binomial"),
+        default="gaussian",
+        help="of the response (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--selection",
+        choices=("min", "1se"),
+        default="min",
+        help="rule that picks alpha: the best score, or the sparsest within one standard error of it "
+        "(default: %(default)s)",
+    )
+    fit.add_argument(
+        "--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: %(default)s)"
+    )
+    fit.add_argument("--seed", type=int, default=0, help="seed of the folds (default: %(default)s)")
+    fit.add_argument(
+        "--scoring", metavar="NAME", help="score of the folds, such as mse, mae, log_loss, roc_auc"
+    )
+    fit.add_argument("--sequence", metavar="NAME", help="shape of the penalty, such as bh, lasso, mean, max")
+    fit.add_argument(
+        "--q", type=_share, metavar="Q", help="target false discovery rate of the sequence, in (0, 1)"
+    )
+    fit.add_argument("--tol", type=_positive, metavar="TOL", help="relative duality gap asked for")
+    fit.add_argument("--max-iter", type=_at_least(1), metavar="N", help="iterations allowed at each alpha")
+    fit.add_argument(
+        "--unpenalized",
+        action="append",
+        metavar="TERM",
+        help="a term that is never penalised (may be repeated)",
+    )
+    fit.add_argument("--sample-weight", metavar="COLUMN", help="column of weights")
+    fit.add_argument("--offset", metavar="COLUMN", help="column with a known part of the linear predictor")
+    fit.add_argument(
+        "--row-groups", metavar="COLUMN", help="column of labels whose rows share a fold, such as patient"
+    )
+    fit.add_argument("--jobs", type=int, metavar="N", help="workers over folds; -1 for all cores")
+    fit.add_argument(
+        "--missing",
+        choices=("drop", "raise"),
+        default="drop",
+        help="rows with missing values (default: %(default)s)",
+    )
+    fit.add_argument("--verbose", action="store_true", help="show progress")
+    _add_out(fit, "sparsestats-fit")
+    fit.set_defaults(run=_fit)
+
+    predict = commands.add_parser(
+        "predict",
+        help="predict the rows of a file with a saved model",
+        description="Predict every row of a table with a saved model. A row with a missing input gets an "
+        "empty cell.",
+    )
+    predict.add_argument("model", metavar="MODEL.json", help="written by sparsestats fit, or by Fit.save")
+    predict.add_argument("file", metavar="FILE", help="table with the variables of the formula")
+    predict.add_argument(
+        "--type",
+        choices=("response", "link", "class", "prob"),
+        default="response",
+        help="mean of the response, linear predictor, likelier class, or every class's probability "
+        "(default: %(default)s)",
+    )
+    predict.add_argument(
+        "--at",
+        type=_place,
+        metavar="min|1se|NUMBER",
+        help="another alpha of the saved path than the one it sits at",
+    )
+    predict.add_argument(
+        "--unseen",
+        choices=("raise", "nan"),
+        default="raise",
+        help="levels the fit never met (default: %(default)s)",
+    )
+    predict.add_argument(
+        "--out", metavar="FILE.csv", help="where to write; without it predictions go to stdout"
+    )
+    predict.set_defaults(run=_predict)
+    return parser
+
+
+def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--out", default=default, metavar="DIR", help="folder to write to (default: ./%(default)s)"
+    )
+
+
+# ---- arguments ----
+
+
+def _alpha(text: str) -> str | float | None:
+    if text in ("cv", "path"):
+        return text
+    return _number(text, lambda value: value >= 0, 'must be "cv", "path" or a number >= 0')
+
+
+def _place(text: str) -> str | float:
+    return (
+        text
+        if text in ("min", "1se")
+        else _number(text, lambda value: value >= 0, "must be min, 1se or a number")
+    )
+
+
+def _positive(text: str) -> float:
+    return _number(text, lambda value: value > 0, "must be a number > 0")
+
+
+def _share(text: str) -> float:
+    return _number(text, lambda value: 0 < value < 1, "must be a number between 0 and 1")
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        value = _number(
+            text, lambda value: value >= least and value == int(value), f"must be a whole number >= {least}"
+        )
+        return int(value)
+
+    return whole
+
+
+def _number(text: str, holds: Callable[[float], bool], otherwise: str) -> float:
+    try:
+        value = float(text)
+        good = abs(value) < float("inf") and holds(value)
+    except ValueError:
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"{otherwise}, got {text!r}")
+    return value
+
+
+# ---- commands ----
+
+
+def _demo(asked: argparse.Namespace) -> None:
+    from .api import gslope
+    from .backend.path import relative
+    from .datasets import load_penguins
+
+    fit = gslope(
+        DEMO_FORMULA, load_penguins(), alpha="cv", alphas=relative(1, 1e-3, 100), random_state=asked.seed
+    )
+    _write(fit, Path(asked.out), term=DEMO_TERM)
+
+
+def _fit(asked: argparse.Namespace) -> None:
+    from . import api
+
+    settings = {name: getattr(asked, name) for name in ("sequence", "q", "tol", "max_iter")}
+    fit = getattr(api, asked.model)(
+        asked.formula,
+        read_table(Path(asked.file)),
+        alpha=None if asked.alpha == "path" else asked.alpha,
+        family=asked.family,
+        sample_weight=asked.sample_weight,
+        offset=asked.offset,
+        row_groups=asked.row_groups,
+        cv=asked.cv,
+        selection=asked.selection,
+        scoring=asked.scoring,
+        random_state=asked.seed,
+        n_jobs=asked.jobs,
+        unpenalized=asked.unpenalized,
+        missing=asked.missing,
+        verbose=int(asked.verbose),
+        **{name: value for name, value in settings.items() if value is not None},
+    )
+    _write(fit, Path(asked.out))
+
+
+def _predict(asked: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from .api import load
+
+    fit = load(asked.model)
+    data = read_table(Path(asked.file))
+    values: Any = fit.predict(data, type=asked.type, at=asked.at, unseen=asked.unseen)
+    table = values.to_frame() if isinstance(values, pd.Series) else values
+    if asked.out is None:
+        table.to_csv(sys.stdout, index=False, lineterminator="\n")
+        return
+    out = Path(asked.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out, index=False)
+    print(f"wrote {out}: {len(table)} predictions, {int(table.isna().any(axis=1).sum())} of them missing")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table from a file.
+
+    Raises
+    ------
+    Refused
+        When the file is not there, empty, not a table, or of a kind not known here.
+    """
+    import pandas as pd
+
+    kind = _READERS.get(path.suffix.lower())
+    if kind is None:
+        raise Refused(f"{path} has no known ending: tables are read from {', '.join(_READERS)} files.")
+    if not path.is_file():
+        raise Refused(f"{path} is not a file." if path.exists() else f"There is no file {path}.")
+    if path.stat().st_size == 0:
+        raise Refused(f"{path} is empty.")
+    try:
+        if kind == "Parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_csv(path, sep="," if kind == "CSV" else "\t")
+    except ImportError as error:
+        raise Refused("Reading Parquet needs pyarrow: pip install 'sparsestats[parquet]'.") from error
+    except (ValueError, OSError) as error:
+        raise Refused(f"{path} cannot be read as {kind}: {_one_line(error)}") from error
+    if len(table) == 0:
+        raise Refused(f"{path} has a header and no rows.")
+    return table
+
+
+def _write(fit: Fit, out: Path, term: str | None = None) -> None:
+    """Print the summary, write everything a reader may want, and say where."""
+    out.mkdir(parents=True, exist_ok=True)
+    print(fit.summary())
+    written = [out / "summary.txt", out / "coefficients.csv", out / "model.json"]
+    fit.summary().to_text(written[0])
+    fit.tidy().to_csv(written[1], index=False)
+    fit.save(written[2])
+    if fit.cv is not None:
+        written.append(out / "cv.csv")
+        fit.cv.table.to_csv(written[-1], index=False)
+    written += _draw(fit, out, term)
+    print()
+    for path in written:
+        print(f"wrote {path}")
+
+
+def _draw(fit: Fit, out: Path, term: str | None) -> list[Path]:
+    """The plots as PNG files, without a screen; none where matplotlib is not installed."""
+    try:
+        import matplotlib
+    except ImportError:
+        print("no plots: they need matplotlib, pip install 'sparsestats[plot]'", file=sys.stderr)
+        return []
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    kinds: dict[str, tuple[str, str | None]] = {"path.png": ("path", None)} if len(fit.path) > 1 else {}
+    if fit.cv is not None:
+        kinds["cv.png"] = ("cv", None)
+    if term is not None:
+        kinds["term.png"] = ("term", term)
+    for name, (kind, what) in kinds.items():
+        figure = fit.plot(kind, what).figure
+        figure.savefig(out / name, dpi=150)
+        pyplot.close(figure)
+    return [out / name for name in kinds]
+
+
+def _one_line(error: BaseException) -> str:
+    """An error's text on one line, with its notes."""
+    return " ".join(" ".join([str(error), *getattr(error, "__notes__", [])]).split())
+
+
+def _one_line_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"sparsestats: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

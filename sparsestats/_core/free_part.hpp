@@ -1,0 +1,57 @@
+// The unpenalised part of a model, fitted exactly with the penalised coordinates held where they are.
+#pragma once
+#include <vector>
+
+#include "design.hpp"
+#include "losses.hpp"
+
+namespace ss {
+
+// Damped Newton on gamma: makes Q'theta = 0 to rounding, which is what turns a residual into a dual point. Moves gamma
+// and eta = ... + Q gamma together.
+inline void fit_free_part(const Design& d, const Loss& loss, const double* y, double* gamma, double* eta) {
+  const Index n = d.n(), q = d.q();
+  if (q == 0) return;
+  const double* w = d.weights().data();
+  std::vector<double> g(q), H(q * q), rows(q * n), h(n), e(n), trial(n);
+  std::vector<char> pinned;
+  double F = loss.value(eta, y, w, n);
+  for (int it = 0; it < 100; ++it) {
+    loss.residual(eta, y, e.data(), n);
+    double size = 0, total = 0;
+    for (Index i = 0; i < n; ++i) {
+      e[i] *= w[i] / n;
+      total += std::abs(e[i]);
+    }
+    for (Index k = 0; k < q; ++k) {
+      g[k] = dot(d.free_column(k), e.data(), n);
+      size = std::max(size, std::abs(g[k]));
+    }
+    if (size <= 1e-15 * total) return;
+    loss.curvature(eta, y, h.data(), n);
+    for (Index i = 0; i < n; ++i) h[i] = std::sqrt(h[i] * w[i] / n);
+    for (Index k = 0; k < q; ++k)
+      for (Index i = 0; i < n; ++i) rows[k * n + i] = h[i] * d.free_column(k)[i];
+    gram_rows(rows.data(), q, n, n, H.data(), q);
+    cholesky(H.data(), q, q, 1e-14, pinned);
+    cholesky_solve(H.data(), q, q, pinned, g.data());
+    // Near the end the loss no longer shows the progress that the gradient still makes: a full step is then taken on trust.
+    const bool last = size <= 1e-9 * total;
+    double t = 1;
+    bool moved = false;
+    for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
+      std::copy(eta, eta + n, trial.data());
+      for (Index k = 0; k < q; ++k) axpy(t * g[k], d.free_column(k), trial.data(), n);
+      const double value = loss.value(trial.data(), y, w, n);
+      moved = value < F || last;
+      if (moved) {
+        F = value;
+        for (Index k = 0; k < q; ++k) gamma[k] += t * g[k];
+        std::copy(trial.begin(), trial.end(), eta);
+      }
+    }
+    if (!moved || (last && it > 3 && size <= 1e-13 * total)) return;
+  }
+}
+
+}  // namespace ss

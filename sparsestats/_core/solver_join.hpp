@@ -1,0 +1,385 @@
+// Minimise  f(x) + alpha J(c)  on one working set: accelerated proximal gradient finds the pattern, Newton steps on the
+// pattern (its zeros, signs and ties fixed) finish. Every accepted step lowers the objective; the gap decides the end.
+#pragma once
+#include <limits>
+
+#include "control.hpp"
+#include "smooth.hpp"
+
+#include <cstdio>
+namespace ss {
+inline long C_full=0,C_cut=0,C_fail=0,C_nocross=0; inline double T_newt=0,T_fista=0;
+struct Rep{~Rep(){fprintf(stderr,"full %ld (nocross %ld) cut %ld fail %ld  tnewt %.3f tfista %.3f\n",C_full,C_nocross,C_cut,C_fail,T_newt,T_fista);}}; inline Rep rep_;
+struct Tm{double&t; std::chrono::steady_clock::time_point b=std::chrono::steady_clock::now(); Tm(double&x):t(x){} ~Tm(){t+=std::chrono::duration<double>(std::chrono::steady_clock::now()-b).count();}};
+
+struct SolveReport {
+  double gap = std::numeric_limits<double>::infinity();
+  Index iterations = 0;  // proximal-gradient steps
+  Index newtons = 0;
+};
+
+class Solver {
+ public:
+  Solver(const Smooth& f, Penalty& penalty, const Units& units, double alpha)
+      : f_(f), J_(penalty), units_(units), alpha_(alpha), m_(f.coordinates()), dim_(f.coordinates() + f.free()),
+        img_size_(f.image_size()) {
+    for (auto* v : {&x_, &last_, &y_, &cand_, &g_}) v->resize(dim_);
+    for (auto* v : {&ix_, &ilast_, &iy_, &icand_}) v->resize(img_size_);
+    z_.resize(m_);
+  }
+
+  // x holds the start and receives the solution. `lipschitz` is a running estimate, kept between calls.
+  SolveReport solve(double* x, double& lipschitz, double target, Index max_iter, Watch& watch) {
+    x_.assign(x, x + dim_);
+    f_.image(x_.data(), ix_.data());
+    F_ = objective(x_, ix_);
+    L_ = std::max(lipschitz, 1e-12);
+    SolveReport report;
+    Index burst = 4;
+    report.gap = gap();
+    while (report.gap > target && report.iterations < max_iter && !watch.stopped()) {
+      const double before = report.gap;
+      bool moved = false;
+      // Newton first: along a path the pattern changes little, and one step then one proximal step is often all.
+      while (report.gap > target && newton_step()) {
+        ++report.newtons;
+        report.iterations += 1;
+        const double now = gap();
+        const bool good = now < 0.3 * report.gap;
+        report.gap = now;
+        moved = true;
+        if (!good || watch.stopped()) break;
+      }
+      if (report.gap <= target) break;
+      const Index steps = std::min(burst, max_iter - report.iterations);
+      accelerate(steps);
+      report.iterations += steps;
+      report.gap = gap();
+      burst = report.gap < 0.1 * before && moved ? std::max<Index>(4, burst / 2) : std::min<Index>(64, burst + burst / 2);
+      if (stalled(report.gap)) break;
+    }
+    lipschitz = L_;
+    std::copy(x_.begin(), x_.end(), x);
+    return report;
+  }
+  const std::vector<double>& image() const { return ix_; }
+
+ private:
+  double objective(const std::vector<double>& x, const std::vector<double>& img) {
+    return f_.value(x.data(), img.data()) + alpha_ * J_.value(units_, x.data());
+  }
+  double gap() {
+    f_.gradient(x_.data(), ix_.data(), g_.data());
+    for (Index j = 0; j < m_; ++j) z_[j] = -g_[j];
+    const double D = J_.dual_norm(units_, z_.data());
+    F_ = objective(x_, ix_);
+    const double value = F_ - f_.dual(x_.data(), ix_.data(), alpha_, D);
+    return std::max(value, 0.0);
+  }
+  // Rounding floors the gap: stop when ten rounds have not improved it.
+  bool stalled(double gap) {
+    if (gap < 0.9 * best_) {
+      best_ = gap;
+      rounds_ = 0;
+    }
+    return ++rounds_ > 10 && gap < 1e-9 * std::max(F_, 1e-300);
+  }
+
+  // One proximal-gradient step from (y, iy) to (cand, icand); raises L until it majorises along the step.
+  void prox_step(const std::vector<double>& y, const std::vector<double>& iy) {
+    f_.gradient(y.data(), iy.data(), g_.data());
+    std::vector<double>&d = step_, &di = istep_;
+    d.resize(dim_);
+    di.resize(img_size_);
+    for (int tries = 0; tries < 60; ++tries) {
+      for (Index j = 0; j < dim_; ++j) cand_[j] = y[j] - g_[j] / L_;
+      J_.prox(units_, cand_.data(), alpha_ / L_);
+      f_.image(cand_.data(), icand_.data());
+      double size = 0;
+      for (Index j = 0; j < dim_; ++j) d[j] = cand_[j] - y[j], size += d[j] * d[j];
+      for (Index i = 0; i < img_size_; ++i) di[i] = icand_[i] - iy[i];
+      const double curv = f_.curvature(d.data(), di.data());
+      if (curv <= L_ * size * (1 + 1e-10) || size == 0) return;
+      L_ = std::max(1.1 * L_, 1.05 * curv / size);
+    }
+  }
+
+  // FISTA with restart on the gradient test (O'Donoghue & Candes).
+  void accelerate(Index steps) { Tm tt(T_fista);
+    last_ = x_;
+    ilast_ = ix_;
+    double t = 1;
+    L_ *= 0.95;
+    for (Index k = 0; k < steps; ++k) {
+      const double next = 0.5 * (1 + std::sqrt(1 + 4 * t * t)), beta = (t - 1) / next;
+      for (Index j = 0; j < dim_; ++j) y_[j] = x_[j] + beta * (x_[j] - last_[j]);
+      for (Index i = 0; i < img_size_; ++i) iy_[i] = ix_[i] + beta * (ix_[i] - ilast_[i]);
+      prox_step(y_, iy_);
+      double uphill = 0;
+      for (Index j = 0; j < dim_; ++j) uphill += (y_[j] - cand_[j]) * (cand_[j] - x_[j]);
+      last_.swap(x_);
+      ilast_.swap(ix_);
+      x_.swap(cand_);
+      ix_.swap(icand_);
+      t = uphill > 0 ? 1 : next;
+    }
+    f_.image(x_.data(), ix_.data());
+  }
+
+  // Newton on the pattern at x, in coordinates where a unit is (radius, tangent): the penalty is linear in the radii, and
+  // its only curvature is slope / radius on the tangents. Followed by one proximal step, which may change the pattern.
+  bool newton_step() { Tm tt(T_newt);
+    if (!J_.pattern(units_, x_.data(), pat_)) return false;
+    const Index actives = static_cast<Index>(pat_.unit.size()), blocks = static_cast<Index>(pat_.slope.size());
+    coords_.clear();
+    at_.clear();
+    for (Index u : pat_.unit) {
+      at_.push_back(static_cast<Index>(coords_.size()));
+      for (Index j = units_.offset[u]; j < units_.offset[u + 1]; ++j) coords_.push_back(j);
+    }
+    const Index q = f_.free(), a = static_cast<Index>(coords_.size()), full = a + q;
+    const Index d = full - (actives - blocks);
+    if (d == 0 || d > 3000) return false;
+    H_.resize(full * full);
+    f_.hessian(ix_.data(), coords_, H_.data(), full);
+    f_.gradient(x_.data(), ix_.data(), g_.data());
+    rhs_.assign(full, 0.0);
+    for (Index i = 0; i < a; ++i) rhs_[i] = g_[coords_[i]];
+    for (Index k = 0; k < q; ++k) rhs_[a + k] = g_[m_ + k];
+    for (Index i = 0; i < full; ++i)
+      for (Index j = 0; j < i; ++j) H_[j * full + i] = H_[i * full + j];
+
+    radius_.resize(actives);
+    frame_.resize(actives);
+    for (Index t = 0; t < actives; ++t) rotate_unit(t, full);
+
+    // Collapse the radii of a block into one unknown; tangents and free coordinates keep their own.
+    target_.assign(full, -1);
+    Index next = blocks;
+    for (Index t = 0; t < actives; ++t) {
+      target_[at_[t]] = pat_.block[t];
+      for (Index j = 1; j < units_.size(pat_.unit[t]); ++j) target_[at_[t] + j] = next++;
+    }
+    for (Index k = 0; k < q; ++k) target_[a + k] = next++;
+    R_.assign(d * d, 0.0);
+    dir_.assign(d, 0.0);
+    for (Index i = 0; i < full; ++i) {
+      row_.assign(d, 0.0);
+      for (Index j = 0; j < full; ++j) row_[target_[j]] += H_[i * full + j];
+      for (Index j = 0; j < d; ++j) R_[target_[i] * d + j] += row_[j];
+      dir_[target_[i]] -= rhs_[i];
+    }
+    for (Index b = 0; b < blocks; ++b) dir_[b] -= alpha_ * pat_.slope[b];
+    for (Index t = 0; t < actives; ++t) {
+      const double push = std::max(0.0, -rhs_[at_[t]]);  // the part of the slope this unit carries
+      for (Index j = 1; j < units_.size(pat_.unit[t]); ++j) {
+        const Index r = target_[at_[t] + j];
+        R_[r * d + r] += push / radius_[t];
+      }
+    }
+    block_radius_.assign(blocks, 0.0);
+    for (Index k = 0; k < actives; ++k) block_radius_[pat_.block[k]] = radius_[k];
+    solve_in_order(d, blocks);
+
+    // The step where radii would cross and were joined need not descend; the step to the first crossing does.
+    const double F0 = F_;
+    for (const bool joined : {true, false}) {
+      const double t = joined ? 1.0 : first_crossing_of(dir_, blocks);
+      move(t, actives, a, q);
+      f_.image(y_.data(), iy_.data());
+      prox_step(y_, iy_);
+      const double F1 = objective(cand_, icand_);
+      if (F1 < F0) { if(joined){C_full++; if(!crossed_)C_nocross++;} else C_cut++;
+        x_.swap(cand_);
+        ix_.swap(icand_);
+        F_ = F1;
+        return true;
+      }
+      if (!crossed_) break;
+      dir_ = free_dir_;
+    }
+    C_fail++; return false;
+  }
+
+  // The Newton direction, with the radii kept positive and, where the penalty asks, in order: blocks that would cross are
+  // joined (those that would turn negative go to zero) and the smaller system is solved again, until none does.
+  void solve_in_order(Index d, Index blocks) {
+    member_.resize(d);
+    std::iota(member_.begin(), member_.end(), Index{0});  // unknown of each row; -1: radius held at zero
+    Index size = d;
+    crossed_ = false;
+    for (int round = 0; round < 20; ++round) {
+      S_.assign(size * size, 0.0);
+      sol_.assign(size, 0.0);
+      // Unknown v = (radii, tangents, free) near v0 = (radii, 0, 0): minimise (v - v0)'R(v - v0)/2 - dir'(v - v0).
+      start_.assign(d, 0.0);
+      if (crossed_) {
+        for (Index i = 0; i < d; ++i) {
+          double s = dir_[i];
+          for (Index b = 0; b < blocks; ++b) s += R_[i * d + b] * block_radius_[b];
+          start_[i] = s;
+        }
+      } else {
+        start_ = dir_;
+      }
+      if (round == 0) {
+        S_ = R_;
+        sol_ = dir_;
+      } else {
+        for (Index i = 0; i < d; ++i) {
+          if (member_[i] < 0) continue;
+          double* row = S_.data() + member_[i] * size;
+          for (Index j = 0; j < d; ++j)
+            if (member_[j] >= 0) row[member_[j]] += R_[i * d + j];
+          sol_[member_[i]] += start_[i];
+        }
+      }
+      cholesky(S_.data(), size, size, 1e-12, pinned_);
+      cholesky_solve(S_.data(), size, size, pinned_, sol_.data());
+      if (round == 0) {
+        free_dir_ = sol_;
+        if (first_crossing_of(free_dir_, blocks) == 1.0) {
+          dir_ = sol_;
+          return;
+        }
+        crossed_ = true;
+        for (Index b = 0; b < blocks; ++b) sol_[b] += block_radius_[b];
+      }
+      // Join what is out of order: pool adjacent violators over the blocks' new radii.
+      const Index before = size;
+      Index top = 0;
+      std::vector<double> level;
+      std::vector<double> count;
+      std::vector<Index> first;
+      for (Index b = 0; b < blocks; ++b) {
+        double v = member_[b] < 0 ? 0.0 : sol_[member_[b]], c = 1;
+        Index f = b;
+        if (pat_.ordered)
+          while (top > 0 && level[top - 1] < v * (1 + 1e-14)) {
+            v = (level[top - 1] * count[top - 1] + v * c) / (count[top - 1] + c);
+            c += count[top - 1];
+            f = first[top - 1];
+            --top;
+            level.pop_back(), count.pop_back(), first.pop_back();
+          }
+        level.push_back(v), count.push_back(c), first.push_back(f);
+        ++top;
+      }
+      std::vector<Index> next(d, -1);
+      size = 0;
+      for (Index k = 0; k < top; ++k) {
+        const Index stop = k + 1 < top ? first[k + 1] : blocks;
+        const bool zero = level[k] <= 0;
+        for (Index b = first[k]; b < stop; ++b) next[b] = zero ? -1 : size;
+        if (!zero) ++size;
+      }
+      for (Index i = blocks; i < d; ++i) next[i] = size++;
+      if (size == before) break;
+      member_ = next;
+    }
+    for (Index i = 0; i < d; ++i) {
+      const double v = member_[i] < 0 ? 0.0 : sol_[member_[i]];
+      dir_[i] = i < blocks ? v - block_radius_[i] : v;
+    }
+  }
+
+  // Reflect the unit's coordinates so that the first points along it; H and rhs follow.
+  void rotate_unit(Index t, Index full) {
+    const Index u = pat_.unit[t], size = units_.size(u), s = at_[t];
+    const double* c = x_.data() + units_.offset[u];
+    std::vector<double>& v = frame_[t];
+    if (size == 1) {
+      radius_[t] = std::abs(c[0]);
+      v.assign(1, c[0] < 0 ? -1.0 : 1.0);
+      if (c[0] < 0) {
+        for (Index j = 0; j < full; ++j) H_[s * full + j] = -H_[s * full + j];
+        for (Index j = 0; j < full; ++j) H_[j * full + s] = -H_[j * full + s];
+        rhs_[s] = -rhs_[s];
+      }
+      return;
+    }
+    // Householder vector of the unit direction: (I - v v' ) with |v|^2 = 2 maps e1 to c / |c|.
+    radius_[t] = std::sqrt(norm2(c, size));
+    v.assign(c, c + size);
+    for (double& e : v) e /= radius_[t];
+    const double first = v[0];
+    // Map e1 to -sign(first) c/|c| to avoid cancellation, then the radius carries that sign.
+    const double sign = first > 0 ? -1.0 : 1.0;
+    for (double& e : v) e *= sign;
+    v[0] -= 1;
+    const double scale = std::sqrt(2 / norm2(v.data(), size));
+    for (double& e : v) e *= scale;
+    v.push_back(sign);
+    row_.assign(full, 0.0);
+    for (Index j = 0; j < size; ++j) axpy(v[j], H_.data() + (s + j) * full, row_.data(), full);
+    for (Index j = 0; j < size; ++j) axpy(-v[j], row_.data(), H_.data() + (s + j) * full, full);
+    for (Index i = 0; i < full; ++i) {
+      double* h = H_.data() + i * full + s;
+      const double k = dot(h, v.data(), size);
+      for (Index j = 0; j < size; ++j) h[j] -= k * v[j];
+    }
+    const double k = dot(rhs_.data() + s, v.data(), size);
+    for (Index j = 0; j < size; ++j) rhs_[s + j] -= k * v[j];
+    if (sign < 0) {
+      for (Index j = 0; j < full; ++j) H_[s * full + j] = -H_[s * full + j];
+      for (Index j = 0; j < full; ++j) H_[j * full + s] = -H_[j * full + s];
+      rhs_[s] = -rhs_[s];
+    }
+  }
+
+  // Largest step in (0, 1] that keeps the radii of the blocks positive and, where the penalty asks, in order.
+  double first_crossing_of(const std::vector<double>& dir_, Index blocks) const {
+    double t = 1;
+    for (Index b = 0; b < blocks; ++b) {
+      const bool chained = pat_.ordered && b + 1 < blocks;
+      const double gap = block_radius_[b] - (chained ? block_radius_[b + 1] : 0.0);
+      const double closing = (chained ? dir_[b + 1] : 0.0) - dir_[b];
+      if (closing > gap) t = std::min(t, gap / closing);
+    }
+    return t;
+  }
+
+  // y = x moved by t along the direction; units keep the radius the step gives them, so ties stay exact.
+  void move(double t, Index actives, Index a, Index q) {
+    y_ = x_;
+    std::vector<double> w;
+    for (Index k = 0; k < actives; ++k) {
+      const Index u = pat_.unit[k], size = units_.size(u);
+      double* c = y_.data() + units_.offset[u];
+      const double r = block_radius_[pat_.block[k]] + t * dir_[pat_.block[k]];
+      if (size == 1) {
+        c[0] = frame_[k][0] * r;
+        continue;
+      }
+      const std::vector<double>& v = frame_[k];
+      w.assign(size, 0.0);
+      double length = radius_[k] * radius_[k];
+      for (Index j = 1; j < size; ++j) {
+        w[j] = t * dir_[target_[at_[k] + j]];
+        length += w[j] * w[j];
+      }
+      w[0] = radius_[k];
+      const double scale = r / std::sqrt(length);
+      w[0] *= v.back();
+      const double h = dot(w.data(), v.data(), size);
+      for (Index j = 0; j < size; ++j) c[j] = (w[j] - h * v[j]) * scale;
+    }
+    for (Index k = 0; k < q; ++k) y_[m_ + k] = x_[m_ + k] + t * dir_[target_[a + k]];
+  }
+
+  const Smooth& f_;
+  Penalty& J_;
+  const Units& units_;
+  double alpha_, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
+  int rounds_ = 0;
+  Index m_, dim_, img_size_;
+  std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
+  Pattern pat_;
+  std::vector<Index> coords_, at_, target_;
+  std::vector<Index> member_; std::vector<double> S_, sol_, start_, free_dir_; bool crossed_=false;
+  std::vector<double> H_, R_, rhs_, dir_, row_, radius_, block_radius_;
+  std::vector<std::vector<double>> frame_;
+  std::vector<char> pinned_;
+};
+
+}  // namespace ss

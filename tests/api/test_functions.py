@@ -1,0 +1,373 @@
+"""The R door: what the functions promise about formulas, classes, weights, offsets, folds and names."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sparsestats as ss
+from sparsestats.api.arguments import Asked
+from sparsestats.datasets import load_penguins
+from sparsestats.exceptions import FormulaError
+
+
+@pytest.fixture(scope="module")
+def penguins():
+    return load_penguins()
+
+
+@pytest.fixture(scope="module")
+def measured(penguins):
+    return penguins.dropna().reset_index(drop=True)
+
+
+FEW = ss.relative(1, 0.02, 12)
+
+
+def test_slope_is_the_estimator_on_the_designs_columns(measured):
+    fit = ss.slope("body_mass_g ~ bill_length_mm + flipper_length_mm + year", measured, alpha=30.0)
+    X = measured[["bill_length_mm", "flipper_length_mm", "year"]].astype(float)
+    model = ss.SLOPE(alpha=30.0).fit(X, measured["body_mass_g"])
+    np.testing.assert_allclose(fit.coef().to_numpy(), [model.intercept_, *model.coef_], rtol=1e-10)
+
+
+def test_gslope_is_the_estimator_with_terms_as_groups(measured):
+    fit = ss.gslope("body_mass_g ~ species + bill_length_mm", measured, alpha=30.0)
+    X = np.column_stack([pd.get_dummies(measured["species"]), measured["bill_length_mm"]]).astype(float)
+    model = ss.GroupSLOPE(alpha=30.0, groups=[0, 0, 0, 1], standardize="group").fit(
+        X, measured["body_mass_g"]
+    )
+    np.testing.assert_allclose(fit.coef().to_numpy()[1:], model.coef_, rtol=1e-6)
+
+
+def test_cross_validation_is_that_of_the_cv_twin(measured):
+    fit = ss.slope("body_mass_g ~ bill_length_mm + bill_depth_mm", measured, alpha="cv", cv=5, alphas=FEW)
+    X = measured[["bill_length_mm", "bill_depth_mm"]].to_numpy()
+    twin = ss.SLOPECV(alphas=FEW, cv=5).fit(X, measured["body_mass_g"])
+    np.testing.assert_allclose(fit.cv.mean, twin.cv_.mean, rtol=1e-9)
+    assert fit.alpha == pytest.approx(twin.alpha_, rel=1e-12)
+
+
+def test_alpha_zero_is_least_squares(measured):
+    fit = ss.gslope("body_mass_g ~ species + bill_depth_mm", measured, alpha=0)
+    A = np.column_stack([pd.get_dummies(measured["species"]), measured["bill_depth_mm"]]).astype(float)
+    expected = A @ np.linalg.lstsq(A, measured["body_mass_g"], rcond=None)[0]
+    # Grams; a Newton step ends it.
+    np.testing.assert_allclose(fit.predict(), expected, rtol=1e-9)
+
+
+def test_any_basis_of_a_polynomial_gives_one_answer(measured):
+    """The default orthonormalises whole terms, so how a term is written does not matter."""
+    short = ss.gslope("body_mass_g ~ poly(bill_length_mm, 2) + species", measured, alpha=30.0)
+    raw = "grp(bill_length_mm + I(bill_length_mm**2), 'bill')"
+    long = ss.gslope(f"body_mass_g ~ {raw} + species", measured, alpha=30.0)
+    # Both are within sqrt(2 gap) = 0.1 g of the optimum.
+    np.testing.assert_allclose(short.predict(), long.predict(), atol=0.2)
+    own = ss.gslope(f"body_mass_g ~ {raw} + species", measured, alpha=30.0, standardize=True)
+    assert np.abs(own.predict() - long.predict()).max() > 5.0
+    assert own.template.standardize is True
+
+
+def test_a_model_given_as_an_object_keeps_its_settings_and_is_not_changed(measured):
+    model = ss.GroupSLOPE(q=0.05, alpha=25.0)
+    fit = ss.fit("body_mass_g ~ species + year", measured, model=model)
+    assert (fit.alpha, fit.template.q, fit.template.standardize) == (25.0, 0.05, True)
+    assert model.groups is None
+    assert "model=GroupSLOPE" in str(fit.call)
+    assert fit.update(model=ss.SLOPE(alpha=25.0)).report.headline == "SLOPE, gaussian"
+
+
+@pytest.mark.parametrize("model", [ss.SLOPECV(), ss.SLOPE, "slope"])
+def test_fit_wants_an_estimator_with_a_path(measured, model):
+    with pytest.raises(TypeError, match="model must be an estimator with a path"):
+        ss.fit("body_mass_g ~ year", measured, model=model)
+
+
+def test_unpenalized_terms_are_free_and_treatment_coded(measured):
+    huge = 1e9
+    by_name = ss.gslope("body_mass_g ~ species + year", measured, alpha=huge, unpenalized="species")
+    in_formula = ss.gslope("body_mass_g ~ keep(species) + year", measured, alpha=huge)
+    by_factor = ss.gslope("body_mass_g ~ species + year", measured, alpha=huge, penalty_factor={"species": 0})
+    for fit in (by_name, in_formula, by_factor):
+        assert len(fit.groups["species"]) == 2
+        assert fit.coef()["year"] == 0.0
+        # Free factors alone fit the group means.
+        means = measured.groupby("species")["body_mass_g"].transform("mean")
+        np.testing.assert_allclose(fit.predict(), means, rtol=1e-9)
+
+
+def test_penalty_factors_by_term_scale_the_penalty(measured):
+    formula = "body_mass_g ~ bill_length_mm + flipper_length_mm"
+    plain = ss.slope(formula, measured, alpha=30.0, sequence="lasso")
+    heavy = ss.slope(formula, measured, alpha=30.0, sequence="lasso", penalty_factor={"bill_length_mm": 1e6})
+    assert plain.coef()["bill_length_mm"] != 0.0
+    assert heavy.coef()["bill_length_mm"] == 0.0
+    assert heavy.coef()["flipper_length_mm"] != 0.0
+    with pytest.raises(ValueError, match="did you mean 'bill_length_mm'"):
+        ss.slope(formula, measured, alpha=30.0, penalty_factor={"bill_lenght_mm": 2})
+
+
+def test_groups_join_terms_by_name(measured):
+    fit = ss.gslope(
+        "body_mass_g ~ bill_length_mm + bill_depth_mm + year",
+        measured,
+        groups={"bill_length_mm": "bill", "bill_depth_mm": "bill"},
+        alphas=FEW,
+    )
+    together = fit.path.coefs[:, :2] != 0
+    assert (together[:, 0] == together[:, 1]).all()
+    assert together.any()
+    assert "bill_length_mm + bill_depth_mm" in fit.path.labels
+    with pytest.raises(TypeError, match="dict of term to name"):
+        ss.gslope("body_mass_g ~ year", measured, groups=[0])
+
+
+def test_weights_are_repeated_rows(measured):
+    counts = np.arange(len(measured)) % 3
+    repeated = measured.loc[np.repeat(measured.index, counts)]
+    formula = "body_mass_g ~ species + bs(bill_length_mm, knots=[40, 46])"
+    weighted = ss.gslope(formula, measured.assign(w=counts), alpha=20.0, sample_weight="w")
+    twice = ss.gslope(formula, repeated, alpha=20.0)
+    # The same objective, but knots of the boundary come from rows: none of weight 0 is at an end here.
+    np.testing.assert_allclose(weighted.predict(measured), twice.predict(measured), rtol=1e-4)
+    by_array = ss.gslope(formula, measured, alpha=20.0, sample_weight=counts)
+    np.testing.assert_array_equal(by_array.predict(measured), weighted.predict(measured))
+
+
+def test_counts_are_expanded_rows(measured):
+    table = (
+        measured.assign(n=1)
+        .groupby(["species", "year"], as_index=False)
+        .agg(males=("sex", lambda s: (s == "male").sum()), females=("sex", lambda s: (s == "female").sum()))
+    )
+    counted = ss.gslope("cbind(males, females) ~ species + year", table, alpha=0.001, family="binomial")
+    single = ss.gslope("sex ~ species + year", measured, alpha=0.001, family="binomial")
+    # The same objective from other rows, each solved to 1e-8 of the null's.
+    np.testing.assert_allclose(counted.coef(), single.coef(), rtol=1e-3, atol=1e-4)
+    assert counted.levels == ("females", "males")
+    assert counted.nobs == len(table)
+    validated = counted.update(alpha="cv", cv=4, alphas=FEW)
+    assert validated.cv.table["fold"].nunique() == 4
+
+
+@pytest.mark.parametrize(
+    ("response", "levels"),
+    [
+        ("sex", ("female", "male")),
+        ("C(sex, levels=['male', 'female'])", ("male", "female")),
+        ("I(bill_length_mm > 44)", (False, True)),
+        ("long_bill", (0, 1)),
+    ],
+)
+def test_the_event_is_the_last_level(measured, response, levels):
+    measured = measured.assign(long_bill=(measured["bill_length_mm"] > 44).astype(int))
+    fit = ss.gslope(f"{response} ~ body_mass_g + bill_depth_mm", measured, alpha=0.01, family="binomial")
+    assert fit.levels == levels
+    event = measured.eval("bill_length_mm > 44") if "bill" in response else measured["sex"] == levels[1]
+    prob = fit.predict(measured, type="prob")
+    assert list(prob.columns) == [str(level) for level in levels]
+    assert prob.loc[event, str(levels[1])].mean() > prob.loc[~event, str(levels[1])].mean()
+
+
+def test_a_declared_order_of_levels_is_kept(measured):
+    ordered = measured.assign(sex=pd.Categorical(measured["sex"], ["male", "female"]))
+    fit = ss.gslope("sex ~ body_mass_g", ordered, alpha=0.01, family="binomial")
+    assert fit.levels == ("male", "female")
+    assert fit.coef()["body_mass_g"] < 0
+
+
+@pytest.mark.parametrize(
+    ("response", "family", "message"),
+    [
+        ("sex", "gaussian", 'holds classes, and the family is gaussian: use family="binomial"'),
+        ("species", "binomial", r"needs two classes; species has 3: 'Adelie', 'Chinstrap', 'Gentoo'"),
+        ("year", "binomial", r"a number with the values 2007, 2008, 2009. Write C\(year\)"),
+        ("I(year > 3000)", "binomial", "one class only in the rows used: False"),
+    ],
+)
+def test_a_response_that_does_not_suit_the_family(measured, response, family, message):
+    with pytest.raises(ValueError, match=message):
+        ss.gslope(f"{response} ~ body_mass_g", measured, family=family)
+
+
+def test_an_offset_fitted_with_is_needed_at_predict(measured):
+    formula = "body_mass_g ~ bill_depth_mm"
+    by_term = ss.slope(f"{formula} + offset(10 * flipper_length_mm)", measured, alpha=5.0)
+    by_array = ss.slope(formula, measured, alpha=5.0, offset=10 * measured["flipper_length_mm"].to_numpy())
+    np.testing.assert_allclose(by_term.predict(), by_array.predict(), rtol=1e-9)
+    shifted = measured.assign(flipper_length_mm=measured["flipper_length_mm"] + 1)
+    np.testing.assert_allclose(by_term.predict(shifted) - by_term.predict(measured), 10.0, rtol=1e-9)
+    with pytest.raises(ValueError, match="lacks its column 'flipper_length_mm'"):
+        by_term.predict(measured.drop(columns="flipper_length_mm"))
+    with pytest.raises(ValueError, match="pass offset="):
+        by_array.predict(measured.head())
+    shift = by_array.predict(measured.head(2), offset=[1.0, 2.0]) - by_array.predict(
+        measured.head(2), offset=[0.0, 0.0]
+    )
+    np.testing.assert_allclose(shift, [1.0, 2.0], rtol=1e-9)
+
+
+def test_row_groups_stay_together(measured):
+    patient = np.arange(len(measured)) // 3
+    fit = ss.slope(
+        "body_mass_g ~ year", measured.assign(p=patient), alpha="cv", cv=5, row_groups="p", alphas=FEW
+    )
+    assert "row groups kept whole" in fit.cv.folds
+    by_hand = ss.slope("body_mass_g ~ year", measured, alpha="cv", cv=ss.folds(5, by=patient), alphas=FEW)
+    np.testing.assert_allclose(fit.cv.mean, by_hand.cv.mean, rtol=1e-12)
+
+
+def test_one_answer_for_any_number_of_workers(measured):
+    one, two = (
+        ss.gslope("body_mass_g ~ species + year", measured, alpha="cv", cv=4, alphas=FEW, n_jobs=n)
+        for n in (1, 2)
+    )
+    pd.testing.assert_frame_equal(one.cv.table, two.cv.table)
+
+
+def test_terms_can_be_learned_inside_the_folds(measured):
+    formula = "body_mass_g ~ species + ns(bill_length_mm, df=4)"
+    settings = {"alpha": "cv", "cv": ss.folds(4), "alphas": FEW}
+    once = ss.gslope(formula, measured, **settings)
+    inside = ss.gslope(formula, measured, terms_in_folds=True, **settings)
+    assert "learned inside each fold" in inside.summary().to_text()
+    # Fold 0 by hand: knots from its training rows alone, levels from all.
+    train, test = next(ss.folds(4).split(measured))
+    fold = ss.gslope(formula, measured.iloc[train], alphas=inside.path.alphas)
+    errors = (fold.predict(measured.iloc[test]).sub(measured["body_mass_g"].iloc[test], axis=0) ** 2).mean()
+    held_out = inside.cv.table.query("fold == 0")["score"].to_numpy()
+    np.testing.assert_allclose(held_out, errors, rtol=1e-5)
+    assert not np.allclose(once.cv.table.query("fold == 0")["score"], errors, rtol=1e-5)
+
+
+def test_a_fold_without_a_level_still_has_its_column(measured):
+    rare = measured.assign(species=np.where(measured.index < 2, "Emperor", measured["species"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = ss.gslope(
+            "body_mass_g ~ species + ns(bill_length_mm, df=3)",
+            rare,
+            alpha="cv",
+            cv=4,
+            alphas=FEW,
+            row_groups=np.maximum(rare.index, 1),
+            terms_in_folds=True,
+        )
+    assert np.isfinite(fit.cv.mean).all()
+
+
+def test_constraints_name_terms(measured):
+    def no_more_than_gentoo(v):
+        return [v["species"][0] <= v["species"][1], v["year"] >= 5.0]
+
+    fit = ss.gslope("body_mass_g ~ species + year", measured, alpha=10.0, constraints=no_more_than_gentoo)
+    free = ss.gslope("body_mass_g ~ species + year", measured, alpha=10.0)
+    assert free.coef()["year"] < 4.9
+    # The solver behind the constraints works to 1e-8 of its own scale.
+    assert fit.coef()["year"] == pytest.approx(5.0, abs=1e-3)
+    assert fit.certificate.converged
+    assert fit.estimator.duals_
+    with pytest.raises(
+        KeyError, match="no variable 'speces'; there are beta, intercept and the terms species"
+    ):
+        ss.gslope("body_mass_g ~ species", measured, alpha=10.0, constraints=lambda v: [v["speces"] >= 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("weights", "Here it is sample_weight"),
+        ("lambda_", "Here it is alpha"),
+        ("penalty", "sequence"),
+        ("nfolds", "Here it is cv"),
+        ("seed", "Here it is random_state"),
+        ("sequense", "Did you mean sequence"),
+        ("ofset", "Did you mean offset"),
+        ("xyz", "There are alpha, alphas"),
+    ],
+)
+def test_a_wrong_argument_is_answered_with_ours(measured, name, meant):
+    with pytest.raises(TypeError, match=f"has no argument '{name}'.*{meant}"):
+        ss.gslope("body_mass_g ~ year", measured, **{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("body_mas_g ~ year", "did you mean 'body_mass_g'"),
+        ("body_mass_g ~ speces", "did you mean 'species'"),
+        ("~ species", "has no response"),
+        ("body_mass_g ~ 1", "nothing to select"),
+    ],
+)
+def test_formulas_that_cannot_be_fitted(measured, formula, message):
+    with pytest.raises(FormulaError, match=message):
+        ss.gslope(formula, measured)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"alpha": "cross"}, "alpha must be None"),
+        ({"alpha": True}, "alpha must be None"),
+        ({"alpha": -1.0}, "alpha"),
+        ({"alpha": "cv", "selection": "best"}, 'selection must be "min" or "1se"'),
+        ({"family": "poison"}, "family must be one of 'gaussian', 'binomial'"),
+        ({"missing": "keep"}, 'missing must be "drop" or "raise"'),
+        ({"sample_weight": "w8"}, "sample_weight='w8' is not a column"),
+        ({"alpha": "cv", "scoring": "msee"}, "msee"),
+    ],
+)
+def test_wrong_values_are_named(measured, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ss.gslope("body_mass_g ~ year", measured, **arguments)
+
+
+def test_missing_values_can_be_refused(penguins):
+    with pytest.raises(ValueError, match=r"11 of 344 rows .*sex \(11\)"):
+        ss.gslope("body_mass_g ~ sex", penguins, missing="raise")
+
+
+def test_env_lends_functions(measured):
+    fit = ss.slope(
+        "body_mass_g ~ half(flipper_length_mm)", measured, alpha=5.0, env={"half": lambda x: x / 2}
+    )
+    plain = ss.slope("body_mass_g ~ flipper_length_mm", measured, alpha=5.0)
+    np.testing.assert_allclose(fit.predict(measured), plain.predict(measured), rtol=1e-9)
+
+
+def test_inputs_are_not_changed(measured):
+    before = measured.copy()
+    weight = np.ones(len(measured))
+    ss.gslope("body_mass_g ~ species + year", measured, alpha="cv", cv=3, sample_weight=weight, alphas=FEW)
+    pd.testing.assert_frame_equal(measured, before)
+    assert (weight == 1).all()
+
+
+@pytest.mark.parametrize("function", [ss.slope, ss.gslope, ss.fit])
+def test_every_function_takes_the_shared_arguments_with_the_shared_defaults(function):
+    given = inspect.signature(function).parameters
+    for name in Asked.names():
+        assert given[name].default == inspect.signature(Asked).parameters[name].default
+
+
+@pytest.mark.parametrize("alpha", [None, 0.1, "cv"])
+@pytest.mark.parametrize(
+    ("y", "x"), [([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]), ([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])], ids=["y", "x"]
+)
+def test_constants_give_the_null_model(y, x, alpha):
+    fit = ss.slope("y ~ x", pd.DataFrame({"y": y, "x": x}), alpha=alpha, cv=3)
+    coef = np.ravel(fit.coef())
+    assert coef[0] == pytest.approx(np.mean(y))
+    assert coef[1] == 0.0
+    assert fit.glance()["converged"].item()
+    assert "CONVERGED" in repr(fit)
+
+
+def test_unused_levels_of_the_response_are_told(measured):
+    table = measured.assign(sex=pd.Categorical(measured["sex"], ["female", "male", "unknown"]))
+    fit = ss.gslope("sex ~ body_mass_g", table, alpha=0.01, family="binomial")
+    assert fit.levels == ("female", "male")
+    assert "do not occur in the rows used: unknown" in repr(fit)

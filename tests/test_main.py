@@ -1,0 +1,238 @@
+"""The command line: files written, exit codes, one-line errors."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sparsestats as ss
+from sparsestats.__main__ import main
+from sparsestats.datasets import load_penguins
+
+FORMULA = "body_mass_g ~ species + sex + bs(flipper_length_mm, df=4)"
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "penguins.csv"
+    load_penguins().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("fit")
+    assert (
+        main(
+            ["fit", FORMULA, str(table), "--cv", "4", "--selection", "1se", "--seed", "3", "--out", str(out)]
+        )
+        == 0
+    )
+    return out
+
+
+def test_fit_writes_what_the_function_answers(fitted):
+    fit = ss.gslope(FORMULA, load_penguins(), alpha="cv", cv=4, selection="1se", random_state=3)
+    names = {"summary.txt", "coefficients.csv", "cv.csv", "model.json", "path.png", "cv.png"}
+    assert {path.name for path in fitted.iterdir()} == names
+    coefficients = pd.read_csv(fitted / "coefficients.csv", keep_default_na=False)
+    np.testing.assert_allclose(coefficients["estimate"], fit.tidy()["estimate"], rtol=1e-12)
+    cv = pd.read_csv(fitted / "cv.csv")
+    np.testing.assert_allclose(cv["score"], fit.cv.table["score"], rtol=1e-12)
+    assert "rule 1se of 4 folds (shuffled, random_state 3)" in (fitted / "summary.txt").read_text()
+    assert (fitted / "path.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_predict_reads_the_model_back(fitted, table, tmp_path, capsys):
+    model = str(fitted / "model.json")
+    assert main(["predict", model, str(table), "--out", str(tmp_path / "sub" / "p.csv")]) == 0
+    assert "344 predictions, 11 of them missing" in capsys.readouterr().out
+    values = pd.read_csv(tmp_path / "sub" / "p.csv")
+    assert len(values) == 344
+    expected = ss.load(model).predict(load_penguins())
+    np.testing.assert_allclose(values["response"], expected, rtol=1e-12)
+    assert main(["predict", model, str(table), "--at", "min"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "response"
+    assert float(printed[1]) == pytest.approx(ss.load(model).predict(load_penguins(), at="min")[0], rel=1e-12)
+
+
+def test_predict_gives_probabilities(table, tmp_path, capsys):
+    out = str(tmp_path)
+    assert (
+        main(
+            [
+                "fit",
+                "sex ~ species + body_mass_g",
+                str(table),
+                "--alpha",
+                "0.01",
+                "--family",
+                "binomial",
+                "--out",
+                out,
+            ]
+        )
+        == 0
+    )
+    capsys.readouterr()
+    assert main(["predict", f"{out}/model.json", str(table), "--type", "prob"]) == 0
+    assert capsys.readouterr().out.startswith("female,male\n")
+    assert not (tmp_path / "cv.csv").exists()
+
+
+def test_options_reach_the_model(table, tmp_path):
+    arguments = [
+        "--model",
+        "slope",
+        "--alpha",
+        "path",
+        "--sequence",
+        "lasso",
+        "--tol",
+        "1e-6",
+        "--max-iter",
+        "500",
+    ]
+    assert main(["fit", FORMULA, str(table), *arguments, "--unpenalized", "sex", "--out", str(tmp_path)]) == 0
+    saved = json.loads((tmp_path / "model.json").read_text())
+    assert saved["estimator"]["class"] == "SLOPE"
+    params = saved["estimator"]["params"]
+    assert (params["sequence"], params["tol"], params["max_iter"]) == ("lasso", 1e-6, 500)
+    assert 0.0 in params["penalty_factor"]["array"]
+    assert saved["alpha"] is None
+
+
+def test_parquet_is_read(tmp_path, capsys):
+    pytest.importorskip("pyarrow")
+    load_penguins().to_parquet(tmp_path / "p.parquet")
+    assert (
+        main(
+            [
+                "fit",
+                "body_mass_g ~ species",
+                str(tmp_path / "p.parquet"),
+                "--alpha",
+                "9",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
+
+
+def test_demo_writes_its_results(tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
+    out = capsys.readouterr().out
+    assert "CONVERGED" in out
+    for name in ("summary.txt", "coefficients.csv", "cv.csv", "model.json", "path.png", "cv.png", "term.png"):
+        assert (tmp_path / "demo" / name).stat().st_size > 0
+        assert f"wrote {tmp_path / 'demo' / name}" in out
+
+
+def written(tmp_path, name, text):
+    (tmp_path / name).write_bytes(text)
+    return str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.csv", b"", "is empty"),
+        ("header.csv", b"y,x\n", "has a header and no rows"),
+        ("ragged.csv", b"y,x\n1,2\n1,2,3,4\n", "cannot be read as CSV"),
+        ("binary.csv", bytes(range(128, 256)) * 4, "cannot be read as CSV"),
+        ("table.xlsx", b"PK", "has no known ending"),
+        ("not.parquet", b"y,x\n1,2\n", "Parquet"),
+    ],
+)
+def test_a_file_that_is_no_table_is_told_in_one_line(tmp_path, capsys, name, content, message):
+    assert main(["fit", "y ~ x", written(tmp_path, name, content), "--out", str(tmp_path / "o")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("sparsestats: error: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "y ~ x", "nowhere.csv"], "There is no file nowhere.csv"),
+        (["fit", "body_mas ~ species", "TABLE"], "did you mean"),
+        (["fit", "body_mass_g ~ __import__('os')", "TABLE"], "refused"),
+        (["fit", "species ~ sex", "TABLE"], "holds classes"),
+        (["predict", "TABLE", "TABLE"], "not a saved sparsestats fit"),
+        (["predict", "nowhere.json", "TABLE"], "nowhere.json"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_one(table, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert main([str(table) if a == "TABLE" else a for a in arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fitt"],
+        ["fit", "y ~ x"],
+        ["fit", "y ~ x", "f.csv", "--alpha", "big"],
+        ["fit", "y ~ x", "f.csv", "--alpha", "-1"],
+        ["fit", "y ~ x", "f.csv", "--q", "2"],
+        ["fit", "y ~ x", "f.csv", "--cv", "1"],
+        ["fit", "y ~ x", "f.csv", "--model", "ridge"],
+        ["predict", "m.json", "f.csv", "--at", "best"],
+    ],
+)
+def test_a_wrong_call_ends_with_two_and_the_usage(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: sparsestats" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["fit", "--help"], ["predict", "--help"], ["demo", "--help"], ["--version"]]
+)
+def test_help_and_version_end_well(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out
+
+
+def test_ctrl_c_ends_with_130(table, tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sparsestats.api.fitting.cross_validate_path", interrupted)
+    assert main(["fit", FORMULA, str(table), "--out", str(tmp_path)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_warnings_are_one_line_on_stderr(table, tmp_path, capsys):
+    arguments = ["--alpha", "0.0001", "--family", "binomial", "--max-iter", "1", "--out", str(tmp_path)]
+    assert main(["fit", "sex ~ species + body_mass_g + bill_depth_mm", str(table), *arguments]) == 0
+    error = capsys.readouterr().err
+    assert "sparsestats: warning: " in error
+    assert "did not converge" in error
+    assert error.count("\n") == 1
+
+
+def test_help_is_quick_to_load():
+    """No table, plot or solver library is loaded before a command runs."""
+    code = (
+        "import sys, sparsestats.__main__ as m\n"
+        "try: m.main(['--version'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'pandas', 'matplotlib', 'cvxpy', 'formulaic'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
