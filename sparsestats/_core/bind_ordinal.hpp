@@ -137,6 +137,22 @@ void bind_ordinal(nb::module_& m) {
       });
   m.def("ordinal_path", &ordinal_path, "data"_a, "weight"_a, "alphas"_a, "l1_ratio"_a, "tol"_a, "max_iter"_a, "ordered"_a,
         "control"_a);
+  nb::module_ t = m.def_submodule("ordinal_testing", "Row kernels for tests/core.");
+  t.def("between", [](const std::string& link, double a, double b) {
+    const ss::TwoSided f = link == "logit"     ? ss::Logit::between(a, b)
+                           : link == "probit"  ? ss::Probit::between(a, b)
+                           : link == "cloglog" ? ss::Cloglog::between(a, b)
+                                               : ss::Loglog::between(a, b);
+    return nb::make_tuple(f.value, f.slope_a, f.slope_b, f.both, f.cross, f.upper);
+  });
+  t.def("below", [](const std::string& link, double b) {
+    const ss::OneSided f = link == "logit"     ? ss::Logit::below(b)
+                           : link == "probit"  ? ss::Probit::below(b)
+                           : link == "cloglog" ? ss::Cloglog::below(b)
+                                               : ss::Loglog::below(b);
+    return nb::make_tuple(f.value, f.slope, f.curvature);
+  });
+  t.def("conjugate_between", [](double a, double b, double s) { return ss::Logit::conjugate_between(a, b, s); });
   m.def("ordinal_alpha_po", &ordinal_alpha_po, "data"_a, "weight"_a, "l1_ratio"_a, "control"_a);
 }
 

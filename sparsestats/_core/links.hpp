@@ -83,7 +83,7 @@ struct Cloglog {  // F(t) = 1 - exp(-exp(t))
     const double e = std::exp(b), hit = -std::expm1(-e);
     if (!(hit > 0)) return {-b, -1, 0};  // F(b) = exp(b) to full precision
     const double ratio = std::isinf(e) ? 0 : e / std::expm1(e);  // density / F
-    return {-std::log(hit), -ratio, ratio * (ratio - 1 + e)};
+    return {e > 1 ? -std::log1p(-std::exp(-e)) : -std::log(hit), -ratio, std::max(ratio * (ratio - 1 + e), 0.0)};
   }
   static TwoSided between(double a, double b) {
     const double d = b - a;

@@ -53,7 +53,7 @@ class OrdinalSolver {
     const auto began = std::chrono::steady_clock::now();
     OrdinalFit out;
     if (!constrained_) {
-      minimise(alpha, 0, watch, out);
+      minimise(alpha, 0, true, watch, out);
       if (options_.ordered) {
         out.crossing = crossings();
         if (out.crossing > 0) begin_order();
@@ -250,17 +250,21 @@ class OrdinalSolver {
   }
 
   void interior(double alpha, Watch& watch, OrdinalFit& out) {
-    const Index spent = out.iterations;
+    Index spent = out.iterations;
     const double target = 0.2 * options_.tol * null_;
     double mu = std::min(1e-3 * null_ / std::max<double>(1, rows_.size()), mu_ > 0 ? mu_ * 1e5 : kInfinity);
     for (int round = 0; round < 40; ++round) {
       const double last = target / (2.0 * std::max<double>(1, rows_.size()));
       mu = std::max(mu, last);
-      minimise(alpha, mu, watch, out);
-      if (mu <= 1.01 * target / std::max<double>(1, rows_.size()) || out.stop == "interrupted") break;
-      mu = std::max(mu * 0.05, last);
+      // Rows may have joined since mu was chosen; the last round must still leave mu * rows below the target.
+      const bool last_round = mu <= 1.01 * last;
+      minimise(alpha, mu, last_round, watch, out);
+      spent += out.iterations;
+      if (out.stop == "interrupted") break;
+      if (last_round && mu * rows_.size() <= target) break;
+      mu *= 0.05;
     }
-    out.iterations += spent;
+    out.iterations = spent;
     // Rows far from binding leave; they come back through ordered_reach().
     std::vector<Constraint> kept;
     for (const Constraint& c : rows_) {
@@ -390,7 +394,7 @@ class OrdinalSolver {
 
   // ---- the method -----------------------------------------------------------------------------------------------
 
-  void minimise(double alpha, double mu, Watch& watch, OrdinalFit& out) {
+  void minimise(double alpha, double mu, bool last_round, Watch& watch, OrdinalFit& out) {
     mu_ = mu;
     unpenalised_ = alpha == 0;
     choose(alpha);
@@ -432,7 +436,7 @@ class OrdinalSolver {
           fresh = false;
           if (out.iterations < options_.max_iter) continue;
         }
-        if (mu > 0 && decrement_ <= small) break;
+        if (mu > 0 && !last_round && decrement_ <= small) break;
         certify(alpha, out);
         if (alpha == 0) out.gap = decrement_, out.bound = out.objective - decrement_;
         if (out.gap <= options_.tol * null_) {
@@ -493,10 +497,9 @@ class OrdinalSolver {
       fresh = mu == 0 && t == 1 && decrement_ <= 1e-6 * null_;
       used_gradient();
     }
-    if (out.stop == "interrupted" || mu > 0) {
+    if (out.stop == "interrupted") {
       full_gradient();
       certify(alpha, out);
-      if (mu > 0 && out.stop != "interrupted") out.stop = out.gap <= options_.tol * null_ ? "tol" : "max_iter";
     }
     out.working = static_cast<Index>(penalised_.size());
     if (!constrained_ && options_.ordered && crossings() == 0) ordered_psi_ = psi_;
@@ -538,7 +541,7 @@ class OrdinalSolver {
     OrdinalFit out;
     const double tol = options_.tol;
     options_.tol = 1e-15;
-    minimise(0, 0, watch, out);
+    minimise(0, 0, true, watch, out);
     options_.tol = tol;
     options_.ordered = ordered;
     ordered_psi_ = psi_;
