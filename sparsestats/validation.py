@@ -25,7 +25,7 @@ def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
         raise ValueError(f"sample_weight must be >= 0; row {int(np.argmin(weights))} has {weights.min():g}")
     total = weights.sum()
     if not total > 0:
-        raise ValueError("sample_weight must not be all 0")
+        raise ValueError("sample_weight must not be all zero")
     return weights * (n / total)
 
 

@@ -157,6 +157,24 @@ NB_MODULE(_ext, m) {
                                      nb::cast<Flat<std::int32_t>>(s), n, d, i, s);
   });
 
+  columns.def(
+      "moments",
+      [](const Columns& X, Vector w) {
+        const Index p = X.storage->p;
+        if (static_cast<Index>(w.shape(0)) != X.storage->n) throw std::invalid_argument("X and weights differ in length");
+        std::vector<double> mean(p), sd(p);
+        {
+          const double* weights = w.data();
+          nb::gil_scoped_release release;
+          for (Index j = 0; j < p; ++j) {
+            const ss::Moments moments = X.storage->moments(j, weights);
+            mean[j] = moments.mean, sd[j] = moments.sd;
+          }
+        }
+        return nb::make_tuple(give(std::move(mean), {static_cast<size_t>(p)}), give(std::move(sd), {static_cast<size_t>(p)}));
+      },
+      "weights"_a, "Weighted means and standard deviations (divisor n) of the columns.");
+
   nb::class_<BoundDesign>(m, "Design", "Columns centred, scaled and cleared of the free part, none of it stored.")
       .def(
           "__init__",

@@ -28,6 +28,10 @@ DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
 
 
+FOLD_TOL = 1e-6
+"""Certificate asked of the paths inside a cross-validation; the model that is returned meets ``tol``."""
+
+
 class PathEstimator(BaseEstimator):
     """Penalised generalised linear model with a path over alpha.
 
@@ -120,7 +124,12 @@ class PathEstimator(BaseEstimator):
         return {term: np.array(columns) for term, columns in terms.items()}
 
     def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> PathResult:
-        """The path of one fold, undressed and without warnings of its own."""
+        """The path of one fold, undressed and without warnings of its own.
+
+        A gap of FOLD_TOL moves the linear predictor by less than sqrt(2 FOLD_TOL) null deviations, far below what
+        a held-out score can see.
+        """
+        self.set_params(tol=max(self.tol, FOLD_TOL))
         return self._solve(self._problem(X, y, sample_weight, offset), alphas, control)
 
     # ---- public --------------------------------------------------------------------------------------------
@@ -175,18 +184,23 @@ class PathEstimator(BaseEstimator):
         return worker._dress(problem, result)
 
     def _dress(self, problem: Problem, result: PathResult) -> Path:
-        from ..backend.standardize import moments, standardization
+        from ..backend.native.slope import deviations
+        from ..backend.standardize import standardization
 
         names = getattr(self, "feature_names_in_", None)
-        grouped = problem.standardize == "group"
+        to_penalty = None  # then the columns' deviations are the map
+        if problem.standardize == "group":
+            to_penalty = standardization(problem).S
+        elif not problem.standardize:
+            to_penalty = sparse.eye_array(problem.shape[1], format="csr")
         return Path.from_result(
             result,
             feature_names=None if names is None else [str(name) for name in names],
             groups=problem.groups,
             group_names=[str(name) for name in self._group_names] if self._grouped and names is not None else None,
             mean=problem.loss.mean,
-            sd=moments(problem.X, problem.sample_weight)[1],
-            standardization=standardization(problem).S if grouped else None,
+            sd=deviations(problem.X, problem.sample_weight),
+            standardization=to_penalty,
         )
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:

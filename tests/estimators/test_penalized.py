@@ -13,8 +13,14 @@ import sparsestats as ss
 from sparsestats.exceptions import ConvergenceWarning
 
 
-@parametrize_with_checks([ss.Penalized(), ss.Penalized(penalty=ss.penalties.SortedL1(), solver="proximal")])
+@parametrize_with_checks([ss.Penalized()])
 def test_sklearn_conventions(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([ss.Penalized(penalty=ss.penalties.SortedL1(), solver="proximal")])
+def test_sklearn_conventions_of_the_readable_solver(estimator, check):
     check(estimator)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ class NativeProblem:
         self._y = _vector(problem.y)
         self._offset = None if problem.offset is None else _vector(problem.offset)
 
-    def resolve_weights(self) -> np.ndarray:
+    @cached_property
+    def weights(self) -> np.ndarray:
         """The penalty's weights, largest first, one for each unit the design ranks."""
         penalty, labels = self.problem.penalty, self.design.labels()
         if penalty.native == "l1":
@@ -73,7 +75,7 @@ class NativeProblem:
         control: Any = None,
     ) -> dict[str, Any]:
         """One call of the core; empty ``alphas`` asks for ``alpha_max`` alone."""
-        weights = self.resolve_weights()
+        weights = self.weights
         if not weights.any():  # nothing is penalised: the unpenalised fit serves every alpha
             weights, alphas = np.ones(len(weights)), np.zeros(len(alphas))
         return ext.solve_path(
@@ -141,6 +143,12 @@ class NativeProblem:
             seconds=time.perf_counter() - began,
             info={key: out[key] for key in ("iterations", "newton_steps", "screened", "active", "repaired", "seconds")},
         )
+
+
+def deviations(X: Any, sample_weight: np.ndarray | None) -> np.ndarray:
+    """Weighted standard deviations (divisor n) of the columns, without a copy of X."""
+    weights = np.ones(X.shape[0]) if sample_weight is None else _vector(sample_weight)
+    return columns(X).moments(weights)[1]
 
 
 def columns(X: Any) -> Any:
