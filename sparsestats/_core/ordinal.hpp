@@ -178,7 +178,7 @@ class OrdinalSolver {
 
   struct Constraint {
     Index row, boundary;
-    double slack;
+    double slack, before = 0, multiplier = 0;
   };
 
   void add_barrier_gradient(Index feature, const double* x) {
@@ -221,7 +221,7 @@ class OrdinalSolver {
         reach = std::min(reach, t);
         if (t < 1 && !listed_[k * n_ + i]) {
           listed_[k * n_ + i] = 1;
-          rows_.push_back({i, k, now[i]});
+          rows_.push_back({i, k, now[i], now[i], 0});
         }
       }
     }
@@ -235,7 +235,7 @@ class OrdinalSolver {
     for (Index k = 1; k < m_; ++k) {
       gap_of(k, psi_, slack_);
       for (Index i = 0; i < n_; ++i)
-        if (slack_[i] < 0) listed_[k * n_ + i] = 1, rows_.push_back({i, k, 0});
+        if (slack_[i] < 0) listed_[k * n_ + i] = 1, rows_.push_back({i, k, 0, 0, 0});
     }
     // Back along the segment to the last fit that was in order, and a little further.
     double t = 1;
@@ -251,7 +251,7 @@ class OrdinalSolver {
 
   void interior(double alpha, Watch& watch, OrdinalFit& out) {
     Index spent = out.iterations;
-    const double target = 0.2 * options_.tol * null_;
+    const double target = 0.005 * options_.tol * null_;
     double mu = std::min(1e-3 * null_ / std::max<double>(1, rows_.size()), mu_ > 0 ? mu_ * 1e5 : kInfinity);
     for (int round = 0; round < 40; ++round) {
       const double last = target / (2.0 * std::max<double>(1, rows_.size()));
@@ -289,14 +289,27 @@ class OrdinalSolver {
     used_gradient();
   }
 
+  // The gradient with the multipliers of the last Newton step in place of mu / slack, which is all rounding when a slack
+  // is tiny: the step solved its linear equations, so these are stationary to machine precision.
+  std::vector<double> dual_gradient() {
+    std::vector<double> g = gradient_;
+    if (mu_ == 0) return g;
+    for (Index j = 0; j <= p_; ++j) {
+      const double* x = X_.column(j);
+      for (const Constraint& c : rows_) g[j * m_ + c.boundary] += (mu_ / c.slack - c.multiplier) * x[c.row];
+    }
+    return g;
+  }
+
   // Objective minus a dual bound, at the current point with its full gradient.
   void certify(double alpha, OrdinalFit& out) {
     const double l1 = alpha * options_.l1_ratio, l2 = alpha * (1 - options_.l1_ratio);
+    const std::vector<double> g = dual_gradient();
     double s = 1;
     if (l2 == 0)
       for (Index i = 0; i < p_ * m_; ++i)
-        if (weight_[i] > 0 && !std::isinf(weight_[i]) && std::abs(gradient_[i]) > l1 * weight_[i])
-          s = std::min(s, l1 * weight_[i] / std::abs(gradient_[i]));
+        if (weight_[i] > 0 && !std::isinf(weight_[i]) && std::abs(g[i]) > l1 * weight_[i])
+          s = std::min(s, l1 * weight_[i] / std::abs(g[i]));
     double dual = -family_.conjugate(eta_.data(), w_.data(), s);
     if (!offset_.empty())
       for (const Slot& slot : family_.slots())
@@ -304,13 +317,13 @@ class OrdinalSolver {
     if (l2 > 0)
       for (Index i = 0; i < p_ * m_; ++i)
         if (weight_[i] > 0 && !std::isinf(weight_[i]))
-          if (const double over = std::abs(gradient_[i]) - l1 * weight_[i]; over > 0) dual -= over * over / (2 * l2 * weight_[i]);
+          if (const double over = std::abs(g[i]) - l1 * weight_[i]; over > 0) dual -= over * over / (2 * l2 * weight_[i]);
     // Free coordinates have no slack in the dual: what is left of their equations is charged at their own size.
     double unsolved = 0;
     for (Index i = 0; i < size_; ++i)
       if (weight_[i] == 0) {
-        unsolved += std::abs(gradient_[i]) * std::max(1.0, std::abs(psi_[i]));
-        if (i >= p_ * m_) out.intercept_residual = std::max(out.intercept_residual, std::abs(gradient_[i]));
+        unsolved += std::abs(g[i]) * std::max(1.0, std::abs(psi_[i]));
+        if (i >= p_ * m_) out.intercept_residual = std::max(out.intercept_residual, std::abs(g[i]));
       }
     out.loss = loss_;
     out.objective = loss_ + penalty(psi_, alpha);
@@ -402,8 +415,11 @@ class OrdinalSolver {
     const double small = 0.1 * options_.tol * null_;
     predictors(psi_, true, eta_);
     double fence = barrier(psi_);
+    for (Constraint& c : rows_)
+      if (mu > 0) c.multiplier = mu / c.slack;
     evaluate();
-    bool fresh = false, polished = false;
+    bool fresh = false;
+    int polished = 0;
     double last = kInfinity;
     out.stop = "max_iter";
     out.iterations = 0;
@@ -441,9 +457,9 @@ class OrdinalSolver {
         if (alpha == 0) out.gap = decrement_, out.bound = out.objective - decrement_;
         if (out.gap <= options_.tol * null_) {
           out.stop = "tol";
-          // One more step where it costs little: fitted values then agree to about sqrt(decrement).
-          if (polished || decrement_ <= 1e-19 * null_) break;
-          polished = decrement_ <= 1e-10 * null_;
+          // Steps near the optimum cost little: fitted values then agree to about sqrt(decrement).
+          if (polished >= 3 || decrement_ <= 1e-19 * null_) break;
+          if (decrement_ <= 1e-10 * null_) ++polished;
         } else if (decrement_ <= 1e-17 * null_ && last <= 1e-17 * null_) {
           out.stop = "precision";
           break;
@@ -460,6 +476,7 @@ class OrdinalSolver {
       if (mu > 0) {
         t = std::min(t, 0.95 * ordered_reach(psi_step));
         fence = barrier(psi_);
+        for (Constraint& c : rows_) c.before = c.slack;
       }
       const double before = loss_ + penalty(psi_, alpha) + fence;
       std::vector<double> trial_psi(size_);
@@ -482,11 +499,13 @@ class OrdinalSolver {
           eta_.swap(trial_);
           loss_ = loss;
           fence = after_fence;
+          for (Constraint& c : rows_)
+            c.multiplier = t == 1 ? std::max(0.0, mu / c.before * (2 - c.slack / c.before)) : mu / c.slack;
           break;
         }
       }
       if (!moved) {
-        barrier(psi_);
+        barrier(psi_);  // slacks of the point kept
         evaluate();
         full_gradient();
         certify(alpha, out);

@@ -203,7 +203,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         if self.family == "acat" and self.link != "logit":
             raise ValueError(f'family="acat" knows link="logit" only; got link={self.link!r}')
         counts = None
-        shape = np.shape(y)
+        shape = np.asarray(y).shape
         if len(shape) == 2 and shape[1] >= 2:
             counts = self._check_counts(y)
             X = validate_data(self, X, **_READ)
@@ -538,7 +538,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         DataWarning
             With the number of rows that had to be repaired.
         """
-        return self._ordered_proba(X, offset)[:, np.argsort(self.categories_, kind="stable")]
+        probabilities = self._ordered_proba(X, offset)
+        return probabilities[:, np.argsort(self.categories_, kind="stable")]
 
     def predict_cumulative(self, X: Any, offset: Any = None) -> np.ndarray:
         """P(Y <= k) for all categories but the last, in the order of ``categories_``, (n, K-1)."""
@@ -546,7 +547,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
         """The most probable class, (n,)."""
-        return self.categories_[np.argmax(self._ordered_proba(X, offset), axis=1)]
+        likeliest = np.argmax(self._ordered_proba(X, offset), axis=1)
+        return self.categories_[likeliest]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
