@@ -21,8 +21,10 @@ class LassoQuadratic {
     z0_ = x_;
     q_ = reduced_g_;
     w_.assign(weight.begin() + f_, weight.end());
+    // A Cholesky costs about as much as c / 3 sweeps: with many coordinates the signs are left to the sweeps.
+    const int sweeps = c_ > 100 ? 10 : 3;
     for (int round = 0; round < 60; ++round) {
-      for (int sweep = 0; sweep < (round == 0 ? 3 : 2); ++sweep) descend();
+      for (int sweep = 0; sweep < sweeps; ++sweep) descend();
       if (settle() && !violated()) break;
     }
     d.assign(N_, 0.0);
@@ -109,7 +111,7 @@ class LassoQuadratic {
         move(u, t * rhs_[i], i == leaves ? 0.0 : x_[u] + t * rhs_[i]);
       }
       if (leaves < 0) return true;
-      if (t < 1e-3) return false;  // many signs are wrong: coordinate descent sorts them out faster
+      if (t < 1e-3 || s > 100) return false;  // wrong signs in number: coordinate descent sorts them out faster
     }
     return false;
   }

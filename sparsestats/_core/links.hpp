@@ -58,7 +58,7 @@ struct Logit {
     const double ra = 1 / (1 + ea), rb = 1 / (1 + eb);
     const double Fa = a >= 0 ? ra : ea * ra, Ga = a >= 0 ? ea * ra : ra;
     const double Fb = b >= 0 ? rb : eb * rb, Gb = b >= 0 ? eb * rb : rb;
-    const double q = std::exp(-d) / -std::expm1(-d);
+    const double ed = std::exp(-d), q = ed / (d < 0.1 ? -std::expm1(-d) : 1 - ed);
     const double u = s * (Fa + q), w = s * (Gb + q);
     const double c1 = (1 - s) + s * (Fa + Fb), c2 = (1 - s) + s * (Ga + Gb);
     const double S = std::sqrt(1 + 4 * u * w);
@@ -66,8 +66,8 @@ struct Logit {
     const double notB = 2 * w * c2 / (1 + 2 * w + S), B = c1 / (1 + 2 * u / (S + 1));
     const double open = c1 * c2 / (S + u + w);
     // A saturated row has A or 1 - B of 0 with a multiplier of 0 beside it.
-    const double left = u > 0 && A > 0 ? u * (std::log(A) - std::log(notA)) : 0;
-    const double right = w > 0 && notB > 0 ? w * (std::log(notB) - std::log(B)) : 0;
+    const double left = u > 0 && A > 0 ? u * std::log(A / notA) : 0;
+    const double right = w > 0 && notB > 0 ? w * std::log(notB / B) : 0;
     return left + right + std::log(open);
   }
 };

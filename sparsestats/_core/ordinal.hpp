@@ -362,7 +362,15 @@ class OrdinalSolver {
     }
   }
 
+  bool same_coordinates() const {
+    return std::equal(coordinates_.begin(), coordinates_.end(), at_.begin(), at_.end(),
+                      [](const Coordinate& c, Index at) { return c.at == at; });
+  }
+
   void hessian() {
+    at_.clear();
+    if (mu_ == 0)
+      for (const Coordinate& c : coordinates_) at_.push_back(c.at);
     const Index q = static_cast<Index>(used_.size()), N = static_cast<Index>(coordinates_.size());
     // same[k]: pair (k, k); less[k]: any pair whose larger index is k; pair[k * m + l] for families that need them all.
     std::vector<std::vector<double>> same(m_), less(m_), upto(m_), pair;
@@ -418,7 +426,8 @@ class OrdinalSolver {
     for (Constraint& c : rows_)
       if (mu > 0) c.multiplier = mu / c.slack;
     evaluate();
-    bool fresh = false;
+    // A path's next alpha starts near enough for the last Hessian to serve the first step.
+    bool fresh = mu == 0 && !at_.empty() && same_coordinates();
     int polished = 0;
     double last = kInfinity;
     out.stop = "max_iter";
@@ -453,18 +462,23 @@ class OrdinalSolver {
           if (out.iterations < options_.max_iter) continue;
         }
         if (mu > 0 && !last_round && decrement_ <= small) break;
-        certify(alpha, out);
-        if (alpha == 0) out.gap = decrement_, out.bound = out.objective - decrement_;
-        if (out.gap <= options_.tol * null_) {
-          out.stop = "tol";
-          // Steps near the optimum cost little: fitted values then agree to about sqrt(decrement).
-          if (polished >= 3 || decrement_ <= 1e-19 * null_) break;
-          if (decrement_ <= 1e-10 * null_) ++polished;
-        } else if (decrement_ <= 1e-17 * null_ && last <= 1e-17 * null_) {
-          out.stop = "precision";
-          break;
+        // Steps near the optimum cost less than a certificate, and make fitted values agree to sqrt(decrement).
+        const bool settled = polished >= 3 || decrement_ <= 1e-19 * null_ || decrement_ > 1e-10 * null_;
+        if (!settled && out.iterations < options_.max_iter) {
+          ++polished;
+        } else {
+          certify(alpha, out);
+          if (alpha == 0) out.gap = decrement_, out.bound = out.objective - decrement_;
+          if (out.gap <= options_.tol * null_) {
+            out.stop = "tol";
+            break;
+          }
+          if (decrement_ <= 1e-17 * null_ && last <= 1e-17 * null_) {
+            out.stop = "precision";
+            break;
+          }
+          if (out.iterations >= options_.max_iter) break;
         }
-        if (out.iterations >= options_.max_iter) break;
       }
       last = decrement_;
       ++out.iterations;
@@ -583,7 +597,7 @@ class OrdinalSolver {
   OrdinalOptions options_;
   Index n_, p_, m_, size_;
   std::vector<double> psi_, ordered_psi_, eta_, step_eta_, trial_, slope_, curvature_, gradient_, H_, scaled_, slack_;
-  std::vector<Index> used_;
+  std::vector<Index> used_, at_;  // at_: the coordinates that the Hessian at hand belongs to
   std::vector<const double*> columns_;
   std::vector<Coordinate> free_, penalised_, coordinates_;
   std::vector<char> wanted_, listed_;
