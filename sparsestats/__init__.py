@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "api": ("fit", "gslope", "load", "slope"),
     "backend.path": ("relative",),
-    "estimators.ordinal": ("PRESTO",),
+    "estimators.ordinal": ("PRESTO", "PRESTOCV"),
     "estimators.penalized": ("Penalized",),
     "estimators.preprocess": ("ModelMatrix",),
     "estimators.slope": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from ..backend.path import Relative, grid
 from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
 from ..validation import check_penalty_factor, check_vector, check_weights
+from ._path import CrossValidated
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
@@ -554,6 +555,211 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+class PRESTOCV(PRESTO):
+    """PRESTO, alpha chosen by cross-validation.
+
+    Minimises the objective of :class:`PRESTO` along a path; every fold fits its own path, keeps all categories
+    and is scored by the probabilities of its models.
+
+    Parameters
+    ----------
+    alphas : array-like, ``ss.relative(...)`` or None, default None
+        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+    l1_ratio : float in [0, 1], default 1.0
+        Share of the absolute against the squared part of h.
+    first_penalty : float >= 0, default 1.0
+        Weight of the first boundary's coefficients: 1 as published, 0 shrinks to proportional odds alone.
+    parallel : bool or list of column names or positions, default False
+        Columns held to proportional odds: none, all, or those named.
+    family : {"cumulative", "sratio", "cratio", "acat"}, default "cumulative"
+        P(Y <= k); stopping ratio P(Y = k | Y >= k); continuation ratio P(Y <= k | Y <= k + 1); adjacent
+        categories P(Y = k | Y in {k, k + 1}). All but the first can never give negative probabilities.
+    link : {"logit", "probit", "cloglog", "loglog"}, default "logit"
+        F. Adjacent categories know logit only.
+    categories : "auto" or sequence, default "auto"
+        The classes in their order. "auto" takes an ordered dtype's, else sorts them, with a warning where
+        sorting says nothing (strings).
+    reverse : bool, default False
+        Model P(Y > k) instead, with the chain of differences anchored at the last boundary: for data whose
+        first class is the rare one. Positive coefficients then move towards higher categories.
+    monotone : {"auto", "none", "train", "box"}, default "auto"
+        Where boundaries must not cross (cumulative family): "none" nowhere but in each row's own class;
+        "train" at every row of X; "auto" the same, from the first alpha whose free fit crosses; "box" at every
+        point of the box that X spans (through cvxpy).
+    repair : {"rearrange", "isotonic", "clip", "raise"}, default "rearrange"
+        What predictions do with rows whose boundaries cross all the same; they are counted and warned about.
+    standardize : bool, default True
+        Scale columns to unit variance (divisor n, weighted). Coefficients come back on the data's own scale.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        f; 0 leaves a column unpenalised at every boundary.
+    solver : {"auto", "cvxpy"}, default "auto"
+        The compiled proximal Newton method, or the same objective as a cvxpy program.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 100
+        Newton steps at each alpha.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints``; ``variables["coef"]`` (K-1, p) and
+        ``variables["intercept"]`` (K-1,) on the data's own scale, in the order of ``categories_`` (or its
+        reverse with ``reverse=True``). Chooses ``solver="cvxpy"``.
+    cv : int, splitter or iterable of (train, test), default 10
+        An int is shuffled stratified folds, whole ``row_groups`` kept together.
+    scoring : str, callable or None
+        "brier" (None), "log_loss", "rare_log_loss" and "rare_brier" (the rarest class against the others),
+        "misclassification", or any scikit-learn scorer.
+    selection : {"min", "1se"}, default "min"
+        The best mean score, or the largest alpha within one standard error of it.
+    n_jobs : int or None
+        Folds at a time; the answer does not depend on it.
+    random_state : int, RandomState or None, default 0
+        Seed of the folds.
+    verbose : int, default 0
+
+    Attributes
+    ----------
+    alphas_ : ndarray (k,)
+    alpha_min_, alpha_1se_ : float
+    path_ : OrdinalPath
+    cv_ : CVResult
+    cv_results_ : DataFrame, one row a fold and alpha
+    categories_, classes_, coef_, intercept_, alpha_, alpha_max_, alpha_po_, certificate_, n_crossing_, ordered_
+        As in :class:`PRESTO`.
+
+    Raises
+    ------
+    ValueError
+        As :class:`PRESTO`.
+
+    References
+    ----------
+    Faletto & Bien (2023), Predicting rare events by shrinking towards proportional odds, ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsestats as ss
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((300, 4))
+    >>> y = np.digitize(X[:, 0] + rng.logistic(size=300), [0.0, 2.0])
+    >>> model = ss.PRESTOCV(ss.relative(1, 0.05, 10), cv=5).fit(X, y)
+    >>> model.alpha_min_ <= model.alpha_1se_
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{k: v for k, v in PRESTO._parameter_constraints.items() if k != "alpha"},
+        **CrossValidated._cv_constraints,
+    }
+
+    def __init__(
+        self,
+        alphas: Any = None,
+        *,
+        l1_ratio: float = 1.0,
+        first_penalty: float = 1.0,
+        parallel: Any = False,
+        family: str = "cumulative",
+        link: str = "logit",
+        categories: Any = "auto",
+        reverse: bool = False,
+        monotone: str = "auto",
+        repair: str = "rearrange",
+        standardize: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 100,
+        constraints: Any = None,
+        cv: Any = 10,
+        scoring: Any = None,
+        selection: str = "min",
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.alphas = alphas
+        self.l1_ratio = l1_ratio
+        self.first_penalty = first_penalty
+        self.parallel = parallel
+        self.family = family
+        self.link = link
+        self.categories = categories
+        self.reverse = reverse
+        self.monotone = monotone
+        self.repair = repair
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.constraints = constraints
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> PRESTOCV:
+        """Fit the path, cross-validate it, and sit at the chosen alpha.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in :meth:`PRESTO.fit`
+            Rows of counts are never parted between training and held-out rows.
+        row_groups : array-like (n,) or None
+            Rows with one label are held out together.
+
+        Returns
+        -------
+        self
+        """
+        from .._core import ext
+        from ..selection.folds import check_cv
+        from ..selection.ordinal import cross_validate_ordinal
+
+        rows = self._rows(X, y, sample_weight, offset)
+        problem = self._problem(rows)
+        control = ext.Control()
+        result = self._solve(problem, self.alphas, control)
+        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        labels = self.categories_[rows.codes]
+        if len(np.unique(rows.source)) < len(rows.source):  # counts: a row's outcomes stay together
+            row_groups = rows.source if row_groups is None else np.asarray(row_groups)[rows.source]
+        splits = check_cv(self.cv, labels, classifier=True, row_groups=row_groups, random_state=self.random_state)
+        self.path_ = self._dress(problem, result)
+        self.cv_ = replace(
+            cross_validate_ordinal(
+                self._single(), rows.X, labels, categories=self.categories_, alphas=result.alphas, splits=splits,
+                scoring=self.scoring, sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=self.n_jobs,
+                verbose=self.verbose, control=control,
+            ),
+            n_nonzero=self.path_.n_nonzero,
+        )  # fmt: skip
+        self.cv_results_ = self.cv_.table
+        self.alphas_ = result.alphas
+        self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
+        self._take(self.path_, self.cv_.index(self.selection), offset is not None)
+        self.alpha_po_ = NativeOrdinal(problem).alpha_po()
+        return self
+
+    def _single(self) -> PRESTO:
+        """The same model without cross-validation, columns by position (folds have no column names)."""
+        known = PRESTO().get_params()
+        shared = {k: v for k, v in self.get_params(deep=False).items() if k in known}
+        p, names = self.n_features_in_, getattr(self, "feature_names_in_", None)
+        if isinstance(self.penalty_factor, dict):
+            shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, p, names)
+        if not isinstance(self.parallel, bool | np.bool_):
+            shared["parallel"] = self._parallel_columns(p, names).tolist()
+        return PRESTO(**shared)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """The cross-validation curve; see ``CVResult.plot``."""
+        check_is_fitted(self)
+        return self.cv_.plot(ax=ax, **options)
 
 
 _READ: dict[str, Any] = {
