@@ -252,7 +252,7 @@ class OrdinalSolver {
   void interior(double alpha, Watch& watch, OrdinalFit& out) {
     Index spent = out.iterations;
     const double target = 0.005 * options_.tol * null_;
-    double mu = std::min(1e-3 * null_ / std::max<double>(1, rows_.size()), mu_ > 0 ? mu_ * 1e5 : kInfinity);
+    double mu = std::min(1e-3 * null_ / std::max<double>(1, rows_.size()), mu_ > 0 ? mu_ * 1e4 : kInfinity);
     for (int round = 0; round < 40; ++round) {
       const double last = target / (2.0 * std::max<double>(1, rows_.size()));
       mu = std::max(mu, last);
@@ -262,7 +262,7 @@ class OrdinalSolver {
       spent += out.iterations;
       if (out.stop == "interrupted") break;
       if (last_round && mu * rows_.size() <= target) break;
-      mu *= 0.05;
+      mu *= 0.02;
     }
     out.iterations = spent;
     // Rows far from binding leave; they come back through ordered_reach().
