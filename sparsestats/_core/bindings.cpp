@@ -98,14 +98,12 @@ nb::dict to_dict(ss::PathOutput&& out, Index p) {
 }
 
 nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, Vector y, nb::object offset,
-                    std::vector<double> weights, std::vector<double> alphas, double tol, Index max_iter, bool screening,
+                    const ss::PenaltySpec& spec, std::vector<double> alphas, double tol, Index max_iter, bool screening,
                     double stop_deviance, ss::Control& control) {
   const ss::Design& design = *bound.design;
   if (static_cast<Index>(y.shape(0)) != design.n()) throw std::invalid_argument("y and X differ in length");
-  if (static_cast<Index>(weights.size()) != design.units())
-    throw std::invalid_argument("one weight per penalised unit is needed");
   const auto loss = ss::make_loss(loss_name);
-  const auto penalty = ss::make_penalty(std::move(weights));
+  const auto penalty = ss::make_penalty(spec, design.size(), design.groups());
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
   const double* offset_data = offset.is_none() ? nullptr : o.data();
   ss::Watch watch(control, signals());
@@ -201,18 +199,26 @@ NB_MODULE(_ext, m) {
       .def("labels",
                    [](const BoundDesign& b) {
                      std::vector<std::int64_t> v;
-                     for (Index u = 0; u < b.design->units(); ++u) v.push_back(b.design->unit_label(u));
+                     for (Index g = 0; g < b.design->groups(); ++g) v.push_back(b.design->group_label(g));
                      const size_t k = v.size();
                      return give(std::move(v), {k});
                    })
       .def("ranks", [](const BoundDesign& b) {
         std::vector<std::int64_t> v;
-        for (Index u = 0; u < b.design->units(); ++u) v.push_back(b.design->unit_rank(u));
+        for (Index g = 0; g < b.design->groups(); ++g) v.push_back(b.design->group_rank(g));
         const size_t k = v.size();
         return give(std::move(v), {k});
       });
 
-  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "y"_a, "offset"_a.none(), "weights"_a, "alphas"_a, "tol"_a,
+  nb::class_<ss::PenaltySpec>(m, "Penalty", "Weights on the sorted coordinates, on the sorted groups, and the share of the first.")
+      .def(
+          "__init__",
+          [](ss::PenaltySpec* self, std::vector<double> v, std::vector<double> w, double ratio) {
+            new (self) ss::PenaltySpec{std::move(v), std::move(w), ratio};
+          },
+          "elementwise"_a, "groupwise"_a, "l1_ratio"_a);
+
+  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "y"_a, "offset"_a.none(), "penalty"_a, "alphas"_a, "tol"_a,
         "max_iter"_a, "screening"_a, "stop_deviance"_a, "control"_a,
         "Fit every alpha (decreasing, warm-started); without alphas only alpha_max is computed.");
 

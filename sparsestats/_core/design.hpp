@@ -1,8 +1,9 @@
 // The design a solver works on: columns centred, scaled and cleared of the unpenalised part, none of it stored.
 //
 //   free part     Q  (n x q), W-orthonormal (Q'WQ/n = I): the intercept's ones, then the unpenalised columns
-//   coordinate j  x~_j = sum_l (x_l - Q a_l) T_lj over the columns l of its unit, with T = 1/s_j alone when columns are
-//                 scaled one by one, or the inverse triangular factor of the unit ("group")
+//   coordinate j  x~_j = sum_l (x_l - Q a_l) T_lj over the columns l of its atom: the column itself, T = 1/s_j, when columns
+//                 are scaled one by one; its whole group, T the inverse triangular factor, when groups are orthonormalised
+//   order         coordinates of one group stand together, groups by label
 //   model         eta = offset + Q gamma + X~ c
 //
 // Since x~_j is W-orthogonal to Q, the unpenalised part of a gaussian fit is exact and drops out, as centring does.
@@ -21,10 +22,10 @@ namespace ss {
 struct DesignOptions {
   bool fit_intercept = true;
   bool scale = true;                  // unit weighted variance, one column at a time
-  bool orthonormalise = false;        // each unit orthonormal instead
-  std::vector<Index> group;           // label of every column, 0..m-1; empty: each column is its own unit
+  bool orthonormalise = false;        // each group orthonormal instead
+  std::vector<Index> group;           // label of every column, 0..m-1; empty: each column is its own group
   std::vector<double> factor;         // penalty factor of every column; 0 is free; empty: ones
-  bool group_weights = false;         // multiply a unit's penalty by sqrt(its size, or rank when orthonormalised)
+  bool group_weights = false;         // absorb sqrt(size of the group, or rank when orthonormalised) into the scales
 };
 
 class Design {
@@ -32,7 +33,7 @@ class Design {
   Design(const Storage& X, const double* w, DesignOptions options) : X_(X), n_(X.n), p_(X.p), opt_(std::move(options)) {
     w_.assign(w, w + n_);
     build_free_part();
-    build_units();
+    build_order();
     project_and_scale();
   }
 
@@ -40,15 +41,18 @@ class Design {
   Index p() const { return p_; }
   Index q() const { return static_cast<Index>(Q_.size()) / std::max<Index>(n_, 1); }
   Index size() const { return static_cast<Index>(cols_.size()); }             // penalised coordinates
-  Index units() const { return static_cast<Index>(start_.size()) - 1; }
-  Index start(Index u) const { return start_[u]; }
-  Index unit_size(Index u) const { return start_[u + 1] - start_[u]; }
-  Index unit_rank(Index u) const { return rank_[u]; }
-  Index unit_label(Index u) const { return label_[u]; }
+  Index atoms() const { return static_cast<Index>(start_.size()) - 1; }
+  Index start(Index a) const { return start_[a]; }
+  Index atom_size(Index a) const { return start_[a + 1] - start_[a]; }
+  Index atom_of(Index coordinate) const { return opt_.orthonormalise ? group_[coordinate] : coordinate; }
+  Index groups() const { return static_cast<Index>(label_.size()); }
+  Index group_of(Index coordinate) const { return group_[coordinate]; }
+  Index group_rank(Index g) const { return rank_[g]; }  // its size, unless orthonormalised
+  Index group_label(Index g) const { return label_[g]; }
   const std::vector<double>& weights() const { return w_; }
   const double* free_column(Index k) const { return Q_.data() + k * n_; }
 
-  // out = X~_U' r for the units listed, coordinates packed in their order. r is any n-vector; it is first made
+  // out = X~_U' r for the atoms listed, coordinates packed in their order. r is any n-vector; it is first made
   // orthogonal to Q through the products qr = Q'r.
   void tdot(const Index* us, Index m, const double* r, double* out) const {
     const std::vector<Index> ids = columns_of(us, m);
@@ -61,11 +65,11 @@ class Design {
         for (Index k = 0; k < q(); ++k) out[at] -= A_[j * q() + k] * qr[k];
         out[at] *= inv_[j];
       }
-      if (opt_.orthonormalise) rotate_transposed(us[t], out + at - unit_size(us[t]));
+      if (opt_.orthonormalise) rotate_transposed(us[t], out + at - atom_size(us[t]));
     }
   }
   // eta += X~_U c
-  void axpy_units(const Index* us, Index m, const double* c, double* eta) const {
+  void axpy_atoms(const Index* us, Index m, const double* c, double* eta) const {
     const std::vector<Index> ids = columns_of(us, m);
     std::vector<double> raw(c, c + ids.size()), shift(q(), 0.0);
     Index at = 0;
@@ -85,13 +89,13 @@ class Design {
   void project(double* v) const {
     for (Index k = 0; k < q(); ++k) axpy(-wdot(free_column(k), v), free_column(k), v, n_);
   }
-  // The coordinates of a unit as dense columns of length n, written one after another.
+  // The coordinates of an atom as dense columns of length n, written one after another.
   void columns(Index u, double* out) const {
-    std::vector<double> e(unit_size(u), 0.0);
-    std::fill(out, out + n_ * unit_size(u), 0.0);
-    for (Index j = 0; j < unit_size(u); ++j) {
+    std::vector<double> e(atom_size(u), 0.0);
+    std::fill(out, out + n_ * atom_size(u), 0.0);
+    for (Index j = 0; j < atom_size(u); ++j) {
       e[j] = 1;
-      axpy_units(&u, 1, e.data(), out + j * n_);
+      axpy_atoms(&u, 1, e.data(), out + j * n_);
       e[j] = 0;
     }
   }
@@ -100,8 +104,8 @@ class Design {
   double to_data_scale(const double* c, const double* gamma, double* beta) const {
     std::fill(beta, beta + p_, 0.0);
     std::vector<double> rest(gamma, gamma + q()), raw;
-    for (Index u = 0; u < units(); ++u) {
-      const Index s = start_[u], size = unit_size(u);
+    for (Index u = 0; u < atoms(); ++u) {
+      const Index s = start_[u], size = atom_size(u);
       raw.assign(c + s, c + s + size);
       if (opt_.orthonormalise) rotate(u, raw.data());
       for (Index j = 0; j < size; ++j) {
@@ -181,22 +185,19 @@ class Design {
       for (Index l = 0; l <= k; ++l) R_[l * q() + k] = rows[k][l];
   }
 
-  void build_units() {
-    std::vector<Index> order;
+  void build_order() {
     for (Index j = 0; j < p_; ++j)
-      if (!is_free(j)) order.push_back(j);
-    if (!opt_.group.empty())
-      std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return opt_.group[a] < opt_.group[b]; });
-    cols_ = order;
-    start_.clear();
-    for (Index k = 0; k < size(); ++k)
-      if (opt_.group.empty() || k == 0 || opt_.group[order[k]] != opt_.group[order[k - 1]]) {
-        start_.push_back(k);
-        label_.push_back(opt_.group.empty() ? order[k] : opt_.group[order[k]]);
-      }
+      if (!is_free(j)) cols_.push_back(j);
+    const auto label = [&](Index col) { return opt_.group.empty() ? col : opt_.group[col]; };
+    std::stable_sort(cols_.begin(), cols_.end(), [&](Index a, Index b) { return label(a) < label(b); });
+    for (Index k = 0; k < size(); ++k) {
+      const bool opens = k == 0 || label(cols_[k]) != label_.back();
+      if (opens) label_.push_back(label(cols_[k])), rank_.push_back(0);
+      group_.push_back(groups() - 1);
+      ++rank_.back();
+      if (opens || !opt_.orthonormalise) start_.push_back(k);
+    }
     start_.push_back(size());
-    rank_.resize(units());
-    for (Index u = 0; u < units(); ++u) rank_[u] = unit_size(u);
   }
 
   void project_and_scale() {
@@ -226,21 +227,20 @@ class Design {
       for (Index j = 0; j < size(); ++j) A_[j * q() + k] = a[j];
     }
     if (opt_.orthonormalise) orthonormalise(mean, constant);
-    for (Index u = 0; u < units(); ++u) {
-      const double k = opt_.group_weights ? std::sqrt(static_cast<double>(std::max<Index>(rank_[u], 1))) : 1.0;
-      for (Index j = start_[u]; j < start_[u + 1]; ++j)
-        inv_[j] /= k * (opt_.factor.empty() ? 1.0 : opt_.factor[cols_[j]]);
+    for (Index j = 0; j < size(); ++j) {
+      const double k = opt_.group_weights ? std::sqrt(static_cast<double>(std::max<Index>(rank_[group_[j]], 1))) : 1.0;
+      inv_[j] /= k * (opt_.factor.empty() ? 1.0 : opt_.factor[cols_[j]]);
     }
   }
 
-  // T of every unit: its columns, centred and scaled, times T are W-orthonormal. A column that depends on those before
+  // T of every atom: its columns, centred and scaled, times T are W-orthonormal. A column that depends on those before
   // it gets no coordinate (a zero column of T, so it never moves) and the rank counts the others. Of the coefficients
   // that give the same fit T takes the shortest: a factor coded with all its levels gets deviations that sum to 0.
   void orthonormalise(const std::vector<double>& mean, const std::vector<char>& constant) {
-    T_.resize(units());
+    T_.resize(atoms());
     std::vector<double> basis, v(n_), r;
-    for (Index u = 0; u < units(); ++u) {
-      const Index m = unit_size(u);
+    for (Index u = 0; u < atoms(); ++u) {
+      const Index m = atom_size(u);
       std::vector<double>& T = T_[u];
       T.assign(m * m, 0.0);
       basis.clear();
@@ -283,7 +283,7 @@ class Design {
   }
   // Remove from every column of T its part along the null space of the unit, in the columns' own units.
   void shorten(const std::vector<double>& R, const std::vector<Index>& kept, const std::vector<Index>& spare, Index u) {
-    const Index m = unit_size(u), s = start_[u];
+    const Index m = atom_size(u), s = start_[u];
     std::vector<double>& T = T_[u];
     std::vector<std::vector<double>> null;
     std::vector<double> N(m * m, 0.0);
@@ -309,13 +309,13 @@ class Design {
       }
   }
   void rotate(Index u, double* c) const {  // c <- T c
-    const Index m = unit_size(u);
+    const Index m = atom_size(u);
     std::vector<double> out(m, 0.0);
     for (Index i = 0; i < m; ++i) out[i] = dot(T_[u].data() + i * m, c, m);
     std::copy(out.begin(), out.end(), c);
   }
   void rotate_transposed(Index u, double* z) const {  // z <- T' z
-    const Index m = unit_size(u);
+    const Index m = atom_size(u);
     std::vector<double> out(m, 0.0);
     for (Index i = 0; i < m; ++i) axpy(z[i], T_[u].data() + i * m, out.data(), m);
     std::copy(out.begin(), out.end(), z);
@@ -325,7 +325,7 @@ class Design {
   Index n_, p_;
   DesignOptions opt_;
   std::vector<double> w_, Q_, R_, A_, inv_;
-  std::vector<Index> free_cols_, cols_, start_, label_, rank_;
+  std::vector<Index> free_cols_, cols_, start_, group_, label_, rank_;
   std::vector<std::vector<double>> T_;
 };
 

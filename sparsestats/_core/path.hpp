@@ -30,20 +30,20 @@ struct PathOutput {
 // Inner products of the coordinates that have ever entered, so that a path pays for each pair once.
 class GramCache {
  public:
-  explicit GramCache(const Design& design) : d_(design), slot_(design.units(), -1) {}
+  explicit GramCache(const Design& design) : d_(design), slot_(design.atoms(), -1) {}
 
-  // G over the units of E, packed row-major.
+  // G over the atoms of E, packed row-major.
   std::vector<double> gather(const std::vector<Index>& E) {
     std::vector<Index> missing;
     for (Index u : E)
       if (slot_[u] < 0) missing.push_back(u);
     if (!missing.empty()) add(missing, E);
     Index m = 0;
-    for (Index u : E) m += d_.unit_size(u);
+    for (Index u : E) m += d_.atom_size(u);
     std::vector<Index> slots;
     slots.reserve(m);
     for (Index u : E)
-      for (Index j = 0; j < d_.unit_size(u); ++j) slots.push_back(slot_[u] + j);
+      for (Index j = 0; j < d_.atom_size(u); ++j) slots.push_back(slot_[u] + j);
     std::vector<double> G(m * m);
     for (Index i = 0; i < m; ++i) {
       const double* row = G_.data() + slots[i] * capacity_;
@@ -55,8 +55,8 @@ class GramCache {
  private:
   void add(const std::vector<Index>& missing, const std::vector<Index>& E) {
     Index extra = 0, wanted = 0;
-    for (Index u : missing) extra += d_.unit_size(u);
-    for (Index u : E) wanted += d_.unit_size(u);
+    for (Index u : missing) extra += d_.atom_size(u);
+    for (Index u : E) wanted += d_.atom_size(u);
     if (used_ + extra > 2 * wanted + 64) {  // mostly columns that have left: start again from E, memory stays O(m^2)
       std::fill(slot_.begin(), slot_.end(), Index{-1});
       members_.clear();
@@ -78,13 +78,13 @@ class GramCache {
     for (Index u : units) {
       slot_[u] = used_;
       members_.push_back(u);
-      used_ += d_.unit_size(u);
+      used_ += d_.atom_size(u);
     }
     std::vector<double> block, products(used_);
     for (Index u : units) {
-      block.resize(n * d_.unit_size(u));
+      block.resize(n * d_.atom_size(u));
       d_.columns(u, block.data());
-      for (Index j = 0; j < d_.unit_size(u); ++j) {
+      for (Index j = 0; j < d_.atom_size(u); ++j) {
         double* x = block.data() + j * n;
         for (Index i = 0; i < n; ++i) x[i] *= d_.weights()[i] / n;
         d_.tdot(members_.data(), static_cast<Index>(members_.size()), x, products.data());
@@ -110,9 +110,9 @@ class PathSolver {
     y_.assign(y, y + n_);
     offset_.assign(n_, 0.0);
     if (offset) offset_.assign(offset, offset + n_);
-    for (Index u = 0; u < d_.units(); ++u) all_.add(d_.unit_size(u));
-    everyone_.resize(d_.units());
+    everyone_.resize(d_.atoms());
     std::iota(everyone_.begin(), everyone_.end(), Index{0});
+    all_ = units_of(everyone_);
     c_.assign(d_.size(), 0.0);
     z_.resize(d_.size());
     gamma_.assign(q_, 0.0);
@@ -206,7 +206,7 @@ class PathSolver {
     eta_ = offset_;
     if (!eliminated())
       for (Index k = 0; k < q_; ++k) axpy(gamma_[k], d_.free_column(k), eta_.data(), n_);
-    d_.axpy_units(everyone_.data(), d_.units(), c_.data(), eta_.data());
+    d_.axpy_atoms(everyone_.data(), d_.atoms(), c_.data(), eta_.data());
   }
 
   // e = -l'(eta), z = X~'(w e / n), at the current c and gamma.
@@ -215,7 +215,7 @@ class PathSolver {
     loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
     u_.resize(n_);
     for (Index i = 0; i < n_; ++i) u_[i] = e_[i] * d_.weights()[i] / n_;
-    d_.tdot(everyone_.data(), d_.units(), u_.data(), z_.data());
+    d_.tdot(everyone_.data(), d_.atoms(), u_.data(), z_.data());
   }
 
   // The duality gap of (c, gamma) on the full problem.
@@ -231,7 +231,7 @@ class PathSolver {
     // The dual point: the residual, orthogonal to the free part, inside the conjugate's domain, scaled to feasibility.
     d_.project(e_.data());
     const bool inside = loss_.clip(e_.data(), y_.data(), n_) <= ROUNDING;
-    const double norm = J_.dual_norm(all_, z_.data());
+    const double norm = J_.dual_bound(all_, c_.data(), z_.data(), alpha);
     const double s = norm > alpha ? alpha / norm : 1.0;
     u_ = e_;
     for (double& v : u_) v *= s;
@@ -250,6 +250,24 @@ class PathSolver {
     return previous;
   }
 
+  // The penalty's units over the atoms of a working set (ascending): coordinates of one group that stand together.
+  Units units_of(const std::vector<Index>& atoms) const {
+    Units units;
+    Index last = -1;
+    for (Index a : atoms)
+      for (Index j = d_.start(a); j < d_.start(a) + d_.atom_size(a); ++j) {
+        const Index g = d_.group_of(j);
+        if (g != last) {
+          units.offset.push_back(units.offset.back());
+          units.weight.push_back(std::sqrt(static_cast<double>(std::max<Index>(d_.group_rank(g), 1))));
+          last = g;
+        }
+        ++units.offset.back();
+        units.id.push_back(j);
+      }
+    return units;
+  }
+
   PathPoint fit(double alpha, double previous, double tol, Watch& watch) {
     PathPoint point{};
     point.stop = "tol";
@@ -257,14 +275,18 @@ class PathSolver {
       point.objective = point.bound = 0;
       return point;
     }
-    std::vector<char> in(d_.units(), opt_.screening ? 0 : 1);
-    for (Index u = 0; u < d_.units(); ++u)
-      if (active(u)) in[u] = 1;
-    if (opt_.screening && alpha < alpha_max_) J_.screen(all_, z_.data(), alpha, previous, in);
+    std::vector<char> in(d_.atoms(), opt_.screening ? 0 : 1);
+    for (Index j = 0; j < d_.size(); ++j)
+      if (c_[j] != 0) in[d_.atom_of(j)] = 1;
+    if (opt_.screening && alpha < alpha_max_) {
+      std::vector<char> keep(d_.size(), 0);
+      J_.screen(all_, z_.data(), alpha, previous, keep);
+      for (Index j = 0; j < d_.size(); ++j)
+        if (keep[j]) in[d_.atom_of(j)] = 1;
+    }
     const double goal = tol * null_;
     double target = 0.3 * goal;
-    Index screened = std::count(in.begin(), in.end(), 1);
-    point.screened = screened;
+    point.screened = count_groups([&](Index j) { return in[d_.atom_of(j)] != 0; });
     for (int round = 0;; ++round) {
       solve_on(in, alpha, target, point, watch);
       certify(alpha, point);
@@ -287,44 +309,44 @@ class PathSolver {
         target *= 0.1;
       }
     }
-    for (Index u = 0; u < d_.units(); ++u) point.active += active(u);
+    point.active = count_groups([&](Index j) { return c_[j] != 0; });
     return point;
   }
-  bool active(Index u) const {
-    for (Index j = all_.offset[u]; j < all_.offset[u + 1]; ++j)
-      if (c_[j] != 0) return true;
-    return false;
+  // How many groups have a coordinate for which `test` holds.
+  template <class Test>
+  Index count_groups(Test test) const {
+    Index count = 0, last = -1;
+    for (Index j = 0; j < d_.size(); ++j)
+      if (d_.group_of(j) != last && test(j)) ++count, last = d_.group_of(j);
+    return count;
   }
 
-  // Units a full proximal step from here would activate.
+  // Atoms a full proximal step from here would activate.
   Index repair(double alpha, std::vector<char>& in) {
     const double step = 1 / lipschitz_;
     std::vector<double> trial(c_);
     for (size_t j = 0; j < trial.size(); ++j) trial[j] += step * z_[j];
+    J_.set_precision(0);
     J_.prox(all_, trial.data(), alpha * step);
     Index added = 0;
-    for (Index u = 0; u < d_.units(); ++u) {
-      if (in[u]) continue;
-      for (Index j = all_.offset[u]; j < all_.offset[u + 1] && !in[u]; ++j)
-        if (trial[j] != 0) in[u] = 1, ++added;
-    }
+    for (Index j = 0; j < d_.size(); ++j)
+      if (trial[j] != 0 && !in[d_.atom_of(j)]) in[d_.atom_of(j)] = 1, ++added;
     return added;
   }
 
   void solve_on(const std::vector<char>& in, double alpha, double target, PathPoint& point, Watch& watch) {
     std::vector<Index> E;
-    Units units;
-    for (Index u = 0; u < d_.units(); ++u)
-      if (in[u]) E.push_back(u), units.add(d_.unit_size(u));
+    for (Index a = 0; a < d_.atoms(); ++a)
+      if (in[a]) E.push_back(a);
+    const Units units = units_of(E);
     const Index m = units.coordinates(), q = eliminated() ? 0 : q_;
     std::vector<double> x(m + q);
-    Index at = 0;
-    for (Index u : E) at = std::copy(c_.begin() + all_.offset[u], c_.begin() + all_.offset[u + 1], x.begin() + at) - x.begin();
+    for (Index j = 0; j < m; ++j) x[j] = c_[units.id[j]];
     for (Index k = 0; k < q; ++k) x[m + k] = gamma_[k];
     if (m + q == 0) return;
     std::unique_ptr<Smooth> f;
     if (loss_.quadratic() && m <= 2 * n_) {
-      f = quadratic(E, m);
+      f = quadratic(E, units);
     } else {
       f = std::make_unique<Rows>(d_, E, loss_, y_.data(), offset_.data(), q > 0);
     }
@@ -333,26 +355,20 @@ class PathSolver {
     point.iterations += report.iterations;
     point.newtons += report.newtons;
     std::fill(c_.begin(), c_.end(), 0.0);
-    at = 0;
-    for (Index u : E) {
-      std::copy_n(x.begin() + at, d_.unit_size(u), c_.begin() + all_.offset[u]);
-      at += d_.unit_size(u);
-    }
+    for (Index j = 0; j < m; ++j) c_[units.id[j]] = x[j];
     for (Index k = 0; k < q; ++k) gamma_[k] = x[m + k];
   }
 
-  std::unique_ptr<Smooth> quadratic(const std::vector<Index>& E, Index m) {
-    std::vector<double> b(m);
+  std::unique_ptr<Smooth> quadratic(const std::vector<Index>& E, const Units& units) {
+    std::vector<double> b(units.coordinates());
     if (xty_.empty()) {  // the gradient at c = 0, one pass over X
       xty_.resize(d_.size());
       std::vector<double> wy(n_);
       for (Index i = 0; i < n_; ++i) wy[i] = y_[i] * d_.weights()[i] / n_;
-      d_.tdot(everyone_.data(), d_.units(), wy.data(), xty_.data());
+      d_.tdot(everyone_.data(), d_.atoms(), wy.data(), xty_.data());
       for (Index i = 0; i < n_; ++i) yy_ += wy[i] * y_[i];
     }
-    Index at = 0;
-    for (Index u : E)
-      at = std::copy(xty_.begin() + all_.offset[u], xty_.begin() + all_.offset[u + 1], b.begin() + at) - b.begin();
+    for (size_t j = 0; j < b.size(); ++j) b[j] = xty_[units.id[j]];
     return std::make_unique<Quadratic>(gram_.gather(E), std::move(b), yy_);
   }
 
@@ -360,7 +376,7 @@ class PathSolver {
   PathPoint fit_unpenalised(Watch& watch) {
     PathPoint point{};
     point.stop = "tol";
-    point.screened = d_.units();
+    point.screened = d_.groups();
     if (constant_) return point;
     const double goal = opt_.tol * null_;
     Rows f(d_, everyone_, loss_, y_.data(), offset_.data(), !eliminated());
@@ -410,7 +426,7 @@ class PathSolver {
     point.bound = loss - point.gap;
     if (point.gap > goal && std::string(point.stop) == "tol") point.stop = "precision";
     point.deviance_ratio = 1 - loss / null_;
-    for (Index u = 0; u < d_.units(); ++u) point.active += active(u);
+    point.active = count_groups([&](Index j) { return c_[j] != 0; });
     return point;
   }
 

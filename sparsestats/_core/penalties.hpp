@@ -10,13 +10,14 @@
 
 namespace ss {
 
-// Unit u holds coordinates offset[u] .. offset[u+1]-1.
+// Unit u holds coordinates offset[u] .. offset[u+1]-1 of the working set; `id` is their place among all coordinates, and
+// `weight` the factor of the unit's norm where a penalty has one of its own.
 struct Units {
-  std::vector<Index> offset{0};
+  std::vector<Index> offset{0}, id;
+  std::vector<double> weight;
   Index count() const { return static_cast<Index>(offset.size()) - 1; }
   Index size(Index u) const { return offset[u + 1] - offset[u]; }
   Index coordinates() const { return offset.back(); }
-  void add(Index size) { offset.push_back(offset.back() + size); }
 };
 
 // Where a penalty is smooth around a point: its active units in blocks whose norms are tied, and the slope of each block.
@@ -33,9 +34,14 @@ class Penalty {
   virtual double value(const Units& units, const double* c) = 0;
   virtual void prox(const Units& units, double* c, double step) = 0;  // in place, of step * J
   virtual double dual_norm(const Units& units, const double* z) = 0;
-  // Mark the units that may be active at alpha_next, from the gradient z at the solution for alpha_prev.
+  // An upper bound on the dual norm that is as good as c is near the solution for alpha; for penalties whose dual norm has
+  // no formula.
+  virtual double dual_bound(const Units& units, const double*, const double* z, double) { return dual_norm(units, z); }
+  // Mark the coordinates that may be active at alpha_next, from the gradient z at the solution for alpha_prev.
   virtual void screen(const Units& units, const double* z, double alpha_next, double alpha_prev,
                       std::vector<char>& keep) = 0;
+  // How exactly the next proximal steps are wanted (in the largest coordinate), for penalties that iterate.
+  virtual void set_precision(double) {}
   // The pattern at c. A penalty without one returns false and is solved by first-order steps alone.
   virtual bool pattern(const Units&, const double*, Pattern&) { return false; }
 
@@ -48,6 +54,9 @@ class Penalty {
       r_[u] = size == 1 ? std::abs(v[0]) : std::sqrt(norm2(v, size));
     }
     return r_;
+  }
+  static void mark(const Units& units, Index u, std::vector<char>& keep) {
+    std::fill(keep.begin() + units.offset[u], keep.begin() + units.offset[u + 1], 1);
   }
   // Scale every unit from the norms in `before` to those in `after`.
   static void rescale(const Units& units, double* c, const std::vector<double>& before,
@@ -89,7 +98,7 @@ class SumOfNorms final : public Penalty {
   void screen(const Units& units, const double* z, double next, double prev, std::vector<char>& keep) override {
     norms(units, z);
     for (size_t u = 0; u < r_.size(); ++u)
-      if (r_[u] >= w_ * (2 * next - prev)) keep[u] = 1;
+      if (r_[u] >= w_ * (2 * next - prev)) mark(units, u, keep);
   }
   bool pattern(const Units& units, const double* c, Pattern& out) override {
     norms(units, c);
@@ -135,7 +144,7 @@ class SortedNorms final : public Penalty {
     target_.resize(order.size());
     for (size_t i = 0; i < order.size(); ++i) target_[i] = r_[order[i]] + (prev - 2 * next) * w_[i];
     const Index kept = cumsum_select(target_);
-    for (Index i = 0; i < kept; ++i) keep[order[i]] = 1;
+    for (Index i = 0; i < kept; ++i) mark(units, order[i], keep);
   }
   bool pattern(const Units& units, const double* c, Pattern& out) override {
     norms(units, c);
@@ -157,13 +166,195 @@ class SortedNorms final : public Penalty {
   SortedProx sorted_;
 };
 
-// The penalty with these weights; equal weights need no sorting and no ties.
-inline std::unique_ptr<Penalty> make_penalty(std::vector<double> weights) {
-  if (weights.empty()) return std::make_unique<SumOfNorms>(1.0);  // no unit to penalise
-  if (!(weights.front() > 0))
+// J = ratio sum_i v_i |c|_(i) + (1 - ratio) sum_i w_i (k r)_(i): sparse-group SLOPE, 0 < ratio < 1. k_g is the unit's own
+// weight, that of the whole group even when only part of it is in the working set.
+class SparseGroup final : public Penalty {
+ public:
+  SparseGroup(std::vector<double> v, std::vector<double> w, double ratio, Index coordinates)
+      : v_(std::move(v)), w_(std::move(w)), ratio_(ratio), dual_(coordinates, 0.0) {
+    for (double& x : v_) x *= ratio_;
+    for (double& x : w_) x *= 1 - ratio_;
+  }
+  double value(const Units& units, const double* c) override {
+    const Index m = units.coordinates();
+    abs_.resize(m);
+    for (Index j = 0; j < m; ++j) abs_[j] = std::abs(c[j]);
+    const auto& order = variables_.sort(abs_.data(), m);
+    double s = 0;
+    for (Index i = 0; i < m; ++i) s += v_[i] * abs_[order[i]];
+    norms(units, c);
+    for (Index u = 0; u < units.count(); ++u) r_[u] *= units.weight[u];
+    const auto& ranks = groups_.sort(r_.data(), units.count());
+    for (Index i = 0; i < units.count(); ++i) s += w_[i] * r_[ranks[i]];
+    return s;
+  }
+  void set_precision(double precision) override { precision_ = precision; }
+
+  // Not a composition of the two proxes. The dual, min |p - s - u|^2 / 2 over s in step C_v, u in step C_w, is solved by
+  // accelerated projected gradient in u; the answer of the variables' prox gives the zeros, that of the groups' the values.
+  void prox(const Units& units, double* c, double step) override {
+    const Index m = units.coordinates();
+    if (v_.front() == v_.back()) {  // equal weights survive the groups' rescaling: here the composition is exact
+      for (Index j = 0; j < m; ++j) c[j] = std::copysign(std::max(0.0, std::abs(c[j]) - step * v_[0]), c[j]);
+      shrink_groups(units, c, step);
+      return;
+    }
+    split(units, c, step);
+    for (Index j = 0; j < m; ++j) c[j] = x_[j] == 0 ? 0.0 : b_[j];
+  }
+
+  // The smallest t with prox of t J at z equal to 0, between z'x / J(x) and the norm of the split at every x met.
+  double dual_norm(const Units& units, const double* z) override {
+    const Index m = units.coordinates();
+    double high = std::min(norm_v(z, m), norm_w(units, z)), low = 0;
+    if (!(high > 0)) return 0;
+    set_precision(0);
+    std::vector<double> x(m);
+    double t = 0.9 * high;
+    for (int k = 0; k < 100 && high - low > 1e-13 * high; ++k) {
+      x.assign(z, z + m);
+      prox(units, x.data(), t);
+      high = std::min(high, bound_from_split(units, z, t));
+      const double J = value(units, x.data());
+      if (J > 1e-14 * high) low = std::max(low, dot(z, x.data(), m) / J);
+      else high = std::min(high, std::max(t, low));
+      t = k % 3 == 2 || low <= t ? 0.5 * (low + high) : low;
+    }
+    return high;
+  }
+
+  // z = (part of the variables) + (part of the groups), split as the prox at c + z splits it: exact at the solution.
+  double dual_bound(const Units& units, const double* c, const double* z, double alpha) override {
+    const Index m = units.coordinates();
+    std::vector<double> point(m);
+    for (Index j = 0; j < m; ++j) point[j] = c[j] + z[j];
+    const double kept = precision_;
+    precision_ = 0;
+    split(units, point.data(), alpha);
+    precision_ = kept;
+    return bound_from_split(units, z, alpha);
+  }
+
+  void screen(const Units& units, const double* z, double next, double prev, std::vector<char>& keep) override {
+    const Index m = units.coordinates(), groups = units.count();
+    // Groups: what of their gradient the variables' part cannot carry (v aligned with |z|).
+    abs_.resize(m);
+    for (Index j = 0; j < m; ++j) abs_[j] = std::abs(z[j]);
+    std::vector<Index> order(m);
+    std::iota(order.begin(), order.end(), Index{0});
+    std::sort(order.begin(), order.end(), [&](Index a, Index b) { return abs_[a] > abs_[b]; });
+    std::vector<double> left(m), excess;
+    for (Index i = 0; i < m; ++i) left[order[i]] = std::max(0.0, abs_[order[i]] - next * v_[i]);
+    norms(units, left.data());
+    for (Index u = 0; u < groups; ++u) r_[u] /= units.weight[u];
+    std::vector<Index> ranks(groups);
+    std::iota(ranks.begin(), ranks.end(), Index{0});
+    std::sort(ranks.begin(), ranks.end(), [&](Index a, Index b) { return r_[a] > r_[b]; });
+    for (Index i = 0; i < groups; ++i) excess.push_back(r_[ranks[i]] + (prev - 2 * next) * w_[i]);
+    std::vector<char> candidate(m, 0);
+    const Index kept_groups = cumsum_select(excess);
+    for (Index i = 0; i < kept_groups; ++i) mark(units, ranks[i], candidate);
+    // Variables inside them, with the largest of the v: those outside are zero and rank last.
+    excess.clear();
+    std::vector<Index> inside;
+    for (Index i = 0; i < m; ++i)
+      if (candidate[order[i]]) {
+        excess.push_back(abs_[order[i]] + (prev - 2 * next) * v_[inside.size()]);
+        inside.push_back(order[i]);
+      }
+    const Index kept = cumsum_select(excess);
+    for (Index i = 0; i < kept; ++i) keep[inside[i]] = 1;
+  }
+
+ private:
+  void shrink_groups(const Units& units, double* c, double step) {
+    norms(units, c);
+    scaled_.resize(w_.size());
+    for (Index i = 0; i < units.count(); ++i) scaled_[i] = step * w_[i];
+    target_.resize(units.count());
+    weighted_(r_.data(), units.weight.data(), scaled_.data(), units.count(), target_.data());
+    rescale(units, c, r_, target_);
+  }
+  // x_ and b_: the primal point seen from the variables and from the groups; u_: the groups' part of p - b.
+  void split(const Units& units, const double* p, double step) {
+    const Index m = units.coordinates();
+    for (auto* v : {&x_, &b_, &u_, &last_, &y_}) v->resize(m);
+    for (Index j = 0; j < m; ++j) u_[j] = step * dual_[units.id[j]];
+    y_ = last_ = u_;
+    double scale = 0, momentum = 1;
+    for (Index j = 0; j < m; ++j) scale = std::max(scale, std::abs(p[j]));
+    const double enough = std::max(precision_, 4e-15 * scale);
+    sizes_.resize(m);
+    for (int it = 0; it < 2000; ++it) {
+      for (Index j = 0; j < m; ++j) sizes_[j] = std::abs(x_[j] = p[j] - y_[j]);
+      variables_(sizes_.data(), m, v_.data(), step);
+      for (Index j = 0; j < m; ++j) x_[j] = std::copysign(sizes_[j], x_[j]);
+      for (Index j = 0; j < m; ++j) b_[j] = y_[j] + x_[j];
+      shrink_groups(units, b_.data(), step);
+      double apart = 0, uphill = 0;
+      last_.swap(u_);
+      for (Index j = 0; j < m; ++j) {
+        u_[j] = y_[j] + x_[j] - b_[j];
+        apart = std::max(apart, std::abs(x_[j] - b_[j]));
+        uphill += (y_[j] - u_[j]) * (u_[j] - last_[j]);
+      }
+      if (apart <= enough) break;
+      const double next = uphill > 0 ? 1 : 0.5 * (1 + std::sqrt(1 + 4 * momentum * momentum));
+      const double beta = uphill > 0 ? 0 : (momentum - 1) / next;
+      for (Index j = 0; j < m; ++j) y_[j] = u_[j] + beta * (u_[j] - last_[j]);
+      momentum = next;
+    }
+    if (step > 0)
+      for (Index j = 0; j < m; ++j) dual_[units.id[j]] = u_[j] / step;
+  }
+  double bound_from_split(const Units& units, const double* z, double step) {
+    const Index m = units.coordinates();
+    std::vector<double> rest(m), part(m);
+    for (Index j = 0; j < m; ++j) {
+      part[j] = step * dual_[units.id[j]];
+      rest[j] = z[j] - part[j];
+    }
+    return std::max(norm_v(rest.data(), m), norm_w(units, part.data()));
+  }
+  double norm_v(const double* z, Index m) {
+    std::vector<double> a(m);
+    for (Index j = 0; j < m; ++j) a[j] = std::abs(z[j]);
+    return sorted_dual_norm(a, v_.data());
+  }
+  double norm_w(const Units& units, const double* z) {
+    std::vector<double> a = norms(units, z);
+    for (Index u = 0; u < units.count(); ++u) a[u] /= units.weight[u];
+    return sorted_dual_norm(a, w_.data());
+  }
+
+  std::vector<double> v_, w_;
+  double ratio_, precision_ = 0;
+  std::vector<double> dual_;  // the groups' part of the last split, for step 1, by coordinate: where the next one starts
+  SortedProx variables_, groups_;
+  WeightedSortedProx weighted_;
+  std::vector<double> abs_, sizes_, scaled_, x_, b_, u_, last_, y_;
+};
+
+// ratio sum_i v_i |c|_(i) + (1 - ratio) sum_i w_i (norms)_(i).
+struct PenaltySpec {
+  std::vector<double> v, w;
+  double ratio = 1;
+};
+
+// The class that serves a penalty best. Of pure group penalties the design has absorbed the group weights, so that
+// elementwise and groupwise ones differ only in their units; equal weights need no sorting and have no ties.
+inline std::unique_ptr<Penalty> make_penalty(const PenaltySpec& spec, Index coordinates, Index groups) {
+  const bool mixed = spec.ratio > 0 && spec.ratio < 1;
+  const std::vector<double>& weights = spec.ratio == 0 ? spec.w : spec.v;
+  if ((spec.ratio > 0 && static_cast<Index>(spec.v.size()) != coordinates) ||
+      (spec.ratio < 1 && static_cast<Index>(spec.w.size()) != groups))
+    throw std::invalid_argument("one weight for each penalised column and for each group is needed");
+  if (weights.empty()) return std::make_unique<SumOfNorms>(1.0);  // nothing to penalise
+  if (!(weights.front() > 0) || (mixed && !(spec.w.front() > 0)))
     throw std::invalid_argument("the penalty needs at least one positive weight");
+  if (mixed) return std::make_unique<SparseGroup>(spec.v, spec.w, spec.ratio, coordinates);
   if (weights.front() == weights.back()) return std::make_unique<SumOfNorms>(weights.front());
-  return std::make_unique<SortedNorms>(std::move(weights));
+  return std::make_unique<SortedNorms>(weights);
 }
 
 }  // namespace ss

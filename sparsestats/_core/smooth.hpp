@@ -1,4 +1,4 @@
-// The loss restricted to a working set E of units, as the inner solver sees it. A point is x = (c_E, gamma); its linear
+// The loss restricted to a working set E of atoms, as the inner solver sees it. A point is x = (c_E, gamma); its linear
 // image (G c, or eta) is carried along, so values cost no product with X and extrapolated points cost no product at all.
 #pragma once
 #include <memory>
@@ -74,13 +74,13 @@ class Quadratic final : public Smooth {
 // Any loss, through the rows: eta = offset + Q gamma + X~_E c.
 class Rows final : public Smooth {
  public:
-  Rows(const Design& design, std::vector<Index> units, const Loss& loss, const double* y, const double* offset,
+  Rows(const Design& design, std::vector<Index> atoms, const Loss& loss, const double* y, const double* offset,
        bool carry_free)
-      : d_(design), units_(std::move(units)), loss_(loss), y_(y), offset_(offset), free_(carry_free ? d_.q() : 0) {
-    for (Index u : units_) m_ += d_.unit_size(u);
+      : d_(design), atoms_(std::move(atoms)), loss_(loss), y_(y), offset_(offset), free_(carry_free ? d_.q() : 0) {
+    for (Index a : atoms_) m_ += d_.atom_size(a);
     e_.resize(d_.n());
-    for (size_t t = 0; t < units_.size(); ++t)
-      for (Index j = 0; j < d_.unit_size(units_[t]); ++j) {
+    for (size_t t = 0; t < atoms_.size(); ++t)
+      for (Index j = 0; j < d_.atom_size(atoms_[t]); ++j) {
         owner_.push_back(static_cast<Index>(t));
         within_.push_back(j);
       }
@@ -91,14 +91,14 @@ class Rows final : public Smooth {
   void image(const double* x, double* img) const override {
     std::copy(offset_, offset_ + d_.n(), img);
     for (Index k = 0; k < free_; ++k) axpy(x[m_ + k], d_.free_column(k), img, d_.n());
-    d_.axpy_units(units_.data(), static_cast<Index>(units_.size()), x, img);
+    d_.axpy_atoms(atoms_.data(), static_cast<Index>(atoms_.size()), x, img);
   }
   double value(const double*, const double* img) const override {
     return loss_.value(img, y_, d_.weights().data(), d_.n());
   }
   void gradient(const double*, const double* img, double* g) const override {
     dual_point(img);
-    d_.tdot(units_.data(), static_cast<Index>(units_.size()), e_.data(), g);
+    d_.tdot(atoms_.data(), static_cast<Index>(atoms_.size()), e_.data(), g);
     for (Index j = 0; j < m_; ++j) g[j] = -g[j];
     for (Index k = 0; k < free_; ++k) g[m_ + k] = -dot(d_.free_column(k), e_.data(), d_.n());
   }
@@ -117,8 +117,8 @@ class Rows final : public Smooth {
     for (size_t k = 0; k < coords.size(); ++k) {
       const Index t = owner_[coords[k]];
       if (t != last) {
-        unit.resize(n * d_.unit_size(units_[t]));
-        d_.columns(units_[t], unit.data());
+        unit.resize(n * d_.atom_size(atoms_[t]));
+        d_.columns(atoms_[t], unit.data());
         last = t;
       }
       std::copy_n(unit.data() + within_[coords[k]] * n, n, rows.data() + k * n);
@@ -149,7 +149,7 @@ class Rows final : public Smooth {
     for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
   }
   const Design& d_;
-  std::vector<Index> units_, owner_, within_;
+  std::vector<Index> atoms_, owner_, within_;
   const Loss& loss_;
   const double *y_, *offset_;
   Index m_ = 0, free_;

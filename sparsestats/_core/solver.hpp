@@ -75,7 +75,7 @@ class Solver {
     f_.settle(x_.data(), ix_.data());
     f_.gradient(x_.data(), ix_.data(), g_.data());
     for (Index j = 0; j < m_; ++j) z_[j] = -g_[j];
-    const double D = J_.dual_norm(units_, z_.data());
+    const double D = J_.dual_bound(units_, x_.data(), z_.data(), alpha_);
     F_ = objective(x_, ix_);
     const double value = F_ - f_.dual(x_.data(), ix_.data(), alpha_, D);
     return std::max(value, 0.0);
@@ -101,6 +101,7 @@ class Solver {
       f_.image(cand_.data(), icand_.data());
       double size = 0;
       for (Index j = 0; j < dim_; ++j) d[j] = cand_[j] - y[j], size += d[j] * d[j];
+      J_.set_precision(1e-3 * std::sqrt(size / dim_));
       for (Index i = 0; i < img_size_; ++i) di[i] = icand_[i] - iy[i];
       const double curv = f_.curvature(d.data(), di.data());
       if (curv <= L_ * size * (1 + 1e-10) || size == 0) return;

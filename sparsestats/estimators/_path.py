@@ -379,7 +379,8 @@ class PathClassifier(ClassifierMixin, PathEstimator):
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
         """The more probable class, (n,)."""
-        return self.classes_[(self._linear_predictor(X, offset) > 0).astype(int)]
+        event = self._linear_predictor(X, offset) > 0
+        return self.classes_[event.astype(int)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

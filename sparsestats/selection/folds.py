@@ -218,8 +218,8 @@ def check_cv(
     ----------
     cv : int, splitter or iterable
         An integer makes shuffled folds, stratified when ``classifier``, with ``row_groups`` kept whole:
-        ``folds(cv, random_state=random_state)``. A splitter has ``split(X, y, groups)``. An iterable yields
-        (train, test) pairs, as row numbers or as masks.
+        ``folds(cv, random_state=random_state)``; no more of them than the largest class has rows. A splitter
+        has ``split(X, y, groups)``. An iterable yields (train, test) pairs, as row numbers or as masks.
     y : array-like (n,)
     classifier : bool
         Whether the response holds classes (or ordered categories).
@@ -240,10 +240,20 @@ def check_cv(
     ValueError
         When ``cv`` is none of these, has no folds, an empty fold, row numbers out of range, or splits a row
         group.
+
+    Warns
+    -----
+    DataWarning
+        When an integer is lowered to the size of the largest class, or a class has fewer rows than folds.
     """
     n_rows = _n_rows(y)
     codes, labels = (None, []) if row_groups is None else _factorize(row_groups, n_rows, "row_groups")
     if isinstance(cv, Integral) and not isinstance(cv, bool):
+        most = int(np.bincount(_factorize(y, n_rows, "y")[0]).max()) if classifier and n_rows >= cv else cv
+        if 2 <= most < cv:
+            told = f"The largest class has {most} rows: cv={cv} is lowered to {most} folds."
+            warnings.warn(told, DataWarning, stacklevel=3)
+            cv = most
         cv = Folds(int(cv), random_state=random_state)
     if isinstance(cv, Folds):
         return _own_folds(cv, y, n_rows, classifier, codes)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from sparsestats.backend.sequences import elementwise, groupwise
+from sparsestats.backend.sequences import elementwise, groupwise, sparse_group
 
 SIZES = np.array([1, 3, 3, 20, 7, 1, 4])
 
@@ -162,3 +162,115 @@ def test_a_custom_sequence_is_copied():
     v = elementwise(mine, 3)
     v[0] = 9.0
     np.testing.assert_array_equal(mine, [2.0, 1.0, 0.0])
+
+
+def shares(sizes, w, r):
+    """The part of a column's penalty that its group lends, over l1_ratio r: sizes largest first."""
+    return np.array([(1 - r) * int(r * size + 1e-9) * w[j] / 3 for j, size in enumerate(sorted(sizes)[::-1])])
+
+
+@pytest.mark.parametrize("r", [0.05, 0.5, 0.7, 0.95, 1.0])
+def test_vmean_solves_its_equation_to_1e_12(r):
+    v, w = sparse_group("vmean", SIZES, q=(0.2, 0.05), l1_ratio=r)
+    p = SIZES.sum()
+    np.testing.assert_array_equal(w, groupwise("mean", SIZES, q=0.05))
+    s = shares(SIZES, w, r)
+    for i, x in enumerate(v, 1):
+        tail = 0.2 * i / (2 * p)
+        if x == 0:  # cut: the root is negative
+            assert stats.norm.sf(s).mean() <= tail
+        else:
+            root = optimize.brentq(
+                lambda x, tail=tail: np.log(stats.norm.sf(r * x + s).mean() / tail), x - 1, x + 1, xtol=1e-15
+            )
+            assert x == pytest.approx(root, abs=1e-12, rel=1e-12)
+
+
+def test_vmean_of_many_columns_is_interpolated_to_1e_12():
+    """2000 columns: read off a Chebyshev series instead of solved one by one."""
+    sizes = np.random.default_rng(0).integers(3, 20, 180)
+    for r in (0.3, 0.95):
+        v, w = sparse_group("vmean", sizes, l1_ratio=r)
+        i = np.array([1, 2, 10, 500, 1500, len(v) - 1])
+        tail = stats.norm.sf(r * v[i - 1, None] + shares(sizes, w, r)).mean(axis=1)
+        np.testing.assert_allclose(tail, 0.1 * i / (2 * len(v)), rtol=1e-12)
+
+
+def test_vmean_never_goes_below_zero():
+    """Large groups lend more than the column's own quantile: the root would be negative."""
+    v, _ = sparse_group("vmean", [100, 100, 100], l1_ratio=0.5)
+    assert v[0] == 0.0 and not v.any()
+
+
+def test_vmax_takes_the_group_that_lends_least():
+    r = 0.7
+    v, w = sparse_group("vmax", SIZES, q=(0.2, 0.05), l1_ratio=r)
+    p = SIZES.sum()
+    bh = stats.norm.isf(0.2 * np.arange(1, p + 1) / (2 * p))
+    s = shares(SIZES, w, r)
+    np.testing.assert_allclose(v, np.maximum(np.max((bh[:, None] - s) / r, axis=1), 0), rtol=1e-13)
+
+
+def test_original_is_bh_and_mean():
+    v, w = sparse_group("original", SIZES, q=(0.2, 0.05))
+    np.testing.assert_array_equal(v, elementwise("bh", SIZES.sum(), q=0.2))
+    np.testing.assert_array_equal(w, groupwise("mean", SIZES, q=0.05))
+
+
+def test_the_floor_of_a_size_is_guarded_against_rounding():
+    """0.7 * 90 is 62.999... in floating point; the share is that of 63 columns."""
+    assert int(0.7 * 90) == 62
+    v, w = sparse_group("vmax", [90], l1_ratio=0.7)
+    bh = stats.norm.isf(0.1 * np.arange(1, 91) / 180)
+    np.testing.assert_allclose(v, np.maximum(bh - 0.3 * 63 * w[0] / 3, 0) / 0.7, atol=1e-13)
+
+
+def test_sparse_group_shapes_by_hand():
+    v, w = sparse_group("oscar", [1, 3])
+    np.testing.assert_array_equal(v, [1.75, 1.5, 1.25, 1.0])
+    np.testing.assert_array_equal(w, [1.5, 1.0])
+    v, w = sparse_group("lasso", [1, 3])
+    np.testing.assert_array_equal(v, np.ones(4))
+    np.testing.assert_array_equal(w, np.ones(2))
+
+
+def test_at_the_ends_of_l1_ratio_the_columns_share_nothing():
+    for name in ("vmean", "vmax", "original"):
+        for r in (0.0, 1.0):
+            v, _ = sparse_group(name, SIZES, l1_ratio=r)
+            np.testing.assert_allclose(v, elementwise("bh", SIZES.sum()), rtol=1e-13)
+
+
+def test_a_pair_takes_names_and_arrays():
+    v, w = sparse_group(([3.0, 2.0, 0.0], "max"), [1, 2], q=(0.3, 0.2))
+    np.testing.assert_array_equal(v, [3.0, 2.0, 0.0])
+    np.testing.assert_array_equal(w, groupwise("max", [1, 2], q=0.2))
+    v, w = sparse_group(("gaussian", "corrected"), [1, 2], n=30)
+    np.testing.assert_array_equal(v, elementwise("gaussian", 3, n=30))
+    np.testing.assert_array_equal(w, groupwise("corrected", [1, 2], n=30))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(sequence="mean"), '"vmean", "vmax", "original", "lasso", "oscar", or a pair'),
+        (dict(sequence=[3.0, 2.0, 1.0]), r"name or a pair \(v, w\)"),
+        (dict(sequence=([1.0, 2.0, 3.0], "mean")), "non-increasing"),
+        (dict(sequence=([3.0, 2.0, 1.0], [1.0])), "each of the 2 penalised groups"),
+        (dict(sequence="vmean", q=(0.1, 1.5)), r"q must be in \(0, 1\)"),
+        (dict(sequence="vmean", q=(0.1, 0.1, 0.1)), r"pair \(q_v, q_g\)"),
+        (dict(sequence="vmean", l1_ratio=1.5), r"l1_ratio must be in \[0, 1\]; got 1.5"),
+    ],
+)
+def test_bad_sparse_group_sequences_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        sparse_group(sizes=[1, 2], **arguments)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=20), st.floats(0.001, 0.999), st.floats(1e-6, 1))
+@settings(max_examples=30, deadline=None)
+def test_sparse_group_sequences_never_increase(sizes, q, r):
+    for name in ("vmean", "vmax", "original", "oscar"):
+        v, w = sparse_group(name, sizes, q=q, l1_ratio=r)
+        assert v.shape == (sum(sizes),) and np.all(np.diff(v) <= 0) and v[-1] >= 0
+        assert w.shape == (len(sizes),) and np.all(np.diff(w) <= 1e-13 * w[0])

@@ -15,7 +15,7 @@ from ..certificate import Certificate
 from ..problem import PathResult, Problem
 
 LOSSES = ("gaussian", "binomial")
-PENALTIES = ("l1", "sorted_l1", "group_sorted_l1")
+PENALTIES = ("l1", "sorted_l1", "group_sorted_l1", "sparse_group_sorted_l1")
 
 
 def supports(problem: Problem) -> bool:
@@ -35,7 +35,7 @@ class NativeProblem:
     def __init__(self, problem: Problem):
         self.problem = problem
         n, p = problem.shape
-        grouped = problem.penalty.native == "group_sorted_l1"
+        grouped = problem.penalty.native in ("group_sorted_l1", "sparse_group_sorted_l1")
         weights = np.ones(n) if problem.sample_weight is None else _vector(problem.sample_weight)
         factor = [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
         standardize = {True: "columns", False: "none", "group": "groups"}[problem.standardize]
@@ -47,22 +47,30 @@ class NativeProblem:
             standardize,
             np.asarray(problem.groups).tolist() if grouped else [],
             factor,
-            grouped,
+            problem.penalty.native == "group_sorted_l1",
         )
         self._y = _vector(problem.y)
         self._offset = None if problem.offset is None else _vector(problem.offset)
 
     @cached_property
-    def weights(self) -> np.ndarray:
-        """The penalty's weights, largest first, one for each unit the design ranks."""
-        penalty, labels = self.problem.penalty, self.design.labels()
+    def penalty(self) -> Any:
+        """The core's penalty; None when nothing is penalised, whatever alpha."""
+        penalty, sizes = self.problem.penalty, np.maximum(self.design.ranks(), 1)
+        columns, groups = int(sizes.sum()), len(sizes)
+        if columns == 0:
+            return None
         if penalty.native == "l1":
-            return np.ones(len(labels))
-        if len(labels) == 0:
-            return np.ones(0)
-        sizes = np.maximum(self.design.ranks(), 1)
-        groups = np.repeat(np.arange(len(labels)), sizes) if penalty.native == "group_sorted_l1" else None
-        return penalty.resolve(self.problem.shape[0], groups, sizes).weights
+            return ext.Penalty(np.ones(columns), [], 1.0)
+        labels = np.repeat(np.arange(groups), sizes)
+        if penalty.native == "sparse_group_sorted_l1":
+            known = penalty.resolve(self.problem.shape[0], labels, sizes)
+            v, w, ratio = known.v, known.w, known.l1_ratio
+            return ext.Penalty(v, w, ratio) if ratio * v.any() + (1 - ratio) * w.any() > 0 else None
+        if penalty.native == "group_sorted_l1":
+            w = penalty.resolve(self.problem.shape[0], labels, sizes).weights
+            return ext.Penalty([], w, 0.0) if w.any() else None
+        v = penalty.resolve(self.problem.shape[0], None, sizes).weights
+        return ext.Penalty(v, [], 1.0) if v.any() else None
 
     def solve(
         self,
@@ -75,15 +83,16 @@ class NativeProblem:
         control: Any = None,
     ) -> dict[str, Any]:
         """One call of the core; empty ``alphas`` asks for ``alpha_max`` alone."""
-        weights = self.weights
-        if not weights.any():  # nothing is penalised: the unpenalised fit serves every alpha
-            weights, alphas = np.ones(len(weights)), np.zeros(len(alphas))
+        penalty = self.penalty
+        if penalty is None:  # the unpenalised fit serves every alpha
+            ranks = self.design.ranks()
+            penalty, alphas = ext.Penalty(np.ones(int(ranks.sum())), [], 1.0), np.zeros(len(alphas))
         return ext.solve_path(
             self.design,
             self.problem.loss.native,
             self._y,
             self._offset,
-            weights,
+            penalty,
             np.asarray(alphas, dtype=float),
             tol,
             max_iter,
