@@ -12,7 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("fit", "gslope", "load", "slope"),
+    "api": ("fit", "gslope", "load", "presto", "slope"),
     "backend.path": ("relative",),
     "estimators.ordinal": ("PRESTO", "PRESTOCV"),
     "estimators.penalized": ("Penalized",),

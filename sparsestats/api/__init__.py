@@ -2,5 +2,6 @@
 
 from ..selection.folds import folds
 from .functions import fit, gslope, load, slope
+from .ordinal import presto
 
-__all__ = ["fit", "folds", "gslope", "load", "slope"]
+__all__ = ["fit", "folds", "gslope", "load", "presto", "slope"]
