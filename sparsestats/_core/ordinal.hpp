@@ -178,7 +178,7 @@ class OrdinalSolver {
 
   struct Constraint {
     Index row, boundary;
-    double slack, before = 0, multiplier = 0;
+    double slack, next = 0, multiplier = 0;
   };
 
   void add_barrier_gradient(Index feature, const double* x) {
@@ -221,7 +221,7 @@ class OrdinalSolver {
         reach = std::min(reach, t);
         if (t < 1 && !listed_[k * n_ + i]) {
           listed_[k * n_ + i] = 1;
-          rows_.push_back({i, k, now[i], now[i], 0});
+          rows_.push_back({i, k, now[i]});
         }
       }
     }
@@ -235,7 +235,7 @@ class OrdinalSolver {
     for (Index k = 1; k < m_; ++k) {
       gap_of(k, psi_, slack_);
       for (Index i = 0; i < n_; ++i)
-        if (slack_[i] < 0) listed_[k * n_ + i] = 1, rows_.push_back({i, k, 0, 0, 0});
+        if (slack_[i] < 0) listed_[k * n_ + i] = 1, rows_.push_back({i, k, 0});
     }
     // Back along the segment to the last fit that was in order, and a little further.
     double t = 1;
@@ -490,7 +490,14 @@ class OrdinalSolver {
       if (mu > 0) {
         t = std::min(t, 0.95 * ordered_reach(psi_step));
         fence = barrier(psi_);
-        for (Constraint& c : rows_) c.before = c.slack;
+        // 1 / (slack + change) to first order: the multiplier that the step's linear equations were solved with. The
+        // change is summed by itself, because a tiny slack has few digits to subtract from.
+        for (Constraint& c : rows_) {
+          double change = 0;
+          for (Index u = 0; u < static_cast<Index>(used_.size()); ++u)
+            change += psi_step[used_[u] * m_ + c.boundary] * columns_[u][c.row];
+          c.next = std::max(0.0, mu / c.slack * (1 - change / c.slack));
+        }
       }
       const double before = loss_ + penalty(psi_, alpha) + fence;
       std::vector<double> trial_psi(size_);
@@ -513,8 +520,7 @@ class OrdinalSolver {
           eta_.swap(trial_);
           loss_ = loss;
           fence = after_fence;
-          for (Constraint& c : rows_)
-            c.multiplier = t == 1 ? std::max(0.0, mu / c.before * (2 - c.slack / c.before)) : mu / c.slack;
+          for (Constraint& c : rows_) c.multiplier = t == 1 ? c.next : mu / c.slack;
           break;
         }
       }

@@ -14,7 +14,7 @@ from ..backend.ordinal import probabilities
 from ..estimators.ordinal import PRESTO
 from ..exceptions import FormulaError
 from ..formula import Design, Spec, design, update_formula
-from ..inference.ordinal import likelihood_ratio, maximum_likelihood, score_test
+from ..inference.ordinal import brant_test, likelihood_ratio, maximum_likelihood, score_test, wald_table
 from ..report.call import Call
 from ..report.fit import Training
 from ..report.ordinal_fit import OrdinalFit
@@ -164,6 +164,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         rows=rows.X,
         row_offset=rows.offset,
         tests=_tests(problem),
+        inference=_inference(problem, built.spec.names),
     )
     if asked.alpha is None:
         return made
@@ -241,6 +242,18 @@ def _references(problem: Any, model: PRESTO) -> dict[str, np.ndarray]:
     shared = probabilities(eta, problem.family, problem.link).probabilities[:, flip]
     share = np.bincount(problem.codes, weights=problem.weights, minlength=problem.n_classes) / problem.weights.sum()
     return {"prop. odds": shared, "null": np.tile(share[flip], (len(problem.codes), 1))}
+
+
+def _inference(problem: Any, names: Any) -> dict[str, Callable[[], Any]]:
+    if problem.family != "cumulative":
+        return {}
+    columns = [str(name) for name in names]
+    return {
+        "wald": partial(wald_table, problem, columns),
+        "score": partial(score_test, problem),
+        "lr": partial(likelihood_ratio, problem),
+        "brant": partial(brant_test, problem, columns),
+    }
 
 
 def _tests(problem: Any) -> tuple[str, ...]:

@@ -493,6 +493,25 @@ class PRESTO(ClassifierMixin, BaseEstimator):
             fitted.feature_names_in_ = np.asarray(path.feature_names, dtype=object)
         return fitted
 
+    def program(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
+        """The fit's objective as a cvxpy program, to read, change or solve by other means.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in ``fit``
+
+        Returns
+        -------
+        OrdinalProgram
+            ``problem`` is the cvxpy problem, ``variables`` its ``"coef"`` and ``"intercept"`` on the data's scale.
+        """
+        from ..backend.programs.ordinal import program
+
+        worker = clone(self)
+        problem = worker._problem(worker._rows(X, y, sample_weight, offset))
+        alpha = DEFAULT_FRACTION * NativeOrdinal(problem).alpha_max() if self.alpha is None else self.alpha
+        return program(problem, alpha, constraints=self.constraints)
+
     # ---- predictions ----------------------------------------------------------------------------------------
 
     def linear_predictors(self, X: Any, offset: Any = None) -> np.ndarray:

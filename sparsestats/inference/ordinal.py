@@ -116,8 +116,8 @@ def _assemble(design: np.ndarray, H: np.ndarray) -> np.ndarray:
     q, m = design.shape[1], H.shape[1]
     out = np.zeros((q * m, q * m))
     for k in range(m):
-        for l in range(max(0, k - 1), min(m, k + 2)):
-            out[k * q : (k + 1) * q, l * q : (l + 1) * q] = design.T @ (H[:, k, l, None] * design)
+        for j in range(max(0, k - 1), min(m, k + 2)):
+            out[k * q : (k + 1) * q, j * q : (j + 1) * q] = design.T @ (H[:, k, j, None] * design)
     return out
 
 
@@ -159,15 +159,14 @@ def maximum_likelihood(problem: OrdinalProblem, *, parallel: bool) -> tuple[np.n
     )
 
 
-def wald_table(problem: OrdinalProblem, names: list[str], *, parallel: bool, level: float = 0.95) -> pd.DataFrame:
+def wald_table(problem: OrdinalProblem, names: list[str], *, level: float = 0.95) -> pd.DataFrame:
     """Maximum likelihood estimates with standard errors from the observed information.
 
     Parameters
     ----------
     problem : OrdinalProblem
+        Columns whose differences it holds at 0 (``parallel``) have one coefficient, others one a boundary.
     names : list of str, the columns
-    parallel : bool
-        Proportional odds: one coefficient a column; else one a column and boundary.
     level : float
         Of the confidence intervals.
 
@@ -180,42 +179,45 @@ def wald_table(problem: OrdinalProblem, names: list[str], *, parallel: bool, lev
     ValueError
         When the maximum is not reached (separated classes) or the columns are collinear.
     """
-    coef, intercept, _, reached = maximum_likelihood(problem, parallel=parallel)
+    coef, intercept, _, reached = maximum_likelihood(problem, parallel=False)
     if not reached:
         raise ValueError("the likelihood has no maximum here (separated classes): there are no standard errors")
-    information = observed_information(problem, coef, intercept)
     m, p = coef.shape
-    q = p + 1
-    if parallel:  # contract to (a_1, ..., a_m, b)
-        C = np.zeros((q * m, m + p))
-        for k in range(m):
-            C[k * q, k] = 1
-            C[k * q + 1 : (k + 1) * q, m:] = np.eye(p)
-        information = C.T @ information @ C
-        estimate = np.concatenate([intercept, coef[0]])
-        labels = [(k, "(intercept)") for k in range(m)] + [(-1, name) for name in names]
-    else:
-        estimate = np.column_stack([intercept, coef]).ravel()
-        labels = [(k, name) for k in range(m) for name in ("(intercept)", *names)]
-    try:
-        covariance = linalg.inv(information, check_finite=True)
-    except linalg.LinAlgError as error:
-        raise ValueError("columns are collinear: drop some for standard errors") from error
-    if np.linalg.cond(information * _unit(information)) > 1e12:
-        raise ValueError("columns are collinear: drop some for standard errors")
-    se = np.sqrt(np.diag(covariance))
-    z = estimate / se
+    shared = np.isinf(problem.penalty_weights[:, 1:]).all(axis=1)
+    labels = [(k, "(intercept)") for k in range(m)]
+    estimate = list(intercept)
+    places = [[k * (p + 1)] for k in range(m)]  # of each parameter in (a_1, b_1, ..., a_m, b_m)
+    for j, name in enumerate(names):
+        everywhere = [k * (p + 1) + 1 + j for k in range(m)]
+        if shared[j]:
+            labels.append((-1, name))
+            estimate.append(coef[0, j])
+            places.append(everywhere)
+        else:
+            labels += [(k, name) for k in range(m)]
+            estimate += coef[:, j].tolist()
+            places += [[at] for at in everywhere]
+    C = np.zeros(((p + 1) * m, len(labels)))
+    for i, rows in enumerate(places):
+        C[rows, i] = 1
+    information = C.T @ observed_information(problem, coef, intercept) @ C
+    scale = _unit(information)
+    if not np.linalg.cond(information * scale) < 1e12:
+        raise ValueError("columns are collinear or constant: drop some for standard errors")
+    values = np.asarray(estimate)
+    se = np.sqrt(np.diag(linalg.inv(information * scale) * scale))
+    z = values / se
     width = stats.norm.ppf(0.5 + level / 2) * se
     return pd.DataFrame(
         {
             "boundary": [k for k, _ in labels],
             "column": [name for _, name in labels],
-            "estimate": estimate,
+            "estimate": values,
             "std_error": se,
             "z": z,
             "p_value": 2 * stats.norm.sf(np.abs(z)),
-            "conf_low": estimate - width,
-            "conf_high": estimate + width,
+            "conf_low": values - width,
+            "conf_high": values + width,
         }
     )
 
@@ -322,11 +324,11 @@ def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
         bread.append(linalg.inv(design.T @ ((w * F[k] * (1 - F[k]))[:, None] * design)))
     V = np.zeros((m * p, m * p))
     for k in range(m):
-        for l in range(k, m):
-            meat = design.T @ ((w * F[k] * (1 - F[l]))[:, None] * design)  # cov of 1{Y <= k}, 1{Y <= l}
-            block = (bread[k] @ meat @ bread[l])[1:, 1:]
-            V[k * p : (k + 1) * p, l * p : (l + 1) * p] = block
-            V[l * p : (l + 1) * p, k * p : (k + 1) * p] = block.T
+        for j in range(k, m):
+            meat = design.T @ ((w * F[k] * (1 - F[j]))[:, None] * design)  # cov of 1{Y <= k}, 1{Y <= j}
+            block = (bread[k] @ meat @ bread[j])[1:, 1:]
+            V[k * p : (k + 1) * p, j * p : (j + 1) * p] = block
+            V[j * p : (j + 1) * p, k * p : (k + 1) * p] = block.T
     D = np.kron(np.column_stack([-np.ones(m - 1), np.eye(m - 1)]), np.eye(p))
     difference, covariance = D @ beta.ravel(), D @ V @ D.T
     tests = [("(all)", np.arange(p * (m - 1)))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,8 @@ class OrdinalFit(Fit):
     rows : the matrix of those rows
     tests : sequence of str
         Tests of proportional odds, in words.
+    inference : mapping of str to callable
+        What :meth:`infer` can be asked for.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class OrdinalFit(Fit):
     rows: Any = None
     row_offset: np.ndarray | None = None
     tests: Sequence[str] = ()
+    inference: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
     # ---- coefficients ----
 
@@ -262,6 +265,31 @@ class OrdinalFit(Fit):
             ]
         )
 
+    def infer(self, what: str) -> Any:
+        """Likelihood theory of the unpenalised model on the fit's rows.
+
+        Parameters
+        ----------
+        what : {"wald", "score", "lr", "brant"}
+            Standard errors and Wald tests (only of a fit at alpha = 0), or tests of proportional odds: score
+            test, likelihood ratio (None where the larger model crosses or has no maximum), Brant's test.
+
+        Returns
+        -------
+        DataFrame, or a ChiSquared
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, Wald tests of selected coefficients, or a loaded fit.
+        """
+        if what not in self.inference:
+            known = ", ".join(map(repr, self.inference)) or "nothing: the fit has lost its rows"
+            raise ValueError(f"infer() knows {known}; got {what!r}.")
+        if what == "wald" and self.alpha != 0:
+            raise ValueError("Wald tests are for maximum likelihood: fit with alpha=0 (selection voids them).")
+        return self.inference[what]()
+
     def _own_rows(self, who: str) -> np.ndarray:
         if self.rows is None:
             raise ValueError(f"{who} needs the rows of the fit.")
@@ -365,6 +393,19 @@ def _along(fit: OrdinalFit) -> Table:
     return Table(("alpha", "columns", "steps", "deviance ratio", "relative gap"), rows, "rrrrr")
 
 
+def _wald(fit: OrdinalFit) -> Table:
+    table = fit.inference["wald"]()
+    names = [*fit.path.boundaries, "all"]
+    rows = [
+        (names[int(r.boundary)], str(r.column), number(r.estimate), number(r.std_error), f"{r.z:.2f}", f"{r.p_value:.2g}")
+        for r in table.itertuples()
+    ]
+    notes = ["maximum likelihood; standard errors from the observed information"]
+    if fit.path.reverse:
+        notes.append("of the reversed categories, boundaries from the last to the first")
+    return Table(("boundary", "term", "estimate", "std. error", "z", "p"), rows, "llrrrr", notes)
+
+
 def _scores(fit: OrdinalFit, alpha: float) -> Table | None:
     if fit.rows is None:
         return None
@@ -406,6 +447,8 @@ def _summarize(fit: OrdinalFit) -> Summary:
         own.append(_coefficients(fit, fit.alpha))
         scores = _scores(fit, fit.alpha)
         own += [] if scores is None else [scores]
+        if fit.alpha == 0 and "wald" in fit.inference and fit.path.family == "cumulative":
+            own.append(_wald(fit))
     notes: list[tuple[str, str]] = [("Proportional odds", test) for test in fit.tests]
     if fit.cv is not None:
         for rule in ("min", "1se"):
