@@ -97,13 +97,13 @@ nb::dict to_dict(ss::PathOutput&& out, Index p) {
   return result;
 }
 
-nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, Vector y, nb::object offset,
+nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, double loss_parameter, Vector y, nb::object offset,
                     const ss::PenaltySpec& spec, std::vector<double> alphas, double tol, Index max_iter, bool screening,
                     double stop_deviance, ss::Control& control) {
   const ss::Design& design = *bound.design;
   if (static_cast<Index>(y.shape(0)) != design.n()) throw std::invalid_argument("y and X differ in length");
-  const auto loss = ss::make_loss(loss_name);
-  const auto penalty = ss::make_penalty(spec, design.size(), design.groups());
+  const auto loss = ss::make_loss(loss_name, loss_parameter);
+  const auto penalty = ss::make_penalty(spec, design.size(), design.groups(), tol);
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
   const double* offset_data = offset.is_none() ? nullptr : o.data();
   ss::Watch watch(control, signals());
@@ -218,7 +218,7 @@ NB_MODULE(_ext, m) {
           },
           "elementwise"_a, "groupwise"_a, "l1_ratio"_a);
 
-  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "y"_a, "offset"_a.none(), "penalty"_a, "alphas"_a, "tol"_a,
+  m.def("solve_path", &solve_path, "design"_a, "loss"_a, "loss_parameter"_a, "y"_a, "offset"_a.none(), "penalty"_a, "alphas"_a, "tol"_a,
         "max_iter"_a, "screening"_a, "stop_deviance"_a, "control"_a,
         "Fit every alpha (decreasing, warm-started); without alphas only alpha_max is computed.");
 
@@ -235,12 +235,17 @@ NB_MODULE(_ext, m) {
     const size_t k = out.size();
     return give(std::move(out), {k});
   });
-  t.def("prox_weighted_sorted", [](Vector rho, Vector k, Vector l) {
-    std::vector<double> out(rho.shape(0));
-    ss::WeightedSortedProx()(rho.data(), k.data(), l.data(), out.size(), out.data());
-    const size_t m = out.size();
-    return give(std::move(out), {m});
-  });
+  t.def(
+      "prox_weighted_sorted",
+      [](Vector rho, Vector k, Vector l, nb::object start) {
+        std::vector<double> out(rho.shape(0));
+        ss::WeightedSortedProx prox;
+        if (!start.is_none()) prox(nb::cast<Vector>(start).data(), k.data(), l.data(), out.size(), out.data());
+        prox(rho.data(), k.data(), l.data(), out.size(), out.data());
+        const size_t m = out.size();
+        return give(std::move(out), {m});
+      },
+      "rho"_a, "k"_a, "l"_a, "start"_a = nb::none());
   t.def("sorted_dual_norm", [](std::vector<double> z, Vector w) { return ss::sorted_dual_norm(z, w.data()); });
   t.def("cumsum_select", [](std::vector<double> excess) { return ss::cumsum_select(excess); });
   t.def("dot", [](Vector x, Vector y) { return ss::dot(x.data(), y.data(), x.shape(0)); });

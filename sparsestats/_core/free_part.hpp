@@ -28,26 +28,34 @@ inline void fit_free_part(const Design& d, const Loss& loss, const double* y, do
       size = std::max(size, std::abs(g[k]));
     }
     if (size <= 1e-15 * total) return;
-    loss.curvature(eta, y, h.data(), n);
-    for (Index i = 0; i < n; ++i) h[i] = std::sqrt(h[i] * w[i] / n);
-    for (Index k = 0; k < q; ++k)
-      for (Index i = 0; i < n; ++i) rows[k * n + i] = h[i] * d.free_column(k)[i];
-    gram_rows(rows.data(), q, n, n, H.data(), q);
-    cholesky(H.data(), q, q, 1e-14, pinned);
-    cholesky_solve(H.data(), q, q, pinned, g.data());
-    // Near the end the loss no longer shows the progress that the gradient still makes: a full step is then taken on trust.
-    const bool last = size <= 1e-9 * total;
-    double t = 1;
+    // The second round of a failed step uses the majorant, which descends from anywhere.
+    const std::vector<double> gradient = g;
     bool moved = false;
-    for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
-      std::copy(eta, eta + n, trial.data());
-      for (Index k = 0; k < q; ++k) axpy(t * g[k], d.free_column(k), trial.data(), n);
-      const double value = loss.value(trial.data(), y, w, n);
-      moved = value < F || last;
-      if (moved) {
-        F = value;
-        for (Index k = 0; k < q; ++k) gamma[k] += t * g[k];
-        std::copy(trial.begin(), trial.end(), eta);
+    const bool last = size <= 1e-9 * total;  // the loss no longer shows what the gradient still gains: steps on trust
+    for (const bool safe : {false, true}) {
+      if (moved) break;
+      g = gradient;
+      if (safe)
+        loss.majorant(eta, y, h.data(), n);
+      else
+        loss.curvature(eta, y, h.data(), n);
+      for (Index i = 0; i < n; ++i) h[i] = std::sqrt(h[i] * w[i] / n);
+      for (Index k = 0; k < q; ++k)
+        for (Index i = 0; i < n; ++i) rows[k * n + i] = h[i] * d.free_column(k)[i];
+      gram_rows(rows.data(), q, n, n, H.data(), q);
+      cholesky(H.data(), q, q, 1e-14, pinned);
+      cholesky_solve(H.data(), q, q, pinned, g.data());
+      double t = 1;
+      for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
+        std::copy(eta, eta + n, trial.data());
+        for (Index k = 0; k < q; ++k) axpy(t * g[k], d.free_column(k), trial.data(), n);
+        const double value = loss.value(trial.data(), y, w, n);
+        moved = value < F || (last && !safe);
+        if (moved) {
+          F = value;
+          for (Index k = 0; k < q; ++k) gamma[k] += t * g[k];
+          std::copy(trial.begin(), trial.end(), eta);
+        }
       }
     }
     if (!moved || (last && it > 3 && size <= 1e-13 * total)) return;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "kernels.hpp"
@@ -20,7 +21,10 @@ class Loss {
   // e_i = -l'(y_i, eta_i); the dual point is theta_i = (w_i / n) e_i
   virtual void residual(const double* eta, const double* y, double* e, Index n) const = 0;
   virtual void curvature(const double* eta, const double* y, double* h, Index n) const = 0;  // l''
-  virtual double curvature_bound() const = 0;                                                // sup l''
+  // A curvature that majorises l along any step, for where l'' itself vanishes.
+  virtual void majorant(const double* eta, const double* y, double* h, Index n) const { curvature(eta, y, h, n); }
+  // At least f(eta + delta) - f(eta) - <grad f(eta), delta>, without cancellation.
+  virtual double divergence(const double* eta, const double* delta, const double* y, const double* w, Index n) const = 0;
   // -f*(-theta) - theta'offset at theta_i = (w_i / n) u_i: a lower bound on the optimum whenever Q'theta = 0 and the
   // penalty's dual norm of X~'theta is at most alpha. -inf outside the conjugate's domain.
   virtual double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const = 0;
@@ -28,6 +32,13 @@ class Loss {
   virtual double clip(double* u, const double* y, Index n) const = 0;
   virtual bool quadratic() const { return false; }
 };
+
+inline double weighted_square(const double* x, const double* w, Index n) {
+  double s = 0;
+  for (Index i = 0; i < n; ++i) s += w[i] * x[i] * x[i];
+  return s / n;
+}
+inline double xlogx(double x) { return x > 0 ? x * std::log(x) : 0.0; }
 
 class Gaussian final : public Loss {  // l = (y - eta)^2 / 2
  public:
@@ -40,7 +51,9 @@ class Gaussian final : public Loss {  // l = (y - eta)^2 / 2
     for (Index i = 0; i < n; ++i) e[i] = y[i] - eta[i];
   }
   void curvature(const double*, const double*, double* h, Index n) const override { std::fill(h, h + n, 1.0); }
-  double curvature_bound() const override { return 1; }
+  double divergence(const double*, const double* delta, const double*, const double* w, Index n) const override {
+    return 0.5 * weighted_square(delta, w, n);
+  }
   double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
     double s = 0;
     for (Index i = 0; i < n; ++i) s += w[i] * u[i] * (y[i] - offset[i] - 0.5 * u[i]);
@@ -74,7 +87,9 @@ class Binomial final : public Loss {  // l = log(1 + exp(eta)) - y eta, 0 <= y <
       h[i] = t / ((1 + t) * (1 + t));
     }
   }
-  double curvature_bound() const override { return 0.25; }
+  double divergence(const double*, const double* delta, const double*, const double* w, Index n) const override {
+    return 0.125 * weighted_square(delta, w, n);
+  }
   double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
     double s = 0;
     for (Index i = 0; i < n; ++i) {
@@ -94,15 +109,102 @@ class Binomial final : public Loss {  // l = log(1 + exp(eta)) - y eta, 0 <= y <
     }
     return change;
   }
-
- private:
-  static double xlogx(double x) { return x > 0 ? x * std::log(x) : 0.0; }
 };
 
-inline std::unique_ptr<Loss> make_loss(const std::string& name) {
+class Poisson final : public Loss {  // l = exp(eta) - y eta + y log y - y, half the deviance; y >= 0
+ public:
+  double value(const double* eta, const double* y, const double* w, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i)
+      if (w[i] > 0) s += w[i] * (std::exp(eta[i]) - y[i] * eta[i] + xlogx(y[i]) - y[i]);
+    return s / n;
+  }
+  void residual(const double* eta, const double* y, double* e, Index n) const override {
+    for (Index i = 0; i < n; ++i) e[i] = y[i] - std::exp(eta[i]);
+  }
+  void curvature(const double* eta, const double*, double* h, Index n) const override {
+    for (Index i = 0; i < n; ++i) h[i] = std::exp(eta[i]);
+  }
+  double divergence(const double* eta, const double* delta, const double*, const double* w, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) {
+      const double d = delta[i];
+      // exp(d) - 1 - d, by its series where the difference would cancel
+      const double rest = std::abs(d) < 1e-2 ? d * d * (0.5 + d * (1.0 / 6 + d * (1.0 / 24 + d / 120))) : std::expm1(d) - d;
+      s += w[i] * std::exp(eta[i]) * rest;
+    }
+    return s / n;
+  }
+  double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) {
+      if (w[i] == 0) continue;
+      const double q = y[i] - u[i];
+      if (q < 0) return -std::numeric_limits<double>::infinity();
+      s -= w[i] * (xlogx(q) - q - xlogx(y[i]) + y[i] + u[i] * offset[i]);
+    }
+    return s / n;
+  }
+  double clip(double* u, const double* y, Index n) const override {
+    double change = 0;
+    for (Index i = 0; i < n; ++i) {
+      change = std::max(change, u[i] - y[i]);
+      u[i] = std::min(u[i], y[i]);
+    }
+    return change;
+  }
+};
+
+class Huber final : public Loss {  // l = r^2 / 2 up to |r| = delta, then delta |r| - delta^2 / 2; r = y - eta
+ public:
+  explicit Huber(double delta) : delta_(delta) {}
+  double value(const double* eta, const double* y, const double* w, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) {
+      const double r = std::abs(y[i] - eta[i]);
+      s += w[i] * (r <= delta_ ? 0.5 * r * r : delta_ * (r - 0.5 * delta_));
+    }
+    return s / n;
+  }
+  void residual(const double* eta, const double* y, double* e, Index n) const override {
+    for (Index i = 0; i < n; ++i) e[i] = std::clamp(y[i] - eta[i], -delta_, delta_);
+  }
+  void curvature(const double* eta, const double* y, double* h, Index n) const override {
+    for (Index i = 0; i < n; ++i) h[i] = std::abs(y[i] - eta[i]) <= delta_ ? 1.0 : 0.0;
+  }
+  void majorant(const double* eta, const double* y, double* h, Index n) const override {
+    for (Index i = 0; i < n; ++i) h[i] = std::min(1.0, delta_ / std::max(std::abs(y[i] - eta[i]), 1e-300));
+  }
+  double divergence(const double*, const double* delta, const double*, const double* w, Index n) const override {
+    return 0.5 * weighted_square(delta, w, n);
+  }
+  double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) s += w[i] * u[i] * (y[i] - offset[i] - 0.5 * u[i]);
+    return s / n;
+  }
+  double clip(double* u, const double*, Index n) const override {
+    double change = 0;
+    for (Index i = 0; i < n; ++i) {
+      const double inside = std::clamp(u[i], -delta_, delta_);
+      change = std::max(change, std::abs(inside - u[i]) / delta_);
+      u[i] = inside;
+    }
+    return change;
+  }
+
+ private:
+  double delta_;
+};
+
+// `parameter` is Huber's delta; the other losses have none.
+inline std::unique_ptr<Loss> make_loss(const std::string& name, double parameter) {
   if (name == "gaussian") return std::make_unique<Gaussian>();
   if (name == "binomial") return std::make_unique<Binomial>();
-  throw std::invalid_argument("the compiled core has no loss named '" + name + "'; it has gaussian, binomial");
+  if (name == "poisson") return std::make_unique<Poisson>();
+  if (name == "huber") return std::make_unique<Huber>(parameter);
+  throw std::invalid_argument("the compiled core has no loss named '" + name +
+                              "'; it has gaussian, binomial, poisson, huber");
 }
 
 }  // namespace ss

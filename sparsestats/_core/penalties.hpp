@@ -170,8 +170,9 @@ class SortedNorms final : public Penalty {
 // weight, that of the whole group even when only part of it is in the working set.
 class SparseGroup final : public Penalty {
  public:
-  SparseGroup(std::vector<double> v, std::vector<double> w, double ratio, Index coordinates)
-      : v_(std::move(v)), w_(std::move(w)), ratio_(ratio), dual_(coordinates, 0.0) {
+  // `tol` is the relative gap the bounds must be good for.
+  SparseGroup(std::vector<double> v, std::vector<double> w, double ratio, Index coordinates, double tol)
+      : v_(std::move(v)), w_(std::move(w)), ratio_(ratio), tol_(tol), dual_(coordinates, 0.0) {
     for (double& x : v_) x *= ratio_;
     for (double& x : w_) x *= 1 - ratio_;
   }
@@ -229,7 +230,7 @@ class SparseGroup final : public Penalty {
     std::vector<double> point(m);
     for (Index j = 0; j < m; ++j) point[j] = c[j] + z[j];
     const double kept = precision_;
-    precision_ = 0;
+    precision_ = 0.02 * tol_ * alpha * v_.front();
     split(units, point.data(), alpha);
     precision_ = kept;
     return bound_from_split(units, z, alpha);
@@ -328,7 +329,7 @@ class SparseGroup final : public Penalty {
   }
 
   std::vector<double> v_, w_;
-  double ratio_, precision_ = 0;
+  double ratio_, tol_, precision_ = 0;
   std::vector<double> dual_;  // the groups' part of the last split, for step 1, by coordinate: where the next one starts
   SortedProx variables_, groups_;
   WeightedSortedProx weighted_;
@@ -343,7 +344,7 @@ struct PenaltySpec {
 
 // The class that serves a penalty best. Of pure group penalties the design has absorbed the group weights, so that
 // elementwise and groupwise ones differ only in their units; equal weights need no sorting and have no ties.
-inline std::unique_ptr<Penalty> make_penalty(const PenaltySpec& spec, Index coordinates, Index groups) {
+inline std::unique_ptr<Penalty> make_penalty(const PenaltySpec& spec, Index coordinates, Index groups, double tol) {
   const bool mixed = spec.ratio > 0 && spec.ratio < 1;
   const std::vector<double>& weights = spec.ratio == 0 ? spec.w : spec.v;
   if ((spec.ratio > 0 && static_cast<Index>(spec.v.size()) != coordinates) ||
@@ -352,7 +353,7 @@ inline std::unique_ptr<Penalty> make_penalty(const PenaltySpec& spec, Index coor
   if (weights.empty()) return std::make_unique<SumOfNorms>(1.0);  // nothing to penalise
   if (!(weights.front() > 0) || (mixed && !(spec.w.front() > 0)))
     throw std::invalid_argument("the penalty needs at least one positive weight");
-  if (mixed) return std::make_unique<SparseGroup>(spec.v, spec.w, spec.ratio, coordinates);
+  if (mixed) return std::make_unique<SparseGroup>(spec.v, spec.w, spec.ratio, coordinates, tol);
   if (weights.front() == weights.back()) return std::make_unique<SumOfNorms>(weights.front());
   return std::make_unique<SortedNorms>(weights);
 }

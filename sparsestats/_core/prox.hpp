@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "kernels.hpp"
@@ -64,19 +65,74 @@ class SortedProx {
 // prox of  sum_i l_i (k r)_(i)  over r >= 0 at rho, for unequal k: min 1/2 |r - rho|^2 + sum_i l_i (k r)_(i).
 // The order of k r at the solution is not the order of k rho, so sorting first is wrong; the penalty is the Lovasz
 // extension of a concave function of cardinality and is split recursively (slope.md A3 (ii)).
+// Between calls the order of the solution hardly changes: pooling along the last order and a check of its optimality
+// usually replace the recursion.
 class WeightedSortedProx {
  public:
   void operator()(const double* rho, const double* k, const double* l, Index m, double* r) {
     rho_ = rho, k_ = k, r_ = r;
     cum_.assign(m + 1, 0.0);
     for (Index i = 0; i < m; ++i) cum_[i + 1] = cum_[i] + l[i];
+    a_.resize(m);
+    if (static_cast<Index>(set_.size()) == m && pool()) return;
     set_.resize(m);
     std::iota(set_.begin(), set_.end(), Index{0});
-    a_.resize(m);
     split(0, m, 0);
   }
 
  private:
+  // Pool adjacent violators of tau along set_, the order of the last solution; false when that order is not optimal now.
+  bool pool() {
+    const Index m = static_cast<Index>(set_.size());
+    first_.clear();
+    tau_.clear();
+    double wa = 0, w = 0;
+    std::vector<std::pair<double, double>>& sums = sums_;
+    sums.clear();
+    for (Index s = 0; s < m; ++s) {
+      const Index g = set_[s];
+      Index from = s;
+      wa = rho_[g] / k_[g] - (cum_[s + 1] - cum_[s]);
+      w = 1 / (k_[g] * k_[g]);
+      while (!tau_.empty() && tau_.back() * w <= wa) {
+        wa += sums.back().first;
+        w += sums.back().second;
+        from = first_.back();
+        sums.pop_back(), tau_.pop_back(), first_.pop_back();
+      }
+      sums.emplace_back(wa, w);
+      tau_.push_back(wa / w);
+      first_.push_back(from);
+    }
+    for (size_t b = 0; b < tau_.size(); ++b) {
+      // Blocks at or below zero are one block at zero, whatever their order.
+      const bool last = tau_[b] <= 0;
+      const Index lo = first_[b], hi = last || b + 1 == tau_.size() ? m : first_[b + 1];
+      const double tau = last ? 0 : tau_[b];
+      for (Index s = lo; s < hi; ++s) {
+        const Index g = set_[s];
+        a_[g] = (k_[g] * rho_[g] - tau) / (k_[g] * k_[g]);
+        r_[g] = tau / k_[g];
+      }
+      // No part of the block may be worth a rank of its own: its largest excesses stay within its share of the weights.
+      if (hi - lo > 1) {
+        order_.assign(set_.begin() + lo, set_.begin() + hi);
+        std::sort(order_.begin(), order_.end(), [&](Index x, Index y) { return a_[x] > a_[y]; });
+        double sum = 0, scale = 0;
+        for (Index s = 0; s < hi - lo; ++s) {
+          sum += a_[order_[s]];
+          scale += std::abs(a_[order_[s]]);
+          const double share = cum_[lo + s + 1] - cum_[lo];
+          if (sum > share + 1e-14 * (scale + share)) return false;
+        }
+        std::copy(order_.begin(), order_.end(), set_.begin() + lo);
+      } else if (a_[set_[lo]] > (cum_[lo + 1] - cum_[lo]) + 1e-14 * std::abs(a_[set_[lo]]) && last) {
+        return false;
+      }
+      if (last) break;
+    }
+    return true;
+  }
   // The set is set_[lo, hi); `base` units stand before it in the order of k r.
   void split(Index lo, Index hi, Index base) {
     while (lo < hi) {
@@ -111,8 +167,9 @@ class WeightedSortedProx {
   }
   const double *rho_ = nullptr, *k_ = nullptr;
   double* r_ = nullptr;
-  std::vector<double> cum_, a_;
-  std::vector<Index> set_;
+  std::vector<double> cum_, a_, tau_;
+  std::vector<std::pair<double, double>> sums_;
+  std::vector<Index> set_, order_, first_;
 };
 
 // max_k (sum of the k largest z) / (sum of the k first weights); 0/0 counts as 0, x/0 as infinity.

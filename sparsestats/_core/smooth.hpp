@@ -17,8 +17,8 @@ class Smooth {
   virtual void image(const double* x, double* img) const = 0;
   virtual double value(const double* x, const double* img) const = 0;
   virtual void gradient(const double* x, const double* img, double* g) const = 0;
-  // An upper bound on the curvature of the loss along dx, times |dx|^2.
-  virtual double curvature(const double* dx, const double* dimg) const = 0;
+  // At least twice what the loss at img + dimg exceeds its tangent at img by: (curvature along dx) |dx|^2.
+  virtual double curvature(const double* img, const double* dx, const double* dimg) const = 0;
   // Lower triangle of the Hessian over the coordinates listed, then all free ones; row-major, leading dimension ld.
   virtual void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const = 0;
   // Multiply-adds of a proximal-gradient step, and of a Hessian over a coordinates.
@@ -50,7 +50,7 @@ class Quadratic final : public Smooth {
   void gradient(const double*, const double* img, double* g) const override {
     for (size_t j = 0; j < b_.size(); ++j) g[j] = img[j] - b_[j];
   }
-  double curvature(const double* dx, const double* dimg) const override { return dot(dx, dimg, coordinates()); }
+  double curvature(const double*, const double* dx, const double* dimg) const override { return dot(dx, dimg, coordinates()); }
   void hessian(const double*, const std::vector<Index>& coords, double* H, Index ld) const override {
     const Index m = coordinates();
     for (size_t i = 0; i < coords.size(); ++i)
@@ -102,11 +102,8 @@ class Rows final : public Smooth {
     for (Index j = 0; j < m_; ++j) g[j] = -g[j];
     for (Index k = 0; k < free_; ++k) g[m_ + k] = -dot(d_.free_column(k), e_.data(), d_.n());
   }
-  double curvature(const double*, const double* dimg) const override {
-    double s = 0;
-    const auto& w = d_.weights();
-    for (Index i = 0; i < d_.n(); ++i) s += w[i] * dimg[i] * dimg[i];
-    return loss_.curvature_bound() * s / d_.n();
+  double curvature(const double* img, const double*, const double* dimg) const override {
+    return 2 * loss_.divergence(img, dimg, y_, d_.weights().data(), d_.n());
   }
   void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const override {
     const Index n = d_.n(), a = static_cast<Index>(coords.size()) + free_;

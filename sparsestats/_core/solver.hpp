@@ -101,11 +101,11 @@ class Solver {
       f_.image(cand_.data(), icand_.data());
       double size = 0;
       for (Index j = 0; j < dim_; ++j) d[j] = cand_[j] - y[j], size += d[j] * d[j];
-      J_.set_precision(1e-3 * std::sqrt(size / dim_));
+      J_.set_precision(0.1 * std::sqrt(size / dim_));
       for (Index i = 0; i < img_size_; ++i) di[i] = icand_[i] - iy[i];
-      const double curv = f_.curvature(d.data(), di.data());
+      const double curv = f_.curvature(iy.data(), d.data(), di.data());
       if (curv <= L_ * size * (1 + 1e-10) || size == 0) return;
-      L_ = std::max(1.1 * L_, 1.05 * curv / size);
+      L_ = std::isfinite(curv) ? std::clamp(1.05 * curv / size, 1.1 * L_, 10 * L_) : 10 * L_;
     }
   }
 
@@ -154,7 +154,7 @@ class Solver {
     }
     const Index q = f_.free(), a = static_cast<Index>(coords_.size()), full = a + q;
     const Index d = full - (actives - blocks);
-    if (d == 0 || d > 3000) return false;
+    if (d == 0 || full > NEWTON_LIMIT) return false;
     H_.resize(full * full);
     f_.hessian(ix_.data(), coords_, H_.data(), full);
     f_.gradient(x_.data(), ix_.data(), g_.data());
@@ -305,6 +305,7 @@ class Solver {
   const Smooth& f_;
   Penalty& J_;
   const Units& units_;
+  static constexpr Index NEWTON_LIMIT = 1200;  // unknowns; beyond, the matrices cost more memory and time than they save
   static constexpr double PATIENCE = 4;
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
   double alpha_, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();

@@ -194,7 +194,7 @@ def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, ask
         sample_weight=rows.sample_weight,
         offset=rows.offset,
         n_jobs=asked.n_jobs,
-        verbose=model.verbose,
+        verbose=model.get_params(deep=False).get("verbose", 0),
         control=ext.Control(),
         method="_fold_path",
     )

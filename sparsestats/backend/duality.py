@@ -150,9 +150,13 @@ class Coordinates:
         eta = base + self.Q @ v
         value = self.loss(eta) + tilt @ v
         floor = (4 * EPS) ** 2 * max(self.loss(eta), self.loss(np.zeros_like(base)))
+        # A loss that is linear far out (Huber's) may have no curvature here at all: a trace of its bound keeps the step
+        # a descent direction, and is too small to slow the convergence near the end.
+        bound = self.problem.loss.curvature_bound
+        trace = 1e-8 * bound * np.eye(len(v)) if math.isfinite(bound) else 0.0
         for _ in range(100):
             slope = self.Q.T @ self.gradient(eta) + tilt
-            hessian = self.Q.T @ (self.curvature(eta)[:, None] * self.Q)
+            hessian = self.Q.T @ (self.curvature(eta)[:, None] * self.Q) + trace
             step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
             decrement = -0.5 * (slope @ step)
             if not decrement > floor:

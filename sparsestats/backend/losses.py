@@ -186,3 +186,109 @@ class Binomial(Loss):
             found = np.unique(y)
             shown = ", ".join(f"{v:g}" for v in found[:5]) + (", ..." if len(found) > 5 else "")
             raise ValueError(f"a binomial response must be 0 or 1; y has the values {shown}")
+
+
+@dataclass(frozen=True, eq=False)
+class Poisson(Loss):
+    """Half the Poisson deviance with log link, (1/n) sum w_i [exp(eta_i) - y_i eta_i + y_i log y_i - y_i], y >= 0.
+
+    The terms without eta make the loss 0 at a perfect fit; they change no coefficient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.backend.losses import Poisson
+    >>> round(Poisson().value(np.zeros(2), np.array([0.0, 1.0])), 6)
+    0.5
+    """
+
+    name: ClassVar[str] = "poisson"
+    native: ClassVar[str | None] = "poisson"
+
+    def value(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        with np.errstate(over="ignore"):
+            return _mean(np.exp(eta) - y * eta + xlogy(y, y) - y, w)
+
+    def gradient(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            return _share(np.exp(eta) - y, w)
+
+    def curvature(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            return _share(np.exp(eta), w)
+
+    def conjugate(self, s: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        u, finite = _per_weight(s, w)
+        mean = y + u
+        if not finite or np.any(mean < -1e-12 * (1.0 + y)):
+            return np.inf
+        mean = np.maximum(mean, 0.0)
+        return _mean(xlogy(mean, mean) - mean - xlogy(y, y) + y, w)
+
+    def mean(self, eta: np.ndarray) -> np.ndarray:
+        return np.exp(eta)
+
+    def expression(self, eta: Any, y: np.ndarray, w: np.ndarray | None = None) -> Any:
+        import cvxpy as cp
+
+        each = cp.exp(eta) - cp.multiply(y, eta) + (xlogy(y, y) - y)
+        return cp.sum(each if w is None else cp.multiply(w, each)) / len(y)
+
+    def validate_response(self, y: np.ndarray) -> None:
+        if not np.all(np.isfinite(y)) or np.any(y < 0):
+            bad = y[~(np.isfinite(y) & (y >= 0))][0]
+            raise ValueError(f"a Poisson response must be finite and >= 0; y has {bad:g}")
+        if not np.any(y > 0):
+            raise ValueError("a Poisson response needs at least one count above 0; y is all 0, the fitted mean would be 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Huber(Loss):
+    """Huber's loss, (1/n) sum w_i rho(y_i - eta_i): r^2 / 2 up to |r| = delta, delta |r| - delta^2 / 2 beyond.
+
+    Parameters
+    ----------
+    delta : float > 0, default 1.345
+        Residual, in units of y, at which the loss turns linear.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.backend.losses import Huber
+    >>> Huber(delta=1.0).value(np.zeros(2), np.array([1.0, 3.0]))
+    1.5
+    """
+
+    name: ClassVar[str] = "huber"
+    native: ClassVar[str | None] = "huber"
+    curvature_bound: ClassVar[float] = 1.0
+
+    delta: float = 1.345
+
+    def value(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        r = np.abs(y - eta)
+        return _mean(np.where(r <= self.delta, 0.5 * r * r, self.delta * (r - 0.5 * self.delta)), w)
+
+    def gradient(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share(np.clip(eta - y, -self.delta, self.delta), w)
+
+    def curvature(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share((np.abs(y - eta) <= self.delta).astype(float), w)
+
+    def conjugate(self, s: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        u, finite = _per_weight(s, w)
+        if not finite or np.any(np.abs(u) > self.delta * (1 + 1e-12)):
+            return np.inf
+        return float(s @ y + 0.5 * (s @ u))
+
+    def expression(self, eta: Any, y: np.ndarray, w: np.ndarray | None = None) -> Any:
+        import cvxpy as cp
+
+        each = 0.5 * cp.huber(y - eta, self.delta)
+        return cp.sum(each if w is None else cp.multiply(w, each)) / len(y)
+
+    def validate_response(self, y: np.ndarray) -> None:
+        if not (np.isfinite(self.delta) and self.delta > 0):
+            raise ValueError(f"delta of the Huber loss must be a finite number > 0; got {self.delta!r}")
+        if not np.all(np.isfinite(y)):
+            raise ValueError("a Huber response must be finite; y has NaN or infinite values")

@@ -86,22 +86,28 @@ class PathEstimator(BaseEstimator):
             groups, self._group_names = check_groups(self.groups, p, names)
             self.groups_ = groups
         factor = check_penalty_factor(self.penalty_factor, p, names)
+        weights = check_weights(sample_weight, n)
+        self._check_weighted_response(y, weights)
         if self.standardize == "group" and factor is not None:
             _check_group_factors(factor, groups, self._group_names)
-        if sparse.issparse(X):
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()  # it may be the caller's own
             X.sum_duplicates()
         return Problem(
             X=X,
             y=y,
             loss=self._loss,
             penalty=self._penalty(),
-            sample_weight=check_weights(sample_weight, n),
+            sample_weight=weights,
             offset=None if offset is None else check_vector(offset, n, "offset"),
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             groups=groups,
             penalty_factor=factor,
         )
+
+    def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
+        """Refuse a response that rows of weight 0 leave without a model."""
 
     def _solve(self, problem: Problem, alphas: Any, control: Any = None) -> PathResult:
         return solve_path(
@@ -364,6 +370,11 @@ class PathClassifier(ClassifierMixin, PathEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs two")
         return X, codes.astype(np.float64)
+
+    def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
+        if weights is not None and np.ptp(y[weights > 0]) == 0:
+            label = self.classes_[int(y[weights > 0][0])]
+            raise ValueError(f"rows with sample_weight > 0 have one class, {label!r}; a classifier needs two")
 
     def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
         self.coef_, self.intercept_, self._has_offset = beta[None, :], np.array([intercept]), has_offset

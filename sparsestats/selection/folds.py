@@ -249,12 +249,13 @@ def check_cv(
     n_rows = _n_rows(y)
     codes, labels = (None, []) if row_groups is None else _factorize(row_groups, n_rows, "row_groups")
     if isinstance(cv, Integral) and not isinstance(cv, bool):
-        most = int(np.bincount(_factorize(y, n_rows, "y")[0]).max()) if classifier and n_rows >= cv else cv
-        if 2 <= most < cv:
-            told = f"The largest class has {most} rows: cv={cv} is lowered to {most} folds."
+        count = int(cv)
+        most = int(np.bincount(_factorize(y, n_rows, "y")[0]).max()) if classifier and n_rows >= count else count
+        if 2 <= most < count:
+            told = f"The largest class has {most} rows: cv={count} is lowered to {most} folds."
             warnings.warn(told, DataWarning, stacklevel=3)
-            cv = most
-        cv = Folds(int(cv), random_state=random_state)
+            count = most
+        cv = Folds(count, random_state=random_state)
     if isinstance(cv, Folds):
         return _own_folds(cv, y, n_rows, classifier, codes)
     if hasattr(cv, "split") and not isinstance(cv, str):

@@ -50,7 +50,7 @@ def test_prox_satisfies_its_optimality_conditions(penalty, u, step):
     c = penalty.prox(u, step)
     z = u - c
     if not penalty.value(np.ones_like(u)):
-        np.testing.assert_array_equal(c, u)
+        np.testing.assert_allclose(c, u, rtol=4e-16)  # pooling ties divides a sum by its length
         return
     size = 1 + np.abs(u).sum()
     assert penalty.dual_norm(z) <= step + 1e-12 * size

@@ -14,7 +14,7 @@ from ..._core import ext
 from ..certificate import Certificate
 from ..problem import PathResult, Problem
 
-LOSSES = ("gaussian", "binomial")
+LOSSES = ("gaussian", "binomial", "poisson", "huber")
 PENALTIES = ("l1", "sorted_l1", "group_sorted_l1", "sparse_group_sorted_l1")
 
 
@@ -90,6 +90,7 @@ class NativeProblem:
         return ext.solve_path(
             self.design,
             self.problem.loss.native,
+            getattr(self.problem.loss, "delta", 0.0),
             self._y,
             self._offset,
             penalty,

@@ -1,0 +1,48 @@
+"""The vignettes run from top to bottom, and the notebooks committed are theirs."""
+
+import runpy
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+builder = runpy.run_path(str(ROOT / "vignettes" / "__main__.py"))
+vignettes = pytest.mark.parametrize("source", builder["sources"](), ids=lambda path: path.stem)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_is_a_quickstart():
+    assert "quickstart" in [path.stem for path in builder["sources"]()]
+
+
+@vignettes
+def test_notebook_says_what_its_text_says(source):
+    written = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    text = builder["unexecuted"](source)
+    assert [cell.source for cell in written.cells] == [cell.source for cell in text.cells], (
+        f"the text changed: python -m vignettes {source.stem}"
+    )
+
+
+@vignettes
+def test_notebook_is_executed_and_has_pictures(source):
+    written = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    nbformat.validate(written)
+    cells = code_cells(written)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [output for output in outputs if output.output_type == "error"] == []
+    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
+
+
+@vignettes
+def test_vignette_runs(source):
+    fresh = builder["executed"](source)  # raises where a cell does
+    outputs = [output for cell in code_cells(fresh) for output in cell.outputs]
+    assert len(outputs) >= 10
+    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
