@@ -463,7 +463,7 @@ class OrdinalSolver {
         }
         if (mu > 0 && !last_round && decrement_ <= small) break;
         // Steps near the optimum cost less than a certificate, and make fitted values agree to sqrt(decrement).
-        const bool settled = polished >= 3 || decrement_ <= 1e-19 * null_ || decrement_ > 1e-10 * null_;
+        const bool settled = polished >= 3 || decrement_ <= 1e-19 * null_ || decrement_ > 2e-9 * null_;
         if (!settled && out.iterations < options_.max_iter) {
           ++polished;
         } else {

@@ -628,8 +628,10 @@ class PRESTOCV(PRESTO):
     scoring : str, callable or None
         "brier" (None), "log_loss", "rare_log_loss" and "rare_brier" (the rarest class against the others),
         "misclassification", or any scikit-learn scorer.
-    selection : {"min", "1se"}, default "min"
-        The best mean score, or the largest alpha within one standard error of it.
+    selection : {"min", "1se", "average"}, default "min"
+        The best mean score, the largest alpha within one standard error of it, or no single alpha: the mean of
+        the path's coefficients, each alpha weighted by its held-out likelihood (``scoring="log_loss"``, which
+        is then the default). The mean has less variance where classes are rare.
     n_jobs : int or None
         Folds at a time; the answer does not depend on it.
     random_state : int, RandomState or None, default 0
@@ -643,8 +645,11 @@ class PRESTOCV(PRESTO):
     path_ : OrdinalPath
     cv_ : CVResult
     cv_results_ : DataFrame, one row a fold and alpha
+    weights_ : ndarray (k,)
+        Shares of the path's alphas in the model (with ``selection="average"`` only).
     categories_, classes_, coef_, intercept_, alpha_, alpha_max_, alpha_po_, certificate_, n_crossing_, ordered_
-        As in :class:`PRESTO`.
+        As in :class:`PRESTO`. Of an average: ``alpha_`` is ``alpha_min_``, ``certificate_`` the worst among the
+        models that make up 99.9 % of it.
 
     Raises
     ------
@@ -670,6 +675,7 @@ class PRESTOCV(PRESTO):
     _parameter_constraints: ClassVar[dict] = {
         **{k: v for k, v in PRESTO._parameter_constraints.items() if k != "alpha"},
         **CrossValidated._cv_constraints,
+        "selection": [StrOptions({"min", "1se", "average"})],
     }
 
     def __init__(
@@ -740,6 +746,9 @@ class PRESTOCV(PRESTO):
         from ..selection.ordinal import cross_validate_ordinal
 
         rows = self._rows(X, y, sample_weight, offset)
+        averaged = self.selection == "average"
+        if averaged and self.scoring not in (None, "log_loss"):
+            raise ValueError(f'selection="average" weighs by likelihood: scoring must be "log_loss", got {self.scoring!r}')
         problem = self._problem(rows)
         control = ext.Control()
         result = self._solve(problem, self.alphas, control)
@@ -752,7 +761,7 @@ class PRESTOCV(PRESTO):
         self.cv_ = replace(
             cross_validate_ordinal(
                 self._single(), rows.X, labels, categories=self.categories_, alphas=result.alphas, splits=splits,
-                scoring=self.scoring, sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=self.n_jobs,
+                scoring="log_loss" if averaged else self.scoring, sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=self.n_jobs,
                 verbose=self.verbose, control=control,
             ),
             n_nonzero=self.path_.n_nonzero,
@@ -760,9 +769,25 @@ class PRESTOCV(PRESTO):
         self.cv_results_ = self.cv_.table
         self.alphas_ = result.alphas
         self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
-        self._take(self.path_, self.cv_.index(self.selection), offset is not None)
+        self._take(self.path_, self.cv_.index("min" if averaged else self.selection), offset is not None)
+        if averaged:
+            self._average(len(labels))
         self.alpha_po_ = NativeOrdinal(problem).alpha_po()
         return self
+
+    def _average(self, n: int) -> None:
+        """Mean coefficients of the path, alphas weighted by their held-out likelihood.
+
+        Order constraints and bounds on coefficients are convex, so the mean keeps what its parts keep.
+        """
+        held_out = self.cv_.mean - self.cv_.mean.min()
+        weights = np.exp(-n * held_out)
+        self.weights_ = weights / weights.sum()
+        self.coef_ = np.tensordot(self.weights_, self.path_.coefs, 1)
+        self.intercept_ = self.weights_ @ self.path_.intercepts
+        largest = np.argsort(-self.weights_)
+        needed = largest[: 1 + int(np.searchsorted(np.cumsum(self.weights_[largest]), 0.999))]
+        self.certificate_ = max((self.path_.certificates[i] for i in needed), key=lambda c: c.relative)
 
     def _single(self) -> PRESTO:
         """The same model without cross-validation, columns by position (folds have no column names)."""

@@ -270,8 +270,10 @@ def score_test(problem: OrdinalProblem) -> ChiSquared:
 def likelihood_ratio(problem: OrdinalProblem) -> ChiSquared | None:
     """Likelihood ratio of proportional odds against a vector of coefficients a boundary.
 
-    None when the larger model has no maximum, or boundaries that cross at some row.
+    None when the larger model has no maximum, or boundaries that cross at some row. Columns that ``problem``
+    holds to proportional odds are free in the larger model all the same.
     """
+    problem = replace(problem, penalty_weights=np.ones_like(problem.penalty_weights))
     _, _, small, _ = maximum_likelihood(problem, parallel=True)
     coef, intercept, large, reached = maximum_likelihood(problem, parallel=False)
     eta = _design(problem, coef, intercept)[1]

@@ -46,7 +46,8 @@ class NativeOrdinal:
             offset = None if problem.offset is None else problem.offset[kept]
         else:
             offset = problem.offset
-        self._columns = columns(X)
+        # The core reads columns in place and keeps a view: no other order may reach it.
+        self._columns = columns(X if sparse.issparse(X) else np.asfortranarray(X))
         self.data = ext.Ordinal(
             self._columns,
             order.astype(np.int64),
