@@ -1,8 +1,9 @@
-"""Speed of ordinal paths: absolute times against the goals, and the proportional-odds limit against statsmodels.
+"""Speed of ordinal paths: times against the goals, and proportional odds against statsmodels.
 
     python -m benchmarks.ordinal [--quick]
 
-Paths have 20 alphas from alpha_max to alpha_max / 100; the worst relative duality gap of each is printed beside
+Paths have 20 alphas from alpha_max to alpha_max / 100; the worst relative duality gap of each is printed
+beside
 its time. The race to the proportional-odds maximum takes turns in one process and prints both likelihoods.
 """
 
@@ -19,8 +20,10 @@ from sparsestats.backend.native.ordinal import NativeOrdinal
 from sparsestats.backend.ordinal import OrdinalProblem
 
 
-def sample(n: int, p: int, K: int, share: float, level: tuple[float, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """X uniform on (-1, 1), differences of 0.5 in a share of places, true probabilities positive at every row."""
+def sample(
+    n: int, p: int, K: int, share: float, level: tuple[float, ...], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """X uniform on (-1, 1), differences of 0.5 in a share of places, true probabilities all positive."""
     rng = np.random.default_rng(seed)
     while True:
         X = np.asfortranarray(rng.uniform(-1, 1, (n, p)))
@@ -55,7 +58,9 @@ def path_seconds(X: np.ndarray, y: np.ndarray, turns: int) -> tuple[float, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="one turn, without the problem of 500 columns")
     quick = parser.parse_args().quick
     turns = 1 if quick else 5
@@ -64,7 +69,10 @@ def main() -> None:
         if quick and name.startswith("F"):
             continue
         seconds, gap = path_seconds(*sample(*problem), turns)
-        print(f"| {name} | {seconds:.4f} | {goal}{'' if seconds <= goal else ' MISSED'} | {gap:.1e} |", flush=True)
+        print(
+            f"| {name} | {seconds:.4f} | {goal}{'' if seconds <= goal else ' MISSED'} | {gap:.1e} |",
+            flush=True,
+        )
 
     X, y = sample(*PATHS["A n=2500 p=10 K=4"][0])
     times = []
@@ -75,7 +83,7 @@ def main() -> None:
     seconds = float(np.median(times[1:]))
     print(f"| A, 5-fold CV with refit | {seconds:.4f} | 0.15{'' if seconds <= 0.15 else ' MISSED'} | |")
 
-    print("\n| Hessian and gradient over the classes, n=20000 p=20 | path, s | a Newton step, ms |\n|---|---|---|")
+    print("\n| cost over the classes, n=20000 p=20 | path, s | a Newton step, ms |\n|---|---|---|")
     for K in (4, 8, 16):
         rng = np.random.default_rng(K)
         X = np.asfortranarray(rng.uniform(-1, 1, (20_000, 20)))
@@ -92,14 +100,16 @@ def main() -> None:
     except ImportError:
         print("\nstatsmodels is not installed: no race to the proportional-odds maximum")
         return
-    print("\n| proportional odds, ours / statsmodels OrderedModel (bfgs) | ms | ms | ratio | log-likelihoods differ by |")
+    print("\n| proportional odds, ours / statsmodels (bfgs) | ms | ms | ratio | log-likelihoods differ by |")
     print("|---|---|---|---|---|")
     for name, n, seed in (("A n=2500 p=10", 2500, 11), ("C n=10000 p=10", 10_000, 13)):
         X, y = sample(n, 10, 4, 1 / 3, (0, 3, 5), seed)
         rows = []
         for _ in range(turns):
             began = time.perf_counter()
-            problem = OrdinalProblem(X, y, 4, np.column_stack([np.ones(10), np.full((10, 2), np.inf)]), monotone="none")
+            problem = OrdinalProblem(
+                X, y, 4, np.column_stack([np.ones(10), np.full((10, 2), np.inf)]), monotone="none"
+            )
             ours = NativeOrdinal(problem).solve_path([0.0])
             middle = time.perf_counter()
             with warnings.catch_warnings():

@@ -2,9 +2,10 @@
 
     python -m benchmarks.rare_events --draws 40
 
-Each draw is fitted once per fold and once on all rows; every rule then chooses from the same paths. The error is
-the mean squared difference between fitted and true P(Y = K) at the rows of the draw. "published" is the rule of
-the authors' code: differences are scored as if they were coefficients. Ratios to it are paired by draw.
+Each draw is fitted once per fold and once on all rows; every rule then chooses from the same paths. The
+error is
+the mean squared difference between fitted and true P(Y = K) at the rows of the draw. "published" is the rule
+of the authors' code: differences are scored as if they were coefficients. Ratios to it are paired by draw.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def draw(design: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray,
             return X, y, truth
 
 
-def fit(X: np.ndarray, y: np.ndarray, weights: np.ndarray, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit(
+    X: np.ndarray, y: np.ndarray, weights: np.ndarray, alphas: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients and intercepts along a path without order constraints."""
     native = NativeOrdinal(OrdinalProblem(X, y, K, weights, monotone="none"))
     result = native.solve_path(alphas, tol=1e-7)
@@ -80,12 +83,14 @@ def one(design: str, seed: np.random.SeedSequence) -> dict[str, float]:
         top = NativeOrdinal(OrdinalProblem(X, y, K, weights, monotone="none")).alpha_max()
         alphas = top * np.geomspace(1, 0.01, 20)
         coefs, levels = paths[name] = fit(X, y, weights, alphas)
-        fitted = [probabilities(X @ b.T + a, "cumulative", "logit").probabilities for b, a in zip(coefs, levels, strict=True)]
+        fitted = [
+            probabilities(X @ b.T + a, "cumulative", "logit").probabilities
+            for b, a in zip(coefs, levels, strict=True)
+        ]
         rare[name] = np.array([p[:, -1] for p in fitted])
         held = np.zeros((3, len(alphas)))
         for train, test in splits:
-            inner = adaptive(X[train], y[train]) if name == "adaptive" else weights
-            b, a = fit(np.asfortranarray(X[train]), y[train], inner, alphas)
+            b, a = fit(np.asfortranarray(X[train]), y[train], weights, alphas)
             for i in range(len(b)):
                 p = probabilities(X[test] @ b[i].T + a[i], "cumulative", "logit").probabilities
                 held[:2, i] += scores(p, y[test])
@@ -128,7 +133,9 @@ def _mean_model(X: np.ndarray, coefs: np.ndarray, levels: np.ndarray, weight: np
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=40, help="draws a design")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -141,12 +148,17 @@ def main() -> None:
         print(f"{design:24s}" + "".join(f"  {name} {1e5 * means[name]:.2f}" for name in names), flush=True)
         for name in names:
             logs.setdefault(name, []).extend(np.log(row[name] / row["published"]) for row in rows)
-    print(f"\npooled over {len(logs['published'])} draws: geometric mean of paired ratios to the published rule")
+    print(
+        f"\npooled over {len(logs['published'])} draws: geometric mean of paired ratios to the published rule"
+    )
     for name, values in logs.items():
         v = np.array(values)
         by_design = [np.exp(part.mean()) for part in np.split(v, len(DESIGNS))]
         t = v.mean() / (v.std(ddof=1) / np.sqrt(len(v))) if v.any() else 0.0
-        print(f"  {name:26s} {np.exp(v.mean()):.3f}  (t = {t:5.1f}; worst design {max(by_design):.3f}, best {min(by_design):.3f})")
+        print(
+            f"  {name:26s} {np.exp(v.mean()):.3f}  (t = {t:5.1f}; "
+            f"worst design {max(by_design):.3f}, best {min(by_design):.3f})"
+        )
     print(f"{time.perf_counter() - began:.0f} s")
 
 

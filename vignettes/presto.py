@@ -50,11 +50,14 @@ fair["rating"].value_counts()
 
 # %%
 formula = "rating ~ affair + religious + children + educ + age + yrs_married"
-fit = ss.presto(formula, fair, alpha="cv", cv=5, alphas=ss.relative(1, 0.01, 30), first_penalty=0, scoring="log_loss")
+fit = ss.presto(
+    formula, fair, alpha="cv", cv=5, alphas=ss.relative(1, 0.01, 30), first_penalty=0, scoring="log_loss"
+)
 fit
 
 # %% [markdown]
-# The last column of the table says where odds are not proportional. The tests above the certificate are of the
+# The last column of the table says where odds are not proportional. The tests above the certificate are of
+# the
 # *assumption*, from unpenalised fits; there are no p-values for the coefficients, because they were selected.
 # `alpha_po` is the smallest penalty at which the fit is the proportional-odds model: the path begins there.
 
@@ -62,8 +65,8 @@ fit
 fit.plot("profile")
 
 # %% [markdown]
-# A flat line is proportional odds. Age, for one, separates "very poor" from the rest by more than it separates
-# "very good".
+# A flat line is proportional odds. Age, for one, separates "very poor" from the rest by more than it
+# separates "very good".
 #
 # What a covariate does to probabilities, on average over the rows:
 
@@ -105,7 +108,10 @@ def rare_log_loss(p, event):
     return -np.mean(np.where(event > 0, np.log(p), np.log1p(-p)))
 
 
-held_out = {name: [] for name in ("PRESTO", "PRESTO, averaged", "proportional odds", "logistic", "Firth", "no covariate")}
+held_out = {
+    name: []
+    for name in ("PRESTO", "PRESTO, averaged", "proportional odds", "logistic", "Firth", "no covariate")
+}
 for train, test in check_cv(10, y, classifier=True):
     at = {"PRESTO": "min", "PRESTO, averaged": "average"}
     for name, selection in at.items():
@@ -162,7 +168,7 @@ def published_choice(model, X, y):
     score = np.zeros(len(model.alphas_))
     for train, test in check_cv(5, y, classifier=True):
         path = ss.PRESTO(monotone="none").path(X[train], y[train], model.alphas_)
-        for i, (coef, level) in enumerate(zip(path.coefs, path.intercepts)):
+        for i, (coef, level) in enumerate(zip(path.coefs, path.intercepts, strict=True)):
             psi = np.diff(np.vstack([np.zeros(X.shape[1]), coef]), axis=0)
             below = 1 / (1 + np.exp(-(X[test] @ psi.T + level)))
             p = np.diff(np.column_stack([np.zeros(len(test)), below, np.ones(len(test))]), axis=1)
@@ -193,7 +199,9 @@ errors = pd.DataFrame(errors)
 pd.DataFrame(
     {
         "mean squared error x 1e5": errors.mean(),
-        "ratio to the published rule": np.exp(np.log(errors).sub(np.log(errors["PRESTO, published rule"]), axis=0).mean()),
+        "ratio to the published rule": np.exp(
+            np.log(errors).sub(np.log(errors["PRESTO, published rule"]), axis=0).mean()
+        ),
     }
 ).round(3)
 

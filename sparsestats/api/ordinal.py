@@ -53,7 +53,8 @@ def presto(
     """PRESTO by formula: ordinal regression shrunk towards proportional odds.
 
     Minimises ``-(1/n) sum w_i log P(Y = y_i) + alpha * sum_jk h(psi_jk)`` with ``psi`` the first boundary's
-    standardised coefficients and the differences between adjacent boundaries; see :class:`sparsestats.PRESTO`.
+    standardised coefficients and the differences between adjacent boundaries; see
+    :class:`sparsestats.PRESTO`.
     A positive estimate moves towards LOWER levels (``reverse=True`` turns the model round).
 
     Parameters
@@ -62,15 +63,16 @@ def presto(
         ``"rating ~ temp + contact + C(judge)"``. The response is an ordered factor, ``C(y, levels=[...])``, a
         whole number with few values, or ``cbind(yes, no)`` counts.
     data : pandas or polars DataFrame
-    alpha, alphas, sample_weight, offset, row_groups, cv, selection, random_state, n_jobs, unpenalized, missing,
-    env, terms_in_folds
+    alpha, alphas, sample_weight, offset, row_groups, cv, selection, random_state, n_jobs, unpenalized,
+    missing, env, terms_in_folds
         As in :func:`slope`; an integer ``cv`` is stratified.
     scoring : str, callable or None
-        None is "brier"; "log_loss", "rare_log_loss", "rare_brier", "misclassification", or a scikit-learn scorer.
+        None is "brier"; "log_loss", "rare_log_loss", "rare_brier", "misclassification", or a scikit-learn
+        scorer.
     **params
         Of the estimator: l1_ratio, first_penalty, parallel (bool, or a list of terms), family, link, reverse,
-        monotone, repair, standardize, penalty_factor (array, or dict of term to number), solver, tol, max_iter,
-        constraints, verbose.
+        monotone, repair, standardize, penalty_factor (array, or dict of term to number), solver, tol,
+        max_iter, constraints, verbose.
 
     Returns
     -------
@@ -94,7 +96,8 @@ def presto(
     >>> import sparsestats as ss
     >>> from sparsestats.datasets import load_penguins
     >>> birds = load_penguins().dropna()
-    >>> fit = ss.presto("C(island, levels=['Torgersen', 'Dream', 'Biscoe']) ~ body_mass_g + sex", birds, alpha=0.01)
+    >>> order = "C(island, levels=['Torgersen', 'Dream', 'Biscoe'])"
+    >>> fit = ss.presto(order + " ~ body_mass_g + sex", birds, alpha=0.01)
     >>> list(fit.predict(type="prob").columns)
     ['Torgersen', 'Dream', 'Biscoe']
     """
@@ -116,7 +119,12 @@ def _start(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> 
 
 
 def _again(
-    formula: str, data: Any, asked: Asked, params: Mapping[str, Any], change: str | None, changes: Mapping[str, Any]
+    formula: str,
+    data: Any,
+    asked: Asked,
+    params: Mapping[str, Any],
+    change: str | None,
+    changes: Mapping[str, Any],
 ) -> OrdinalFit:
     """The same call with a changed formula or changed arguments."""
     changes = dict(changes)
@@ -128,15 +136,18 @@ def _again(
 
 def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> OrdinalFit:
     built = design(
-        formula, data, unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")), missing=asked.missing,
-        env=asked.env, offset=asked.offset, sample_weight=asked.sample_weight, row_groups=asked.row_groups,
+        formula, data, unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")),
+        missing=asked.missing, env=asked.env, offset=asked.offset,
+        sample_weight=asked.sample_weight, row_groups=asked.row_groups,
     )  # fmt: skip
     if built.response is None:
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
     if not built.names:
         raise FormulaError(f"The formula {formula!r} has no term besides the intercepts: nothing to select.")
     if not built.spec.fit_intercept:
-        raise FormulaError("Boundaries between ordered classes are intercepts: the formula cannot leave them out.")
+        raise FormulaError(
+            "Boundaries between ordered classes are intercepts: the formula cannot leave them out."
+        )
     rows = ordered_classes(built)
     model = _prepared(params, built.spec, len(rows.levels or ()))
     alphas = asked.alphas if asked.alpha is None or asked.alpha == "cv" else [float(asked.alpha)]
@@ -200,8 +211,8 @@ def ordered_classes(built: Design) -> Rows:
         found = np.unique(y)
         if len(found) > _MOST_LEVELS or (found != np.round(found)).any():
             raise ValueError(
-                f"{response.name} is a number with {len(found)} values; an ordered response needs categories. Cut it, "
-                f"or write C({response.name}, levels=[...])."
+                f"{response.name} is a number with {len(found)} values; an ordered response needs "
+                f"categories. Cut it, or write C({response.name}, levels=[...])."
             )
         levels = tuple(int(v) for v in found)
         codes = np.searchsorted(found, y)
@@ -210,7 +221,8 @@ def ordered_classes(built: Design) -> Rows:
         if response.kind == "factor" and not response.ordered and len(levels) > 2:
             shown = ", ".join(map(repr, levels[:8])) + (", ..." if len(levels) > 8 else "")
             raise ValueError(
-                f"The categories of {response.name} have no order. Give it: C({response.name}, levels=[{shown}]) in "
+                f"The categories of {response.name} have no order. Give it: "
+                f"C({response.name}, levels=[{shown}]) in "
                 "the order meant, or an ordered categorical dtype."
             )
         codes = y.astype(np.int64)
@@ -240,7 +252,10 @@ def _references(problem: Any, model: PRESTO) -> dict[str, np.ndarray]:
         eta = eta + problem.offset[:, None]
     flip = slice(None, None, -1) if model.reverse else slice(None)
     shared = probabilities(eta, problem.family, problem.link).probabilities[:, flip]
-    share = np.bincount(problem.codes, weights=problem.weights, minlength=problem.n_classes) / problem.weights.sum()
+    share = (
+        np.bincount(problem.codes, weights=problem.weights, minlength=problem.n_classes)
+        / problem.weights.sum()
+    )
     return {"prop. odds": shared, "null": np.tile(share[flip], (len(problem.codes), 1))}
 
 
@@ -257,7 +272,7 @@ def _inference(problem: Any, names: Any) -> dict[str, Callable[[], Any]]:
 
 
 def _tests(problem: Any) -> tuple[str, ...]:
-    """Tests of the assumption in words, where they exist: unpenalised fits with many more rows than columns."""
+    """Tests of the assumption in words, where rows are many more than columns."""
     n, p = problem.shape
     if problem.family != "cumulative" or problem.n_classes < 3 or p * (problem.n_classes - 1) > n / 5:
         return ()
@@ -282,7 +297,8 @@ def _validated(model: PRESTO, rows: Rows, built: Design, data: Any, made: Ordina
     if asked.terms_in_folds and learns(built.spec):
         X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)
     cv = cross_validate_ordinal(
-        model, X, rows.y, categories=np.arange(len(rows.levels or ())), alphas=made.path.alphas, splits=splits,
+        model, X, rows.y, categories=np.arange(len(rows.levels or ())), alphas=made.path.alphas,
+        splits=splits,
         scoring=asked.scoring, sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=asked.n_jobs,
         verbose=model.verbose, control=ext.Control(),
     )  # fmt: skip

@@ -240,7 +240,7 @@ def probabilities(eta: np.ndarray, family: str, link: str, repair: str = "rearra
     ValueError
         For rows out of order when ``repair="raise"``.
     """
-    n, m = eta.shape
+    n = len(eta)
     if family == "acat":
         score = np.column_stack([np.cumsum(eta[:, ::-1], axis=1)[:, ::-1], np.zeros(n)])
         p = np.exp(score - score.max(axis=1, keepdims=True))
@@ -260,9 +260,9 @@ def probabilities(eta: np.ndarray, family: str, link: str, repair: str = "rearra
         eta = eta.copy()
         if repair == "raise":
             raise ValueError(
-                f"{count} of {n} rows have boundaries out of order (row {int(np.argmax(crossed))} is the first): "
-                'their probabilities would be negative. repair="rearrange" mends them, monotone="train" or "box" '
-                "keeps the order in the fit."
+                f"{count} of {n} rows have boundaries out of order (first: row {int(np.argmax(crossed))}): "
+                'their probabilities would be negative. repair="rearrange" mends them, monotone="train" or '
+                '"box" keeps the order in the fit.'
             )
         if repair == "rearrange":
             eta[crossed] = np.sort(eta[crossed], axis=1)
@@ -275,9 +275,7 @@ def probabilities(eta: np.ndarray, family: str, link: str, repair: str = "rearra
         mirror = CDF[_MIRROR[link]]
         right = mirror(-low) - mirror(-high)
     p = np.where(low > 0, right, left)
-    if count and repair == "clip":
-        p = np.maximum(p, 0.0)
-    p = np.maximum(p, 0.0) if not count else np.maximum(p, 0.0)
+    p = np.maximum(p, 0.0)  # rounding; and all there is to "clip"
     return Repair(p / p.sum(axis=1, keepdims=True), count)
 
 

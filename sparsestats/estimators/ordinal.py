@@ -48,7 +48,7 @@ class OrdinalRows:
 
 
 class PRESTO(ClassifierMixin, BaseEstimator):
-    """Ordinal regression shrunk towards proportional odds (PRESTO), for ordered classes with rare ones among them.
+    """Ordinal regression shrunk towards proportional odds (PRESTO), made for classes that are rare.
 
     P(Y <= k | x) = F(a_k + x'b_k) at the K - 1 boundaries between K ordered classes. Minimises
 
@@ -82,8 +82,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         first class is the rare one. Positive coefficients then move towards higher categories.
     monotone : {"auto", "none", "train", "box"}, default "auto"
         Where boundaries must not cross (cumulative family): "none" nowhere but in each row's own class;
-        "train" at every row of X; "auto" the same, from the first alpha whose free fit crosses; "box" at every
-        point of the box that X spans (through cvxpy).
+        "train" at every row of X; "auto" the same, from the first alpha whose free fit crosses; "box" at
+        every point of the box that X spans (through cvxpy).
     repair : {"rearrange", "isotonic", "clip", "raise"}, default "rearrange"
         What predictions do with rows whose boundaries cross all the same; they are counted and warned about.
     standardize : bool, default True
@@ -196,7 +196,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         self.constraints = constraints
         self.verbose = verbose
 
-    # ---- from data to a problem -----------------------------------------------------------------------------
+    # ---- from data to a problem
+    # -----------------------------------------------------------------------------
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, offset: Any, *, need_all: bool = True) -> OrdinalRows:
         """Check the data; learn the categories and what else scikit-learn wants set by ``fit``."""
@@ -213,7 +214,10 @@ class PRESTO(ClassifierMixin, BaseEstimator):
             X, y = validate_data(self, X, y, **_READ)
             check_classification_targets(y)
         n = X.shape[0]
-        weight, shift = check_weights(sample_weight, n), None if offset is None else check_vector(offset, n, "offset")
+        weight, shift = (
+            check_weights(sample_weight, n),
+            None if offset is None else check_vector(offset, n, "offset"),
+        )
         if counts is None:
             codes = self._code(y, given, need_all)
             return OrdinalRows(X, codes, weight, shift, np.arange(n))
@@ -223,7 +227,9 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         weight = counts[source, codes] * (1.0 if weight is None else weight[source])
         self._set_categories(np.arange(counts.shape[1]) if self._auto else np.asarray(self.categories))
         if len(self.categories_) != counts.shape[1]:
-            raise ValueError(f"{counts.shape[1]} columns of counts need as many categories; got {len(self.categories_)}")
+            raise ValueError(
+                f"{counts.shape[1]} columns of counts need as many categories; got {len(self.categories_)}"
+            )
         self._check_present(codes, need_all)
         X = X[source] if sparse.issparse(X) else np.asfortranarray(X[source])
         return OrdinalRows(
@@ -286,7 +292,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         counts = np.bincount(codes, minlength=len(self.categories_))
         if need_all and (counts == 0).any():
             raise ValueError(
-                f"category {self.categories_[int(np.argmin(counts))]!r} has no rows; leave it out of categories"
+                f"category {self.categories_[int(np.argmin(counts))]!r} has no rows; leave it out"
             )
         if np.count_nonzero(counts) < 2:
             raise ValueError("y has one class only; a classifier needs two")
@@ -336,7 +342,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
                 raise ValueError(f"parallel must name columns or give positions 0..{p - 1}; got {column!r}")
         return np.unique(np.array(found, dtype=int))
 
-    # ---- fitting --------------------------------------------------------------------------------------------
+    # ---- fitting
+    # --------------------------------------------------------------------------------------------
 
     def _solve(self, problem: OrdinalProblem, alphas: Any, control: Any = None) -> OrdinalResult:
         through_cvxpy = (
@@ -353,7 +360,9 @@ class PRESTO(ClassifierMixin, BaseEstimator):
 
         return program.solve_path(problem, chosen, tol=self.tol, constraints=self.constraints)
 
-    def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> Any:
+    def _fold_path(
+        self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
+    ) -> Any:
         """The path of one fold, without warnings of its own; a fold may miss a category."""
         problem = self._problem(self._rows(X, y, sample_weight, offset, need_all=False))
         return self._dress(problem, self._solve(problem, alphas, control))
@@ -422,7 +431,12 @@ class PRESTO(ClassifierMixin, BaseEstimator):
             seconds=result.seconds,
             feature_names=None if names is None else [str(name) for name in names],
             sd=moments(problem.X, problem.sample_weight)[1],
-            info={**result.info, "crossing": result.crossing, "constrained": result.constrained, "loss": result.losses},
+            info={
+                **result.info,
+                "crossing": result.crossing,
+                "constrained": result.constrained,
+                "loss": result.losses,
+            },
             duals=result.duals,
             categories=self.categories_,
             family=self.family,
@@ -503,7 +517,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         Returns
         -------
         OrdinalProgram
-            ``problem`` is the cvxpy problem, ``variables`` its ``"coef"`` and ``"intercept"`` on the data's scale.
+            ``problem`` is the cvxpy problem, ``variables`` its ``"coef"`` and ``"intercept"`` on the data's
+            scale.
         """
         from ..backend.programs.ordinal import program
 
@@ -512,7 +527,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         alpha = DEFAULT_FRACTION * NativeOrdinal(problem).alpha_max() if self.alpha is None else self.alpha
         return program(problem, alpha, constraints=self.constraints)
 
-    # ---- predictions ----------------------------------------------------------------------------------------
+    # ---- predictions
+    # ----------------------------------------------------------------------------------------
 
     def linear_predictors(self, X: Any, offset: Any = None) -> np.ndarray:
         """eta at every boundary, (n, K-1).
@@ -538,8 +554,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         repaired = class_probabilities(eta, self.family, self.link, self.reverse, self.repair)
         if repaired.repaired:
             warnings.warn(
-                f"{repaired.repaired} of {len(eta)} rows have boundaries out of order; their probabilities were mended "
-                f'(repair={self.repair!r}). monotone="box" keeps the order wherever the training data reach.',
+                f"{repaired.repaired} of {len(eta)} rows have boundaries out of order; their probabilities "
+                f'were mended (repair={self.repair!r}). monotone="box" keeps the order where the training data reach.',
                 DataWarning,
                 stacklevel=3,
             )
@@ -579,8 +595,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
 class PRESTOCV(PRESTO):
     """PRESTO, alpha chosen by cross-validation.
 
-    Minimises the objective of :class:`PRESTO` along a path; every fold fits its own path, keeps all categories
-    and is scored by the probabilities of its models.
+    Minimises the objective of :class:`PRESTO` along a path; every fold fits its own path, keeps all
+    categories and is scored by the probabilities of its models.
 
     Parameters
     ----------
@@ -605,8 +621,8 @@ class PRESTOCV(PRESTO):
         first class is the rare one. Positive coefficients then move towards higher categories.
     monotone : {"auto", "none", "train", "box"}, default "auto"
         Where boundaries must not cross (cumulative family): "none" nowhere but in each row's own class;
-        "train" at every row of X; "auto" the same, from the first alpha whose free fit crosses; "box" at every
-        point of the box that X spans (through cvxpy).
+        "train" at every row of X; "auto" the same, from the first alpha whose free fit crosses; "box" at
+        every point of the box that X spans (through cvxpy).
     repair : {"rearrange", "isotonic", "clip", "raise"}, default "rearrange"
         What predictions do with rows whose boundaries cross all the same; they are counted and warned about.
     standardize : bool, default True
@@ -629,7 +645,8 @@ class PRESTOCV(PRESTO):
         "brier" (None), "log_loss", "rare_log_loss" and "rare_brier" (the rarest class against the others),
         "misclassification", or any scikit-learn scorer.
     selection : {"min", "1se", "average"}, default "min"
-        The best mean score, the largest alpha within one standard error of it, or no single alpha: the mean of
+        The best mean score, the largest alpha within one standard error of it, or no single alpha: the mean
+        of
         the path's coefficients, each alpha weighted by its held-out likelihood (``scoring="log_loss"``, which
         is then the default). The mean has less variance where classes are rare.
     n_jobs : int or None
@@ -647,9 +664,10 @@ class PRESTOCV(PRESTO):
     cv_results_ : DataFrame, one row a fold and alpha
     weights_ : ndarray (k,)
         Shares of the path's alphas in the model (with ``selection="average"`` only).
-    categories_, classes_, coef_, intercept_, alpha_, alpha_max_, alpha_po_, certificate_, n_crossing_, ordered_
-        As in :class:`PRESTO`. Of an average: ``alpha_`` is ``alpha_min_``, ``certificate_`` the worst among the
-        models that make up 99.9 % of it.
+    categories_, classes_, coef_, intercept_, alpha_, alpha_max_, alpha_po_, certificate_, n_crossing_,
+    ordered_
+        As in :class:`PRESTO`. Of an average: ``alpha_`` is ``alpha_min_``, ``certificate_`` the worst among
+        the models that make up 99.9 % of it.
 
     Raises
     ------
@@ -727,7 +745,9 @@ class PRESTOCV(PRESTO):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> PRESTOCV:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None
+    ) -> PRESTOCV:
         """Fit the path, cross-validate it, and sit at the chosen alpha.
 
         Parameters
@@ -748,7 +768,9 @@ class PRESTOCV(PRESTO):
         rows = self._rows(X, y, sample_weight, offset)
         averaged = self.selection == "average"
         if averaged and self.scoring not in (None, "log_loss"):
-            raise ValueError(f'selection="average" weighs by likelihood: scoring must be "log_loss", got {self.scoring!r}')
+            raise ValueError(
+                f'selection="average" weighs by likelihood: scoring must be "log_loss", got {self.scoring!r}'
+            )
         problem = self._problem(rows)
         control = ext.Control()
         result = self._solve(problem, self.alphas, control)
@@ -756,13 +778,15 @@ class PRESTOCV(PRESTO):
         labels = self.categories_[rows.codes]
         if len(np.unique(rows.source)) < len(rows.source):  # counts: a row's outcomes stay together
             row_groups = rows.source if row_groups is None else np.asarray(row_groups)[rows.source]
-        splits = check_cv(self.cv, labels, classifier=True, row_groups=row_groups, random_state=self.random_state)
+        splits = check_cv(
+            self.cv, labels, classifier=True, row_groups=row_groups, random_state=self.random_state
+        )
         self.path_ = self._dress(problem, result)
         self.cv_ = replace(
             cross_validate_ordinal(
-                self._single(), rows.X, labels, categories=self.categories_, alphas=result.alphas, splits=splits,
-                scoring="log_loss" if averaged else self.scoring, sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=self.n_jobs,
-                verbose=self.verbose, control=control,
+                self._single(), rows.X, labels, categories=self.categories_, alphas=result.alphas,
+                splits=splits, scoring="log_loss" if averaged else self.scoring,
+                sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=self.n_jobs, verbose=self.verbose, control=control,
             ),
             n_nonzero=self.path_.n_nonzero,
         )  # fmt: skip
@@ -811,7 +835,9 @@ _READ: dict[str, Any] = {
 }  # fmt: skip
 
 
-def class_probabilities(eta: np.ndarray, family: str, link: str, reverse: bool, repair: str) -> ordinal.Repair:
+def class_probabilities(
+    eta: np.ndarray, family: str, link: str, reverse: bool, repair: str
+) -> ordinal.Repair:
     """Probabilities in the order of the categories from linear predictors in that order.
 
     With ``reverse`` the model is one of the reversed categories.

@@ -102,7 +102,9 @@ def expected_information(problem: OrdinalProblem, coef: np.ndarray, intercept: n
     return _assemble(design, H * problem.weights[:, None, None])
 
 
-def _design(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _design(
+    problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     if problem.family != "cumulative":
         raise ValueError(f"this needs the cumulative family; the problem's is {problem.family!r}")
     X = problem.X.toarray() if hasattr(problem.X, "toarray") else problem.X
@@ -135,7 +137,9 @@ def _score(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> 
     return ((problem.weights[:, None] * G).T @ design).ravel()
 
 
-def maximum_likelihood(problem: OrdinalProblem, *, parallel: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
+def maximum_likelihood(
+    problem: OrdinalProblem, *, parallel: bool
+) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """Coefficients (m, p), intercepts (m,), log-likelihood and whether the maximum was reached.
 
     Parameters
@@ -181,7 +185,9 @@ def wald_table(problem: OrdinalProblem, names: list[str], *, level: float = 0.95
     """
     coef, intercept, _, reached = maximum_likelihood(problem, parallel=False)
     if not reached:
-        raise ValueError("the likelihood has no maximum here (separated classes): there are no standard errors")
+        raise ValueError(
+            "the likelihood has no maximum here (separated classes): there are no standard errors"
+        )
     m, p = coef.shape
     shared = np.isinf(problem.penalty_weights[:, 1:]).all(axis=1)
     labels = [(k, "(intercept)") for k in range(m)]
@@ -238,8 +244,8 @@ def _rank(problem: OrdinalProblem) -> int:
 def score_test(problem: OrdinalProblem) -> ChiSquared:
     """Score test of proportional odds in every column, at the proportional-odds fit.
 
-    Fits that one model only, so it exists where the model without the assumption has crossing boundaries or no
-    maximum. Expected information.
+    Fits that one model only, so it exists where the model without the assumption has crossing boundaries or
+    no maximum. Expected information.
 
     Examples
     --------
@@ -316,7 +322,11 @@ def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
     beta, F, bread = np.empty((m, p)), np.empty((m, n)), []
     for k in range(m):
         binary = replace(
-            problem, codes=(problem.codes > k).astype(int), n_classes=2, penalty_weights=np.ones((p, 1)), monotone="none"
+            problem,
+            codes=(problem.codes > k).astype(int),
+            n_classes=2,
+            penalty_weights=np.ones((p, 1)),
+            monotone="none",
         )
         coef, intercept, _, reached = maximum_likelihood(binary, parallel=False)
         if not reached:
@@ -337,6 +347,15 @@ def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
     tests += [(name, np.arange(j, p * (m - 1), p)) for j, name in enumerate(names)]
     rows: list[dict[str, Any]] = []
     for name, at in tests:
-        statistic = float(difference[at] @ linalg.solve(covariance[np.ix_(at, at)], difference[at], assume_a="sym"))
-        rows.append({"column": name, "statistic": statistic, "df": len(at), "p_value": float(stats.chi2.sf(statistic, len(at)))})
+        statistic = float(
+            difference[at] @ linalg.solve(covariance[np.ix_(at, at)], difference[at], assume_a="sym")
+        )
+        rows.append(
+            {
+                "column": name,
+                "statistic": statistic,
+                "df": len(at),
+                "p_value": float(stats.chi2.sf(statistic, len(at))),
+            }
+        )
     return pd.DataFrame(rows)

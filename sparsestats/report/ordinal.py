@@ -43,7 +43,7 @@ class OrdinalPath(Path):
 
     @cached_property
     def n_steps(self) -> np.ndarray:
-        """Places where a column's coefficient changes from one boundary to the next, (k,); 0 is proportional odds."""
+        """Changes of a coefficient from one boundary to the next, (k,); 0 is proportional odds."""
         return np.count_nonzero(np.diff(self.coefs, axis=1), axis=(1, 2))
 
     @property
@@ -64,7 +64,8 @@ class OrdinalPath(Path):
             return f"OrdinalPath of 0 alphas, {p} columns"
         missed = int(k - self.converged.sum())
         return (
-            f"OrdinalPath of {k} alphas, {self.alphas[0]:.4g} to {self.alphas[-1]:.4g} (alpha_max {self.alpha_max:.4g}), "
+            f"OrdinalPath of {k} alphas, {self.alphas[0]:.4g} to {self.alphas[-1]:.4g} "
+            f"(alpha_max {self.alpha_max:.4g}), "
             f"{m} boundaries: {self.n_nonzero[0]} to {self.n_nonzero[-1]} of {p} columns selected, "
             f"{self.n_steps[0]} to {self.n_steps[-1]} steps between boundaries; "
             + (f"{missed} NOT CONVERGED" if missed else "all converged")
@@ -127,7 +128,7 @@ class OrdinalPath(Path):
         return np.asarray(self.categories)[p.argmax(axis=1)]
 
     def tidy(self, zeros: bool = False) -> pd.DataFrame:
-        """Long frame of the coefficients: alpha, boundary, column, estimate, estimate_std (when ``sd`` is known)."""
+        """Long frame: alpha, boundary, column, estimate, estimate_std (when ``sd`` is known)."""
         mask = np.ones(self.coefs.shape, dtype=bool) if zeros else self.coefs != 0
         row, boundary, column = np.nonzero(mask)
         frame = {
@@ -156,7 +157,7 @@ class OrdinalPath(Path):
         )
 
     def plot(self, ax: Any = None, *, by: str | None = None, top: int = 9, mark: Any = None) -> Any:
-        """Coefficients against alpha, one line a column and boundary; a bundle that splits is where odds part.
+        """Coefficients against alpha, one line a column and boundary; where a bundle splits, odds part.
 
         Parameters
         ----------

@@ -45,7 +45,8 @@ class OrdinalFit(Fit):
     >>> import sparsestats as ss
     >>> from sparsestats.datasets import load_penguins
     >>> birds = load_penguins().dropna()
-    >>> fit = ss.presto("C(island, levels=['Torgersen', 'Dream', 'Biscoe']) ~ body_mass_g + sex", birds, alpha=0.01)
+    >>> order = "C(island, levels=['Torgersen', 'Dream', 'Biscoe'])"
+    >>> fit = ss.presto(order + " ~ body_mass_g + sex", birds, alpha=0.01)
     >>> fit.coef().shape
     (2, 4)
     """
@@ -87,7 +88,7 @@ class OrdinalFit(Fit):
         zeros : bool
             Keep coefficients that are 0.
         direction : {"lower", "higher"}
-            The categories that a positive estimate moves towards; "higher" is the sign that MASS::polr prints.
+            The categories that a positive estimate moves towards; MASS::polr prints "higher".
 
         Returns
         -------
@@ -158,7 +159,12 @@ class OrdinalFit(Fit):
     # ---- predictions ----
 
     def predict(  # type: ignore[override]
-        self, newdata: Any = None, type: str = "prob", at: Any = None, offset: Any = None, unseen: str = "raise"
+        self,
+        newdata: Any = None,
+        type: str = "prob",
+        at: Any = None,
+        offset: Any = None,
+        unseen: str = "raise",
     ) -> Any:
         """Predictions, one a row of ``newdata``, never fewer: a row with a missing input gets NaN.
 
@@ -227,9 +233,13 @@ class OrdinalFit(Fit):
                 low[:, j] -= h
                 high[:, j] += h
                 width = 2 * h
-            change = self.path.predict(high, alpha, self.row_offset) - self.path.predict(low, alpha, self.row_offset)
+            change = self.path.predict(high, alpha, self.row_offset) - self.path.predict(
+                low, alpha, self.row_offset
+            )
             rows.append(w @ change / width)
-        return pd.DataFrame(rows, index=pd.Index(self.columns.array, name="column"), columns=[str(c) for c in self.levels])
+        return pd.DataFrame(
+            rows, index=pd.Index(self.columns.array, name="column"), columns=[str(c) for c in self.levels]
+        )
 
     def calibration(self, category: Any = None, bins: int = 10) -> pd.DataFrame:
         """Predicted and observed frequency of one category in bins of equal weight, in sample.
@@ -287,7 +297,9 @@ class OrdinalFit(Fit):
             known = ", ".join(map(repr, self.inference)) or "nothing: the fit has lost its rows"
             raise ValueError(f"infer() knows {known}; got {what!r}.")
         if what == "wald" and self.alpha != 0:
-            raise ValueError("Wald tests are for maximum likelihood: fit with alpha=0 (selection voids them).")
+            raise ValueError(
+                "Wald tests are for maximum likelihood: fit with alpha=0 (selection voids them)."
+            )
         return self.inference[what]()
 
     def _own_rows(self, who: str) -> np.ndarray:
@@ -301,14 +313,17 @@ class OrdinalFit(Fit):
         """What a reader wants on one page; see :meth:`Fit.summary`."""
         return _summarize(self)
 
-    def plot(self, kind: str | None = None, term: str | None = None, *, ax: Any = None, **options: Any) -> Any:
+    def plot(
+        self, kind: str | None = None, term: str | None = None, *, ax: Any = None, **options: Any
+    ) -> Any:
         """A plot; it is returned, never shown.
 
         Parameters
         ----------
         kind : {"path", "cv", "profile", "calibration"} or None
             "profile" draws coefficients over the boundaries, "calibration" the rarest category's (or
-            ``category=``) observed against predicted frequency. None is "cv" after cross-validation, else "path".
+            ``category=``) observed against predicted frequency. None is "cv" after cross-validation, else
+            "path".
         """
         kind = kind or ("path" if self.cv is None else "cv")
         if kind == "path":
@@ -376,7 +391,10 @@ def _coefficients(fit: OrdinalFit, alpha: float) -> Table:
         notes.append(f"... and {len(shown) - _MOST_ROWS} more columns: fit.coef()")
     left = [str(fit.columns.array[j]) for j in np.flatnonzero(~(beta != 0).any(axis=0))]
     if left:
-        notes.append(f"not selected: {', '.join(left[:12])}" + (f", ... ({len(left)} in all)" if len(left) > 12 else ""))
+        notes.append(
+            f"not selected: {', '.join(left[:12])}"
+            + (f", ... ({len(left)} in all)" if len(left) > 12 else "")
+        )
     return Table(("term", *map(str, names), "parallel?"), rows, "l" + "r" * len(names) + "l", notes)
 
 
@@ -397,7 +415,14 @@ def _wald(fit: OrdinalFit) -> Table:
     table = fit.inference["wald"]()
     names = [*fit.path.boundaries, "all"]
     rows = [
-        (names[int(r.boundary)], str(r.column), number(r.estimate), number(r.std_error), f"{r.z:.2f}", f"{r.p_value:.2g}")
+        (
+            names[int(r.boundary)],
+            str(r.column),
+            number(r.estimate),
+            number(r.std_error),
+            f"{r.z:.2f}",
+            f"{r.p_value:.2g}",
+        )
         for r in table.itertuples()
     ]
     notes = ["maximum likelihood; standard errors from the observed information"]
@@ -419,19 +444,30 @@ def _scores(fit: OrdinalFit, alpha: float) -> Table | None:
         brier = (p**2).sum(axis=1) - 2 * p[np.arange(len(p)), fit.codes] + 1
         rows.append((name, f"{-w @ np.log(own):.5g}", f"{-w @ np.log(rare):.5g}", f"{w @ brier:.5g}"))
     return Table(
-        ("fit", "mean log-loss", "rare-class log-loss", "Brier"), rows, "lrrr", ["in sample; fit.cv for honest ones"]
+        ("fit", "mean log-loss", "rare-class log-loss", "Brier"),
+        rows,
+        "lrrr",
+        ["in sample; fit.cv for honest ones"],
     )
 
 
 def _summarize(fit: OrdinalFit) -> Summary:
-    words = {"cumulative": "cumulative", "sratio": "stopping ratio", "cratio": "continuation ratio", "acat": "adjacent categories"}
+    words = {
+        "cumulative": "cumulative",
+        "sratio": "stopping ratio",
+        "cratio": "continuation ratio",
+        "acat": "adjacent categories",
+    }
     template = fit.template
     order = " < ".join(str(c) for c in fit.levels[:8]) + (" < ..." if len(fit.levels) > 8 else "")
     shape = f"first_penalty {template.first_penalty:g}; penalty on adjacent differences"
     if template.l1_ratio < 1:
         shape += f", l1_ratio {template.l1_ratio:g}"
     header = [
-        (f"PRESTO, {words[fit.path.family]} {fit.path.link}, {len(fit.levels)} ordered levels", describe._formula(fit)),
+        (
+            f"PRESTO, {words[fit.path.family]} {fit.path.link}, {len(fit.levels)} ordered levels",
+            describe._formula(fit),
+        ),
         (f"{fit.nobs} rows ({fit.n_dropped} dropped), {len(fit.columns)} columns", shape),
         (order, _rare(fit)),
         (_direction(fit), ""),
@@ -490,7 +526,10 @@ def _plot_profile(fit: OrdinalFit, ax: Any, top: int = 9) -> Any:
     ax.set_xlabel("boundary")
     ax.set_ylabel("coefficient" + (" x sd of the column" if fit.path.sd is not None else ""))
     plots.label_ends(
-        ax, [float(scaled[-1, j]) for j in shown], [str(fit.columns.array[j]) for j in shown], plots.COLOURS[: len(shown)]
+        ax,
+        [float(scaled[-1, j]) for j in shown],
+        [str(fit.columns.array[j]) for j in shown],
+        plots.COLOURS[: len(shown)],
     )
     return ax
 

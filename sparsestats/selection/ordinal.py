@@ -24,8 +24,8 @@ _FLOOR = 1e-15
 class OrdinalScore:
     """A score of class probabilities.
 
-    ``function(P, codes, w, rare)`` takes probabilities (n, K), observed classes, weights that sum to 1 and the
-    code of the rare class.
+    ``function(P, codes, w, rare)`` takes probabilities (n, K), observed classes, weights that sum to 1 and
+    the code of the rare class.
     """
 
     name: str
@@ -104,8 +104,8 @@ def score_of(scoring: str | Callable | None) -> OrdinalScore:
         scorer = get_scorer(scoring)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"Unknown scoring {scoring!r}: use one of {sorted(SCORES)}, the name of a scikit-learn scorer, or a "
-            "function of (estimator, X, y)."
+            f"Unknown scoring {scoring!r}: use one of {sorted(SCORES)}, the name of a scikit-learn scorer, "
+            "or a function of (estimator, X, y)."
         ) from error
     name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", str(scoring))
     return OrdinalScore(name, scorer, greater_is_better=True)
@@ -157,7 +157,17 @@ def cross_validate_ordinal(
     codes = np.array([position[c] for c in y.tolist()])
     counts = np.bincount(codes, weights=sample_weight, minlength=len(categories))
     fold = partial(
-        _fold, estimator, X, y, codes, categories, alphas, score, int(np.argmin(counts)), sample_weight, offset
+        _fold,
+        estimator,
+        X,
+        y,
+        codes,
+        categories,
+        alphas,
+        score,
+        int(np.argmin(counts)),
+        sample_weight,
+        offset,
     )
     tasks = [(number, train, test) for number, (train, test) in enumerate(splits)]
     answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds")
@@ -189,7 +199,12 @@ def _fold(
     worker = clone(estimator).set_params(categories=categories)
     try:
         path = worker._fold_path(
-            _rows(X, train), y[train], alphas=alphas, sample_weight=weight, offset=_rows(offset, train), **keywords
+            _rows(X, train),
+            y[train],
+            alphas=alphas,
+            sample_weight=weight,
+            offset=_rows(offset, train),
+            **keywords,
         )
     except ValueError as error:
         error.add_note(f"This was the fit to the {len(train)} training rows of fold {number}.")

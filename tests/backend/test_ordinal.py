@@ -1,4 +1,4 @@
-"""Ordinal paths against independent texts: numpy likelihoods, cvxpy, statsmodels, scikit-learn, identities."""
+"""Ordinal paths against numpy likelihoods, cvxpy, statsmodels, scikit-learn and identities."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def test_solutions_satisfy_kkt_of_an_independent_likelihood(data, family, link):
     h = 1e-6
     gradient = np.array(
         [
-            (numpy_loss(flat + h * e, X, y, family, link) - numpy_loss(flat - h * e, X, y, family, link)) / (2 * h)
+            (numpy_loss(flat + h * e, X, y, family, link) - numpy_loss(flat - h * e, X, y, family, link))
+            / (2 * h)
             for e in np.eye(len(flat))
         ]
     ).reshape(psi.shape)
@@ -131,14 +132,16 @@ def test_two_classes_are_the_logistic_lasso(data):
     y = (y > 1).astype(int)
     alpha = 0.02
     ours = NativeOrdinal(make(X, y, standardize=False)).solve_path([alpha], tol=1e-12)
-    theirs = LogisticRegression(l1_ratio=1, C=1 / (alpha * len(y)), solver="saga", tol=1e-10, max_iter=100_000)
+    theirs = LogisticRegression(
+        l1_ratio=1, C=1 / (alpha * len(y)), solver="saga", tol=1e-10, max_iter=100_000
+    )
     Z = X - X.mean(0)  # centring changes the intercept alone, and saga needs it
     theirs.fit(Z, y)
     np.testing.assert_allclose(ours.coefs[0, 0], -theirs.coef_[0], atol=1e-5)
 
 
 def test_reversed_labels_flip_signs_when_the_chain_has_no_anchor(data):
-    """With first_penalty 0 the penalty is symmetric in the boundaries, so reversing changes no probability."""
+    """With first_penalty 0 the penalty is symmetric, so reversing changes no probability."""
     X, y = data
     weights = np.ones((4, 3))
     weights[:, 0] = 0
@@ -161,7 +164,9 @@ def test_shifts_and_scales_of_columns_change_nothing(data):
 def test_weights_are_repeated_rows(data):
     X, y = data
     times = np.random.default_rng(0).integers(0, 4, len(y))
-    weighted = NativeOrdinal(make(X, y, sample_weight=times * (len(y) / times.sum()))).solve_path([0.01], tol=1e-12)
+    weighted = NativeOrdinal(make(X, y, sample_weight=times * (len(y) / times.sum()))).solve_path(
+        [0.01], tol=1e-12
+    )
     rows = np.repeat(np.arange(len(y)), times)
     repeated = NativeOrdinal(make(np.asfortranarray(X[rows]), y[rows])).solve_path([0.01], tol=1e-12)
     np.testing.assert_allclose(weighted.coefs, repeated.coefs, atol=1e-9)

@@ -17,15 +17,17 @@ def data():
 
 
 @pytest.mark.parametrize("family", ["cumulative", "sratio", "cratio", "acat"])
-@pytest.mark.parametrize("settings", [{}, {"l1_ratio": 0.4, "first_penalty": 0.0}, {"parallel": [1], "reverse": True}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"l1_ratio": 0.4, "first_penalty": 0.0}, {"parallel": [1], "reverse": True}]
+)
 def test_program_and_compiled_agree(data, family, settings):
     X, y = data
     fast = PRESTO(alpha=0.01, family=family, **settings).fit(X, y)
     slow = PRESTO(alpha=0.01, family=family, solver="cvxpy", **settings).fit(X, y)
     assert slow.certificate_.converged and fast.certificate_.converged
     assert fast.certificate_.objective == pytest.approx(slow.certificate_.objective, abs=1e-9)
-    # an objective gap of 1e-10 leaves about 1e-5 in the predictors; where the order binds each solver stays its own
-    # distance off the boundary
+    # an objective gap of 1e-10 leaves about 1e-5 in the predictors; where the order binds each solver stays
+    # its own distance off the boundary
     np.testing.assert_allclose(fast.predict_proba(X), slow.predict_proba(X), atol=1e-6)
 
 

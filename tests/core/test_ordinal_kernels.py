@@ -10,7 +10,15 @@ import pytest
 from sparsestats._core import ext
 
 kernels = ext.ordinal_testing
-POINTS = [(-1.0, 0.5), (0.0, 1e-9), (3.0, 3.0 + 1e-6), (-40.0, -39.9), (30.0, 31.0), (-700.0, 700.0), (690.0, 700.0)]
+POINTS = [
+    (-1.0, 0.5),
+    (0.0, 1e-9),
+    (3.0, 3.0 + 1e-6),
+    (-40.0, -39.9),
+    (30.0, 31.0),
+    (-700.0, 700.0),
+    (690.0, 700.0),
+]
 
 
 def exact(a: float, b: float) -> tuple[Decimal, Decimal, Decimal]:
@@ -24,7 +32,8 @@ def exact(a: float, b: float) -> tuple[Decimal, Decimal, Decimal]:
 
 @pytest.mark.parametrize(("a", "b"), POINTS)
 def test_logit_kernel_is_exact_in_the_tails(a, b):
-    # 1e-13 relative: a handful of roundings; the textbook log(F(b) - F(a)) is inf or 0 / 0 at half of these points
+    # 1e-13 relative: a handful of roundings; the textbook log(F(b) - F(a)) is inf or 0 / 0 at half of these
+    # points
     value, slope_a, slope_b, *_ = kernels.between("logit", a, b)
     for got, want in zip((value, slope_a, slope_b), exact(a, b), strict=True):
         assert got == pytest.approx(float(want), rel=1e-13, abs=1e-300)
@@ -39,7 +48,8 @@ def test_derivatives_match_finite_differences(link, a, b):
         return kernels.between(link, x, y)[0]
 
     _, slope_a, slope_b, both, cross, upper = kernels.between(link, a, b)
-    # central differences of the value carry an error of about h^2 = 1e-10 relative to third derivatives near 100
+    # central differences of the value carry an error of about h^2 = 1e-10 relative to third derivatives
+    # near 100
     assert slope_a == pytest.approx((value(a + h, b) - value(a - h, b)) / (2 * h), rel=1e-7)
     assert slope_b == pytest.approx((value(a, b + h) - value(a, b - h)) / (2 * h), rel=1e-7)
 

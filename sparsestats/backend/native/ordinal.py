@@ -30,7 +30,7 @@ class NativeOrdinal:
 
     def __init__(self, problem: OrdinalProblem):
         self.problem = problem
-        n, p = problem.shape
+        n = problem.shape[0]
         weights = problem.weights
         kept = np.flatnonzero(weights > 0)
         order = kept[np.argsort(problem.codes[kept], kind="stable")]
@@ -64,10 +64,18 @@ class NativeOrdinal:
     @property
     def _weights(self) -> np.ndarray:
         """Penalty weights of the boundaries between classes that are present."""
-        return np.ascontiguousarray(self.problem.penalty_weights[:, : len(self.present) - 1], dtype=np.float64)
+        return np.ascontiguousarray(
+            self.problem.penalty_weights[:, : len(self.present) - 1], dtype=np.float64
+        )
 
     def _run(
-        self, alphas: Sequence[float], tol: float, max_iter: int, ordered: bool, control: Any, weights: Any = None
+        self,
+        alphas: Sequence[float],
+        tol: float,
+        max_iter: int,
+        ordered: bool,
+        control: Any,
+        weights: Any = None,
     ) -> dict[str, Any]:
         weights = self._weights if weights is None else weights
         return ext.ordinal_path(
@@ -87,10 +95,19 @@ class NativeOrdinal:
 
     def alpha_po(self) -> float:
         """The smallest alpha at which all boundaries share their coefficients; inf for a pure ridge."""
-        return float(ext.ordinal_alpha_po(self.data, self._weights.ravel(), float(self.problem.l1_ratio), ext.Control()))
+        return float(
+            ext.ordinal_alpha_po(
+                self.data, self._weights.ravel(), float(self.problem.l1_ratio), ext.Control()
+            )
+        )
 
     def solve_path(
-        self, alphas: Sequence[float] | np.ndarray, *, tol: float = 1e-8, max_iter: int = 100, control: Any = None
+        self,
+        alphas: Sequence[float] | np.ndarray,
+        *,
+        tol: float = 1e-8,
+        max_iter: int = 100,
+        control: Any = None,
     ) -> OrdinalResult:
         """Fit decreasing alphas; each carries the duality gap of the full problem.
 
@@ -110,7 +127,13 @@ class NativeOrdinal:
         coefs, intercepts = self._to_data_scale(out["psi"])
         scale = out["null_objective"]
         rows = zip(
-            out["gaps"], out["objectives"], out["bounds"], out["iterations"], out["stops"], out["alphas"], strict=True
+            out["gaps"],
+            out["objectives"],
+            out["bounds"],
+            out["iterations"],
+            out["stops"],
+            out["alphas"],
+            strict=True,
         )
         return OrdinalResult(
             alphas=out["alphas"],
@@ -147,7 +170,9 @@ class NativeOrdinal:
     def _with_absent(self, slopes: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Boundaries of classes without rows: +-inf beyond the ends, together in the middle."""
         K, m = self.problem.n_classes, self.problem.n_boundaries
-        at = np.searchsorted(self.present, np.arange(m), side="right") - 1  # classes present at or below boundary
+        at = (
+            np.searchsorted(self.present, np.arange(m), side="right") - 1
+        )  # classes present at or below boundary
         inside = np.clip(at, 0, level.shape[1] - 1)
         slopes, level = slopes[:, inside], level[:, inside].copy()
         level[:, at < 0] = -np.inf

@@ -1,7 +1,7 @@
 """Penalised ordinal regression as a cvxpy program.
 
-For the logit links the likelihood is a sum of convex atoms: with a and b the predictors of the boundaries beside
-a row's class and d = b - a,
+For the logit links the likelihood is a sum of convex atoms: with a and b the predictors of the boundaries
+beside a row's class and d = b - a,
 
     -log(F(b) - F(a)) = log(1 + e^-b) + log(1 + e^a) - log(1 - e^-d).
 """
@@ -53,7 +53,11 @@ class OrdinalProgram:
 
 
 def program(
-    problem: OrdinalProblem, alpha: float, *, constraints: Constraints | None = None, ordered: bool | None = None
+    problem: OrdinalProblem,
+    alpha: float,
+    *,
+    constraints: Constraints | None = None,
+    ordered: bool | None = None,
 ) -> OrdinalProgram:
     """The whole objective as one cvxpy program.
 
@@ -77,7 +81,9 @@ def program(
         For links other than logit, whose likelihood is convex but has no disciplined form here.
     """
     if problem.link != "logit":
-        raise ValueError(f'the cvxpy program knows link="logit" only; got {problem.link!r}. solver="auto" fits the others')
+        raise ValueError(
+            f'the cvxpy program knows link="logit" only; got {problem.link!r}. solver="auto" fits the others'
+        )
     X, y, m = problem.X, problem.codes, problem.n_boundaries
     n, p = X.shape
     w = problem.weights
@@ -92,12 +98,16 @@ def program(
     lower = np.triu(np.ones((m, m)))  # boundary k sums the differences up to k
     beta = psi @ lower
     offset = np.zeros(n) if problem.offset is None else problem.offset
-    eta = Z @ beta + np.ones((n, 1)) @ cp.reshape(level, (1, m), order="F") + offset[:, None] @ np.ones((1, m))
+    eta = (
+        Z @ beta + np.ones((n, 1)) @ cp.reshape(level, (1, m), order="F") + offset[:, None] @ np.ones((1, m))
+    )
     f = _loss(eta, y, w, m, problem.family) / n
     held = [psi[np.isinf(weights)] == 0] if np.isinf(weights).any() else []
     finite = np.where(np.isinf(weights), 0.0, weights)
     r = problem.l1_ratio
-    J = r * cp.sum(cp.multiply(finite, cp.abs(psi))) + (1 - r) / 2 * cp.sum(cp.multiply(finite, cp.square(psi)))
+    J = r * cp.sum(cp.multiply(finite, cp.abs(psi))) + (1 - r) / 2 * cp.sum(
+        cp.multiply(finite, cp.square(psi))
+    )
     order = []
     if problem.family == "cumulative" and (problem.monotone != "none" if ordered is None else ordered):
         order = _order(problem, Z, psi, level, eta, m)
@@ -137,9 +147,7 @@ def _order(
         return [eta[:, k] >= eta[:, k - 1] for k in range(1, m)]
     low, high = Z.min(axis=0), Z.max(axis=0)
     centre, reach = (low + high) / 2, (high - low) / 2
-    return [
-        reach @ cp.abs(psi[:, k]) <= level[k] - level[k - 1] + centre @ psi[:, k] for k in range(1, m)
-    ]
+    return [reach @ cp.abs(psi[:, k]) <= level[k] - level[k - 1] + centre @ psi[:, k] for k in range(1, m)]
 
 
 def solve_path(
@@ -151,8 +159,8 @@ def solve_path(
 ) -> OrdinalResult:
     """Fit several alphas with an interior point method.
 
-    The certificate compares the objective of the returned coefficients, computed anew, with the dual objective
-    of the interior point method.
+    The certificate compares the objective of the returned coefficients, computed anew, with the dual
+    objective of the interior point method.
 
     Parameters
     ----------
@@ -172,8 +180,13 @@ def solve_path(
         text = program(problem, alpha, constraints=constraints)
         bound, iterations = _solve(text.problem, alpha)
         if text.problem.status not in ("optimal", "optimal_inaccurate"):
-            raise ValueError(f"the program at alpha={alpha:.4g} is {text.problem.status}: do the constraints contradict?")
-        coef, intercept = np.asarray(text.variables["coef"].value), np.asarray(text.variables["intercept"].value)
+            raise ValueError(
+                f"the program at alpha={alpha:.4g} is {text.problem.status}: do the constraints contradict?"
+            )
+        coef, intercept = (
+            np.asarray(text.variables["coef"].value),
+            np.asarray(text.variables["intercept"].value),
+        )
         coef[np.abs(coef) < 1e-9 * max(1.0, float(np.abs(coef).max(initial=0.0)))] = 0.0
         eta = problem.X @ coef.T + intercept + (0 if problem.offset is None else problem.offset[:, None])
         own = loss(eta, problem.codes, problem.weights, problem.family, problem.link)
@@ -197,7 +210,9 @@ def solve_path(
         null_objective=scale,
         losses=np.array(losses),
         crossing=np.array(crossing),
-        constrained=np.array([bool(problem.monotone != "none" and problem.family == "cumulative")] * len(coefs)),
+        constrained=np.array(
+            [bool(problem.monotone != "none" and problem.family == "cumulative")] * len(coefs)
+        ),
         seconds=time.perf_counter() - began,
         info={"active": np.array([np.count_nonzero(c) for c in coefs])},
         duals=None if constraints is None else duals,
@@ -210,7 +225,9 @@ def _solve(problem: cp.Problem, alpha: float) -> tuple[float, int]:
     try:
         raw = chain.solve_via_data(problem, data, solver_opts=dict(CLARABEL))
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Solution may be inaccurate")  # the certificate says how accurate
+            warnings.filterwarnings(
+                "ignore", "Solution may be inaccurate"
+            )  # the certificate says how accurate
             problem.unpack_results(raw, chain, inverse)
     except cp.SolverError as error:
         raise ValueError(
