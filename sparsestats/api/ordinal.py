@@ -207,6 +207,7 @@ def ordered_classes(built: Design) -> Rows:
     assert response is not None and y is not None
     if response.kind == "counts":
         return _counted(built, y)
+    levels: tuple[Any, ...]
     if response.kind == "numeric":
         found = np.unique(y)
         if len(found) > _MOST_LEVELS or (found != np.round(found)).any():

@@ -231,7 +231,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
                 f"{counts.shape[1]} columns of counts need as many categories; got {len(self.categories_)}"
             )
         self._check_present(codes, need_all)
-        X = X[source] if sparse.issparse(X) else np.asfortranarray(X[source])
+        data: Any = X
+        X = data[source] if sparse.issparse(data) else np.asfortranarray(data[source])
         return OrdinalRows(
             X, codes, weight * (len(source) / weight.sum()), None if shift is None else shift[source], source
         )
@@ -244,7 +245,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         """The order that comes with the data: parameters first, then an ordered dtype."""
         if not self._auto:
             return np.asarray(self.categories)
-        dtype = getattr(y, "dtype", None)
+        dtype: Any = getattr(y, "dtype", None)
         if getattr(dtype, "ordered", False):
             used = set(np.unique(np.asarray(y)).tolist())
             return np.asarray([c for c in dtype.categories if c in used])
@@ -298,8 +299,9 @@ class PRESTO(ClassifierMixin, BaseEstimator):
             raise ValueError("y has one class only; a classifier needs two")
 
     def _problem(self, rows: OrdinalRows) -> OrdinalProblem:
-        if sparse.issparse(rows.X):
-            rows.X.sum_duplicates()
+        X: Any = rows.X
+        if sparse.issparse(X):
+            X.sum_duplicates()
         K = len(self.categories_)
         return OrdinalProblem(
             X=rows.X,
@@ -336,7 +338,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
                 if column not in position:
                     raise ValueError(f"parallel names {column!r}, which is not a column of X")
                 found.append(position[column])
-            elif isinstance(column, Integral) and 0 <= column < p:
+            elif isinstance(column, int | np.integer) and 0 <= column < p:
                 found.append(int(column))
             else:
                 raise ValueError(f"parallel must name columns or give positions 0..{p - 1}; got {column!r}")
@@ -412,7 +414,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         worker = clone(self)
         problem = worker._problem(worker._rows(X, y, sample_weight, offset))
         result = worker._solve(problem, alphas)
-        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
         return worker._dress(problem, result)
 
     def _dress(self, problem: OrdinalProblem, result: OrdinalResult) -> OrdinalPath:
@@ -465,7 +467,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         problem = self._problem(self._rows(X, y, sample_weight, offset))
         fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
-        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
         self._take(self._dress(problem, result), 0, offset is not None)
         self.alpha_po_ = NativeOrdinal(problem).alpha_po()
         return self
@@ -555,7 +557,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         if repaired.repaired:
             warnings.warn(
                 f"{repaired.repaired} of {len(eta)} rows have boundaries out of order; their probabilities "
-                f'were mended (repair={self.repair!r}). monotone="box" keeps the order where the training data reach.',
+                f'were mended (repair={self.repair!r}). monotone="box" keeps the order where the data reach.',
                 DataWarning,
                 stacklevel=3,
             )
@@ -774,7 +776,7 @@ class PRESTOCV(PRESTO):
         problem = self._problem(rows)
         control = ext.Control()
         result = self._solve(problem, self.alphas, control)
-        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
         labels = self.categories_[rows.codes]
         if len(np.unique(rows.source)) < len(rows.source):  # counts: a row's outcomes stay together
             row_groups = rows.source if row_groups is None else np.asarray(row_groups)[rows.source]
@@ -786,7 +788,8 @@ class PRESTOCV(PRESTO):
             cross_validate_ordinal(
                 self._single(), rows.X, labels, categories=self.categories_, alphas=result.alphas,
                 splits=splits, scoring="log_loss" if averaged else self.scoring,
-                sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=self.n_jobs, verbose=self.verbose, control=control,
+                sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=self.n_jobs,
+                verbose=self.verbose, control=control,
             ),
             n_nonzero=self.path_.n_nonzero,
         )  # fmt: skip

@@ -78,7 +78,7 @@ class OrdinalPath(Path):
 
     def linear_predictors(self, X: Any, alpha: float, offset: Any = None) -> np.ndarray:
         """eta at every boundary, (n, K-1)."""
-        data = X if sparse.issparse(X) else np.asarray(X, dtype=float)
+        data: Any = X if sparse.issparse(X) else np.asarray(X, dtype=float)
         if data.ndim != 2 or data.shape[1] != self.coefs.shape[2]:
             raise ValueError(f"X must have shape (n, {self.coefs.shape[2]}), got {data.shape}.")
         eta = data @ self.coef(alpha).T + self.intercept(alpha)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from . import describe, frames, plots, tables
 from .fit import Fit
+from .ordinal import OrdinalPath
 from .protocol import Table
 from .summary import Summary
 from .tables import number
@@ -51,11 +52,13 @@ class OrdinalFit(Fit):
     (2, 4)
     """
 
+    path: OrdinalPath
+    levels: Sequence[Any]
     counts: Sequence[float] = ()
     alpha_po: float = float("nan")
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
-    codes: np.ndarray | None = None
-    weights: np.ndarray | None = None
+    codes: Any = None
+    weights: Any = None
     rows: Any = None
     row_offset: np.ndarray | None = None
     tests: Sequence[str] = ()
@@ -118,7 +121,7 @@ class OrdinalFit(Fit):
                     {
                         "term": np.asarray(columns.terms, dtype=object)[columns.term_of[column]],
                         "column": columns.array[column],
-                        "level": [columns.level(j) for j in column],
+                        "level": [columns.level(int(j)) for j in column],
                         "boundary": np.asarray(names, dtype=object)[boundary],
                         "alpha": alpha,
                         "estimate": estimate,
@@ -131,10 +134,9 @@ class OrdinalFit(Fit):
     def glance(self) -> pd.DataFrame:
         """One row about the fit, as in :meth:`Fit.glance`, with ``n_steps`` and ``alpha_po``."""
         last = self.alpha is None
-        beta = self.path.coefs[-1] if last else self.path.coef(self.alpha)
+        beta = self.path.coefs[-1] if self.alpha is None else self.path.coef(self.alpha)
         shown = (beta != 0).any(axis=0)
         certificate = max(self.path.certificates, key=lambda c: c.relative) if last else self.certificate
-        known = certificate is not None
         return pd.DataFrame(
             {
                 "family": [self.family],
@@ -149,9 +151,9 @@ class OrdinalFit(Fit):
                 "alpha_po": [self.alpha_po],
                 "rule": [self.rule],
                 "deviance_ratio": [describe.deviance_ratio(self)],
-                "gap": [certificate.value if known else np.nan],
-                "tol": [certificate.tol if known else np.nan],
-                "converged": pd.array([certificate.converged if known else pd.NA], dtype="boolean"),
+                "gap": [np.nan if certificate is None else certificate.value],
+                "tol": [np.nan if certificate is None else certificate.tol],
+                "converged": pd.array([pd.NA if certificate is None else certificate.converged], dtype="boolean"),
                 "seconds": [self.path.seconds],
             }
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -29,7 +29,7 @@ class OrdinalScore:
     """
 
     name: str
-    function: Callable[[np.ndarray, np.ndarray, np.ndarray, int], float]
+    function: Callable[..., float]
     greater_is_better: bool = False
 
 
@@ -171,7 +171,7 @@ def cross_validate_ordinal(
     )
     tasks = [(number, train, test) for number, (train, test) in enumerate(splits)]
     answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds")
-    return _collect(answers, alphas, score, _rounds(splits), getattr(splits, "description", ""))
+    return _collect(answers, alphas, cast(Any, score), _rounds(splits), getattr(splits, "description", ""))
 
 
 def _fold(

@@ -38,7 +38,7 @@ class NativeOrdinal:
         self.present = np.flatnonzero(counts)
         if len(self.present) < 2:
             raise ValueError("an ordinal model needs rows of at least two classes")
-        X = problem.X
+        X: Any = problem.X
         if len(kept) < n:  # rows of weight 0 take no part
             X = X[kept] if sparse.issparse(X) else np.asfortranarray(X[kept])
             order = np.argsort(problem.codes[kept], kind="stable")
@@ -70,7 +70,7 @@ class NativeOrdinal:
 
     def _run(
         self,
-        alphas: Sequence[float],
+        alphas: Sequence[float] | np.ndarray,
         tol: float,
         max_iter: int,
         ordered: bool,

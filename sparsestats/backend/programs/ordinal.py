@@ -84,7 +84,8 @@ def program(
         raise ValueError(
             f'the cvxpy program knows link="logit" only; got {problem.link!r}. solver="auto" fits the others'
         )
-    X, y, m = problem.X, problem.codes, problem.n_boundaries
+    X: Any = problem.X
+    y, m = problem.codes, problem.n_boundaries
     n, p = X.shape
     w = problem.weights
     moved = moments(X, problem.sample_weight)
@@ -190,7 +191,7 @@ def solve_path(
         coef[np.abs(coef) < 1e-9 * max(1.0, float(np.abs(coef).max(initial=0.0)))] = 0.0
         eta = problem.X @ coef.T + intercept + (0 if problem.offset is None else problem.offset[:, None])
         own = loss(eta, problem.codes, problem.weights, problem.family, problem.link)
-        objective = own + alpha * float(text.penalty.value)
+        objective = own + alpha * float(np.asarray(text.penalty.value))
         gap = max(0.0, objective - bound)
         certificates.append(
             Certificate("gap", gap, scale, tol, objective, bound, iterations,
