@@ -12,7 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("fit", "gslope", "load", "presto", "slope"),
+    "api": ("fit", "gslope", "load", "presto", "sgslope", "slope"),
     "backend.path": ("relative",),
     "estimators.ordinal": ("PRESTO", "PRESTOCV"),
     "estimators.penalized": ("Penalized",),
@@ -26,6 +26,12 @@ _HOMES = {
         "GroupSLOPEClassifierCV",
         "SLOPEClassifier",
         "SLOPEClassifierCV",
+    ),
+    "estimators.sparse_group_slope": (
+        "SparseGroupSLOPE",
+        "SparseGroupSLOPECV",
+        "SparseGroupSLOPEClassifier",
+        "SparseGroupSLOPEClassifierCV",
     ),
     "selection.folds": ("folds",),
 }

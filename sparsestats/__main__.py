@@ -100,9 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("file", metavar="FILE", help="table with a header line: .csv, .tsv or .parquet")
     fit.add_argument(
         "--model",
-        choices=("slope", "gslope"),
+        choices=("slope", "gslope", "sgslope"),
         default="gslope",
-        help="slope selects columns, gslope whole terms (default: %(default)s)",
+        help="slope selects columns, gslope whole terms, sgslope both (default: %(default)s)",
     )
     fit.add_argument(
         "--alpha",

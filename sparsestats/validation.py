@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .names import groups_from_names
 
@@ -45,6 +46,15 @@ def check_vector(values: Any, n: int, name: str) -> np.ndarray:
     return array
 
 
+def check_squares(values: np.ndarray, name: str) -> np.ndarray:
+    """The same vector, refused when the sum of its squares is beyond the largest double."""
+    with np.errstate(over="ignore"):
+        total = values @ values
+    if not np.isfinite(total):
+        raise ValueError(f"{name} reaches {np.abs(values).max():.3g}, whose square is not finite; rescale it")
+    return values
+
+
 def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.ndarray | None:
     """Penalty factors, one a column; a mapping names the columns that differ from 1."""
     if factor is None:
@@ -53,15 +63,22 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
         if names is None:
             raise ValueError("penalty_factor as a mapping needs X with column names (a DataFrame)")
         position = {str(name): j for j, name in enumerate(names)}
-        values = np.ones(p)
+        values: Any = [1.0] * p
         for name, value in factor.items():
             if name not in position:
-                raise ValueError(f"penalty_factor names {name!r}, which is not a column; columns are {list(position)[:10]}")
+                raise ValueError(
+                    f"penalty_factor names {name!r}, which is not a column; columns are {list(position)[:10]}"
+                )
             values[position[name]] = value
         factor = values
-    values = np.asarray(factor, dtype=np.float64)
+    try:
+        values = np.asarray(factor, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"penalty_factor must be numbers, one a column; {error}") from error
     if values.shape != (p,):
-        raise ValueError(f"penalty_factor must have one value for each of the {p} columns; got shape {values.shape}")
+        raise ValueError(
+            f"penalty_factor must have one value for each of the {p} columns; got shape {values.shape}"
+        )
     if not np.isfinite(values).all() or values.min() < 0:
         raise ValueError("penalty_factor must be finite and >= 0 (0 leaves a column unpenalised)")
     return None if np.all(values == 1) else values
@@ -82,7 +99,9 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         if groups != "auto":
             raise ValueError(f'groups must be None, "auto", one label a column or a mapping; got {groups!r}')
         if names is None:
-            raise ValueError('groups="auto" reads column names, but X has none: pass a DataFrame or set_output(transform="pandas")')
+            raise ValueError(
+                'groups="auto" reads column names, but X has none: pass a DataFrame or set_output(transform="pandas")'
+            )
         labels = groups_from_names(names)
         from .names import term_of
 
@@ -95,9 +114,13 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
             raise ValueError("groups as a mapping needs X with column names (a DataFrame)")
         unknown = [name for name in groups if name not in set(map(str, names))]
         if unknown:
-            raise ValueError(f"groups names {unknown[0]!r}, which is not a column; columns are {list(names)[:10]}")
+            raise ValueError(
+                f"groups names {unknown[0]!r}, which is not a column; columns are {list(names)[:10]}"
+            )
         groups = [groups.get(str(name), ("", str(name))) for name in names]
-        given = {label: (label[1] if isinstance(label, tuple) and label[0] == "" else label) for label in groups}
+        given = {
+            label: (label[1] if isinstance(label, tuple) and label[0] == "" else label) for label in groups
+        }
     else:
         groups = list(groups)
         given = {}
@@ -108,4 +131,8 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         labels = np.fromiter((codes.setdefault(g, len(codes)) for g in groups), dtype=np.int64, count=p)
     except TypeError as error:
         raise ValueError(f"groups must be hashable labels, one a column; {error}") from error
+    missing = [label for label in codes if pd.isna(label)]
+    if missing:
+        column = int(np.argmax(labels == codes[missing[0]]))
+        raise ValueError(f"groups must not have missing labels; column {column} has {missing[0]}")
     return labels, [given.get(label, label) for label in codes]

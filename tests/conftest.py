@@ -31,10 +31,10 @@ def loss_value(family, y, eta, w):
     return np.sum(w * (np.logaddexp(0, eta) - y * eta)) / len(y)
 
 
-def fit_free(family, y, base, F, w):
+def fit_free(family, y, base, F, w, start=None):
     """argmin over v of the loss at base + F v."""
     root = np.sqrt(w)[:, None]
-    v = np.zeros(F.shape[1])
+    v = np.zeros(F.shape[1]) if start is None else start
     if F.shape[1] == 0:
         return v
     if family == "gaussian":
@@ -77,6 +77,8 @@ def duality_gap(
     centred = X - mean
     sd = np.sqrt(w @ centred**2 / n)
     constant = sd <= 1e-10 * np.sqrt(w @ X**2 / n)
+    if not fit_intercept:  # then a constant is a column as any other, unless its deviation should divide it
+        constant &= (standardize is True) & (factor > 0)
     assert np.all(beta[constant] == 0), "constant columns have coefficient 0"
     free = (factor == 0) & ~constant
     F = np.column_stack([np.ones((n, int(fit_intercept))), X[:, free]])
@@ -85,7 +87,8 @@ def duality_gap(
 
     # theta from the residual with the free part refitted, so that free columns are exactly orthogonal to it
     fixed = offset + X[:, ~free] @ beta[~free]
-    eta_refit = fixed + F @ fit_free(family, y, fixed, F, w)
+    start = np.r_[np.full(int(fit_intercept), intercept), beta[free]]
+    eta_refit = fixed + F @ fit_free(family, y, fixed, F, w, start)
     residual = y - (eta_refit if family == "gaussian" else logistic(eta_refit))
     theta = w * residual / n
 

@@ -12,9 +12,9 @@
 # # Quickstart: a certified group SLOPE fit, through both doors
 #
 # The question: which measurements tell the body mass of a penguin, and what does the answer look like when
-# it was selected from data? On the way we meet everything that the package does today: a formula with
-# factors and a spline, a cross-validated path, predictions that refuse to guess, the same model as a
-# scikit-learn pipeline, two classes, a constraint of our own, and the certificate that every fit carries.
+# it was selected from data? On the way we meet a formula with factors and a spline, a cross-validated path,
+# predictions that refuse to guess, the same model as a scikit-learn pipeline, two classes, a constraint of
+# our own, and the certificate that every fit carries.
 
 # %%
 import tempfile

@@ -20,12 +20,15 @@ struct Units {
   Index coordinates() const { return offset.back(); }
 };
 
-// Where a penalty is smooth around a point: its active units in blocks whose norms are tied, and the slope of each block.
+// Where a penalty is smooth around a point: its active parts (units, or single coordinates) in blocks whose norms are tied,
+// and the slope of each block; and the units whose norm enters smoothly on top of that.
 struct Pattern {
-  std::vector<Index> unit;    // active units, by block
+  std::vector<Index> part;    // active parts, by block
   std::vector<Index> block;   // block of each of them, 0, 1, ...
   std::vector<double> slope;  // d penalty / d (common norm of the block)
   bool ordered = false;       // blocks must keep their order for `slope` to stay valid
+  bool single = false;        // parts are coordinates
+  std::vector<std::pair<Index, double>> smooth;  // (unit, factor of its norm)
 };
 
 class Penalty {
@@ -105,8 +108,8 @@ class SumOfNorms final : public Penalty {
     out = Pattern{};
     for (Index u = 0; u < units.count(); ++u)
       if (r_[u] > 0) {
-        out.block.push_back(static_cast<Index>(out.unit.size()));
-        out.unit.push_back(u);
+        out.block.push_back(static_cast<Index>(out.part.size()));
+        out.part.push_back(u);
         out.slope.push_back(w_);
       }
     return true;
@@ -154,7 +157,7 @@ class SortedNorms final : public Penalty {
     for (size_t i = 0; i < order.size() && r_[order[i]] > 0; ++i) {
       const bool tied = i > 0 && r_[order[i - 1]] - r_[order[i]] <= 1e-12 * r_[order[i - 1]];
       if (!tied) out.slope.push_back(0);
-      out.unit.push_back(order[i]);
+      out.part.push_back(order[i]);
       out.block.push_back(static_cast<Index>(out.slope.size()) - 1);
       out.slope.back() += w_[i];
     }
@@ -234,6 +237,32 @@ class SparseGroup final : public Penalty {
     split(units, point.data(), alpha);
     precision_ = kept;
     return bound_from_split(units, z, alpha);
+  }
+
+  // Ties of variables are blocks; norms of groups are smooth, unless two of them tie.
+  bool pattern(const Units& units, const double* c, Pattern& out) override {
+    const Index m = units.coordinates();
+    out = Pattern{};
+    out.single = true;
+    out.ordered = v_.front() != v_.back();
+    abs_.resize(m);
+    for (Index j = 0; j < m; ++j) abs_[j] = std::abs(c[j]);
+    const auto& order = variables_.sort(abs_.data(), m);
+    for (Index i = 0; i < m && abs_[order[i]] > 0; ++i) {
+      const bool tied = out.ordered && i > 0 && abs_[order[i - 1]] - abs_[order[i]] <= 1e-12 * abs_[order[i - 1]];
+      if (!tied) out.slope.push_back(0);
+      out.part.push_back(order[i]);
+      out.block.push_back(static_cast<Index>(out.slope.size()) - 1);
+      out.slope.back() += v_[i];
+    }
+    norms(units, c);
+    for (Index u = 0; u < units.count(); ++u) r_[u] *= units.weight[u];
+    const auto& ranks = groups_.sort(r_.data(), units.count());
+    for (Index i = 0; i < units.count() && r_[ranks[i]] > 0; ++i) {
+      if (i > 0 && w_[i] != w_[i - 1] && r_[ranks[i - 1]] - r_[ranks[i]] <= 1e-9 * r_[ranks[i - 1]]) return false;
+      out.smooth.emplace_back(ranks[i], w_[i] * units.weight[ranks[i]]);
+    }
+    return true;
   }
 
   void screen(const Units& units, const double* z, double next, double prev, std::vector<char>& keep) override {

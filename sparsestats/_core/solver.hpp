@@ -25,7 +25,8 @@ class Solver {
   }
 
   // x holds the start and receives the solution. `lipschitz` is a running estimate, kept between calls.
-  SolveReport solve(double* x, double& lipschitz, double target, Index max_iter, Watch& watch) {
+  // With `polish` a last Newton step brings the answer to rounding, where it is affordable.
+  SolveReport solve(double* x, double& lipschitz, double target, Index max_iter, bool polish, Watch& watch) {
     x_.assign(x, x + dim_);
     f_.image(x_.data(), ix_.data());
     F_ = objective(x_, ix_);
@@ -40,8 +41,8 @@ class Solver {
       // on a path it costs next to nothing and is tried at once.
       const bool smooth_here = J_.pattern(units_, x_.data(), pat_);
       const double price = newton_cost();
-      const bool settled = actives == static_cast<Index>(pat_.unit.size()) && blocks == static_cast<Index>(pat_.slope.size());
-      actives = pat_.unit.size(), blocks = pat_.slope.size();
+      const bool settled = actives == static_cast<Index>(pat_.part.size()) && blocks == static_cast<Index>(pat_.slope.size());
+      actives = pat_.part.size(), blocks = pat_.slope.size();
       if (smooth_here && spent + SETTLE * step_cost() >= patience * price && (settled || price <= SETTLE * step_cost())) {
         const bool moved = newton_step();
         ++report.newtons;
@@ -60,6 +61,12 @@ class Solver {
       spent += steps * step_cost();
       report.gap = gap();
       if (stalled(report.gap)) break;
+    }
+    if (polish && report.gap <= target && report.gap > 0 && J_.pattern(units_, x_.data(), pat_) &&
+        newton_cost() <= POLISH * step_cost() && newton_step(8e-16)) {
+      ++report.newtons;
+      ++report.iterations;
+      report.gap = gap();
     }
     lipschitz = L_;
     std::copy(x_.begin(), x_.end(), x);
@@ -113,8 +120,8 @@ class Solver {
   double step_cost() const { return f_.step_cost() + 40.0 * dim_; }
   double newton_cost() const {
     double a = f_.free();
-    for (Index u : pat_.unit) a += units_.size(u);
-    const double d = a - (static_cast<double>(pat_.unit.size()) - pat_.slope.size());
+    for (Index u : pat_.part) a += part_size(u);
+    const double d = a - (static_cast<double>(pat_.part.size()) - pat_.slope.size());
     return f_.hessian_cost(a) + 6 * a * a + d * d * d / 6 + f_.step_cost();
   }
 
@@ -144,13 +151,14 @@ class Solver {
 
   // Newton on the pattern at x, in coordinates where a unit is (radius, tangent): the penalty is linear in the radii, and
   // its only curvature is slope / radius on the tangents. Followed by one proximal step, which may change the pattern.
-  bool newton_step() {
-    const Index actives = static_cast<Index>(pat_.unit.size()), blocks = static_cast<Index>(pat_.slope.size());
+  // `slack` is how much the objective may rise, relatively: none, or its rounding for a last step.
+  bool newton_step(double slack = 0) {
+    const Index actives = static_cast<Index>(pat_.part.size()), blocks = static_cast<Index>(pat_.slope.size());
     coords_.clear();
     at_.clear();
-    for (Index u : pat_.unit) {
+    for (Index u : pat_.part) {
       at_.push_back(static_cast<Index>(coords_.size()));
-      for (Index j = units_.offset[u]; j < units_.offset[u + 1]; ++j) coords_.push_back(j);
+      for (Index j = 0; j < part_size(u); ++j) coords_.push_back(part_start(u) + j);
     }
     const Index q = f_.free(), a = static_cast<Index>(coords_.size()), full = a + q;
     const Index d = full - (actives - blocks);
@@ -163,6 +171,7 @@ class Solver {
     for (Index k = 0; k < q; ++k) rhs_[a + k] = g_[m_ + k];
     for (Index i = 0; i < full; ++i)
       for (Index j = 0; j < i; ++j) H_[j * full + i] = H_[i * full + j];
+    add_smooth_norms(full);
 
     radius_.resize(actives);
     frame_.resize(actives);
@@ -173,7 +182,7 @@ class Solver {
     Index next = blocks;
     for (Index t = 0; t < actives; ++t) {
       target_[at_[t]] = pat_.block[t];
-      for (Index j = 1; j < units_.size(pat_.unit[t]); ++j) target_[at_[t] + j] = next++;
+      for (Index j = 1; j < part_size(pat_.part[t]); ++j) target_[at_[t] + j] = next++;
     }
     for (Index k = 0; k < q; ++k) target_[a + k] = next++;
     R_.assign(d * d, 0.0);
@@ -187,7 +196,7 @@ class Solver {
     for (Index b = 0; b < blocks; ++b) dir_[b] -= alpha_ * pat_.slope[b];
     for (Index t = 0; t < actives; ++t) {
       const double push = std::max(0.0, -rhs_[at_[t]]);  // the part of the slope this unit carries
-      for (Index j = 1; j < units_.size(pat_.unit[t]); ++j) {
+      for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
         const Index r = target_[at_[t] + j];
         R_[r * d + r] += push / radius_[t];
       }
@@ -202,9 +211,10 @@ class Solver {
     for (int tries = 0; tries < 8; ++tries) {
       move(t, actives, a, q);
       f_.image(y_.data(), iy_.data());
+      J_.set_precision(0);
       prox_step(y_, iy_);
       const double F1 = objective(cand_, icand_);
-      if (F1 < F0) {
+      if (F1 < F0 + slack * std::abs(F0)) {
         x_.swap(cand_);
         ix_.swap(icand_);
         F_ = F1;
@@ -216,10 +226,35 @@ class Solver {
     return false;
   }
 
+  Index part_size(Index u) const { return pat_.single ? 1 : units_.size(u); }
+  Index part_start(Index u) const { return pat_.single ? u : units_.offset[u]; }
+
+  // The smooth norms of the pattern: factor * |c_u| has gradient factor * d and Hessian factor / |c_u| (I - d d'), d = c_u / |c_u|.
+  void add_smooth_norms(Index full) {
+    if (pat_.smooth.empty()) return;
+    place_.assign(m_, -1);
+    for (size_t i = 0; i < coords_.size(); ++i) place_[coords_[i]] = static_cast<Index>(i);
+    for (const auto& [u, factor] : pat_.smooth) {
+      const double* c = x_.data() + units_.offset[u];
+      const double r = std::sqrt(norm2(c, units_.size(u)));
+      for (Index i = 0; i < units_.size(u); ++i) {
+        const Index a = place_[units_.offset[u] + i];
+        if (a < 0) continue;
+        const double f = alpha_ * factor / r, di = c[i] / r;
+        rhs_[a] += f * c[i];
+        H_[a * full + a] += f;
+        for (Index j = 0; j < units_.size(u); ++j) {
+          const Index b = place_[units_.offset[u] + j];
+          if (b >= 0) H_[a * full + b] -= f * di * c[j] / r;
+        }
+      }
+    }
+  }
+
   // Reflect the unit's coordinates so that the first points along it; H and rhs follow.
   void rotate_unit(Index t, Index full) {
-    const Index u = pat_.unit[t], size = units_.size(u), s = at_[t];
-    const double* c = x_.data() + units_.offset[u];
+    const Index u = pat_.part[t], size = part_size(u), s = at_[t];
+    const double* c = x_.data() + part_start(u);
     std::vector<double>& v = frame_[t];
     if (size == 1) {
       radius_[t] = std::abs(c[0]);
@@ -279,8 +314,8 @@ class Solver {
     y_ = x_;
     std::vector<double> w;
     for (Index k = 0; k < actives; ++k) {
-      const Index u = pat_.unit[k], size = units_.size(u);
-      double* c = y_.data() + units_.offset[u];
+      const Index u = pat_.part[k], size = part_size(u);
+      double* c = y_.data() + part_start(u);
       const double r = block_radius_[pat_.block[k]] + t * dir_[pat_.block[k]];
       if (size == 1) {
         c[0] = frame_[k][0] * r;
@@ -306,14 +341,14 @@ class Solver {
   Penalty& J_;
   const Units& units_;
   static constexpr Index NEWTON_LIMIT = 1200;  // unknowns; beyond, the matrices cost more memory and time than they save
-  static constexpr double PATIENCE = 4;
+  static constexpr double PATIENCE = 4, POLISH = 100;  // in proximal steps
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
   double alpha_, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
   Index m_, dim_, img_size_;
   std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
   Pattern pat_;
-  std::vector<Index> coords_, at_, target_;
+  std::vector<Index> coords_, at_, target_, place_;
   std::vector<double> H_, R_, rhs_, dir_, row_, radius_, block_radius_;
   std::vector<std::vector<double>> frame_;
   std::vector<char> pinned_;

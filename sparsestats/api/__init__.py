@@ -1,7 +1,7 @@
 """The R door: a formula and a frame in, a `Fit` out."""
 
 from ..selection.folds import folds
-from .functions import fit, gslope, load, slope
+from .functions import fit, gslope, load, sgslope, slope
 from .ordinal import presto
 
-__all__ = ["fit", "folds", "gslope", "load", "presto", "slope"]
+__all__ = ["fit", "folds", "gslope", "load", "presto", "sgslope", "slope"]

@@ -12,6 +12,7 @@ from sklearn.base import clone, is_classifier
 
 from .._core import ext
 from ..estimators.slope import SLOPE, GroupSLOPE, GroupSLOPEClassifier, SLOPEClassifier
+from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPEClassifier
 from ..exceptions import FormulaError
 from ..formula import Design, Spec, design, update_formula
 from ..report.call import Call
@@ -27,10 +28,21 @@ from .response import Rows
 from .terms import ByTerm, group_labels, group_names, penalty_factors
 
 FAMILIES: dict[str, dict[str, Any]] = {
-    "slope": {"gaussian": SLOPE, "binomial": SLOPEClassifier},
-    "gslope": {"gaussian": GroupSLOPE, "binomial": GroupSLOPEClassifier},
+    "slope": {"gaussian": SLOPE, "poisson": SLOPE, "huber": SLOPE, "binomial": SLOPEClassifier},
+    "gslope": {
+        "gaussian": GroupSLOPE,
+        "poisson": GroupSLOPE,
+        "huber": GroupSLOPE,
+        "binomial": GroupSLOPEClassifier,
+    },
+    "sgslope": {
+        "gaussian": SparseGroupSLOPE,
+        "poisson": SparseGroupSLOPE,
+        "huber": SparseGroupSLOPE,
+        "binomial": SparseGroupSLOPEClassifier,
+    },
 }
-"""Function -> family -> estimator."""
+"""Function -> family -> estimator; a regressor takes the family as a parameter."""
 
 SAVED = {cls.__name__: cls for classes in FAMILIES.values() for cls in classes.values()}
 """The estimators that a saved model may name."""
@@ -47,7 +59,13 @@ def model_of(function: str, family: str) -> Any:
     classes = FAMILIES[function]
     if family not in classes:
         raise ValueError(f"family must be one of {', '.join(map(repr, classes))}, got {family!r}.")
-    return classes[family]()
+    model = classes[family]()
+    return model if is_classifier(model) else model.set_params(family=family)
+
+
+def family_of(model: Any) -> str:
+    """The family of an estimator, in the R door's word."""
+    return "binomial" if is_classifier(model) else getattr(model, "family", "gaussian")
 
 
 def start(function: str, formula: str, data: Any, model: Any, asked: Asked, params: Mapping[str, Any]) -> Fit:
@@ -55,11 +73,11 @@ def start(function: str, formula: str, data: Any, model: Any, asked: Asked, para
     check_names(function, params, set(model.get_params(deep=False)) - {"alpha"})
     asked.check()
     own: dict[str, Any] = {"model": model} if function == "fit" else {}
-    if function != "fit" and is_classifier(model):
-        own["family"] = "binomial"
+    if function != "fit" and family_of(model) != "gaussian":
+        own["family"] = family_of(model)
     return replace(
         # A model that came as an object keeps its own way to standardise.
-        _fitted(formula, data, model, asked, params, whole_terms=function != "fit"),
+        _fitted(formula, data, model, asked, params, whole_terms=function in ("slope", "gslope")),
         call=Call.of(f"ss.{function}", formula, {**own, **asked.changed(), **params}),
         refit=partial(_again, function, formula, data, model, asked, params),
     )
@@ -116,7 +134,7 @@ def _fitted(
         spec=built.spec,
         template=model,
         path=path,
-        family="binomial" if classes else "gaussian",
+        family=family_of(model),
         levels=rows.levels,
         nobs=len(built.X),
         n_dropped=built.n_dropped,
@@ -191,6 +209,7 @@ def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, ask
         alphas=path.alphas,
         splits=splits,
         scoring=asked.scoring,
+        family=family_of(model),
         sample_weight=rows.sample_weight,
         offset=rows.offset,
         n_jobs=asked.n_jobs,

@@ -50,7 +50,7 @@ def slope(
     alpha : None, float or "cv"
         Strength of the penalty. None fits the path and chooses nothing; a number fits that one; "cv" fits the
         path, cross-validates it and sits at ``selection``.
-    family : {"gaussian", "binomial"}
+    family : {"gaussian", "binomial", "poisson", "huber"}
         For "binomial" the response has two levels and the last is the event (declare an order with
         ``C(y, levels=[...])`` or an ordered dtype), or is 0/1, or ``cbind(yes, no)`` counts.
     alphas : array-like, ``ss.relative(...)`` or None
@@ -177,6 +177,73 @@ def gslope(
         unpenalized, missing, env, terms_in_folds,
     )  # fmt: skip
     return start("gslope", formula, data, model_of("gslope", family), asked, params)
+
+
+def sgslope(
+    formula: str,
+    data: Any,
+    *,
+    alpha: float | str | None = None,
+    family: str = "gaussian",
+    alphas: Any = None,
+    sample_weight: Any = None,
+    offset: Any = None,
+    row_groups: Any = None,
+    cv: Any = 10,
+    selection: str = "min",
+    scoring: Any = None,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+    unpenalized: Any = None,
+    missing: str = "drop",
+    env: Mapping[str, Callable[..., Any]] | None = None,
+    terms_in_folds: bool = False,
+    **params: Any,
+) -> Fit:
+    """Sparse-group SLOPE by formula: terms are selected, and columns inside them.
+
+    Minimises ``(1/n) sum w_i l(y_i, eta_i) + alpha * (l1_ratio * sum_j v_j |c|_(j) + (1 - l1_ratio) *
+    sum_g w_g r_(g))``, with ``c`` the standardised coefficients and ``r_g = k_g ||c_g||`` the weighted norms of
+    the terms', each sorted by size, and ``(v, w)`` the sequence.
+
+    Parameters
+    ----------
+    formula, data, alpha, family, alphas, sample_weight, offset, row_groups, cv, selection, scoring,
+    random_state, n_jobs, unpenalized, missing, env, terms_in_folds
+        As in :func:`slope`.
+    **params
+        Of the estimator, as in :func:`slope`; also ``l1_ratio`` (default 0.95; 1 is SLOPE, 0 group SLOPE),
+        ``q`` as a number or a pair (columns, terms), and ``groups``, a dict of term to name that puts several
+        terms into one group (as ``grp()`` in the formula). Columns are scaled one by one unless
+        ``standardize="group"`` is given: single columns are selected, so they keep their meaning.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    TypeError, FormulaError, ValueError
+        As in :func:`slope`.
+
+    References
+    ----------
+    Feser and Evangelou (2023). Sparse-group SLOPE: adaptive bi-level selection with FDR-control.
+    arXiv:2305.09467.
+
+    Examples
+    --------
+    >>> import sparsestats as ss
+    >>> from sparsestats.datasets import load_penguins
+    >>> fit = ss.sgslope("body_mass_g ~ species + sex + bill_depth_mm", load_penguins(), alpha=20.0)
+    >>> sorted(fit.groups)
+    ['bill_depth_mm', 'sex', 'species']
+    """
+    asked = Asked(
+        alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,
+        unpenalized, missing, env, terms_in_folds,
+    )  # fmt: skip
+    return start("sgslope", formula, data, model_of("sgslope", family), asked, params)
 
 
 def fit(

@@ -43,7 +43,7 @@ def numeric(built: Design) -> Rows:
     assert built.response is not None and built.y is not None
     if built.response.kind != "numeric":
         raise ValueError(
-            f"The response {built.response.name} holds classes, and the family is gaussian: "
+            f"The response {built.response.name} holds classes, and this family wants numbers: "
             'use family="binomial", or turn it into a number.'
         )
     return Rows(built.X, built.y, built.sample_weight, built.offset, built.row_groups)

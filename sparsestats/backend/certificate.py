@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from ..exceptions import ConvergenceWarning
@@ -72,14 +72,17 @@ class Certificate:
         )
 
 
-def warn_unconverged(certificates: Sequence[Certificate], alphas: Sequence[float], name: str) -> None:
+def warn_unconverged(certificates: Sequence[Certificate], alphas: Iterable[float], name: str) -> None:
     """Warn once for the worst of the certificates that miss their tolerance."""
     missed = [(c, a) for c, a in zip(certificates, alphas, strict=True) if not c.converged]
     if not missed:
         return
     worst, alpha = max(missed, key=lambda pair: pair[0].relative)
-    where = f"at alpha={alpha:.4g}" if len(certificates) == 1 else (
-        f"at {len(missed)} of {len(certificates)} alphas, worst at alpha={alpha:.4g}")
+    where = (
+        f"at alpha={alpha:.4g}"
+        if len(certificates) == 1
+        else (f"at {len(missed)} of {len(certificates)} alphas, worst at alpha={alpha:.4g}")
+    )
     advice = {
         "max_iter": "Raise max_iter, or tol",
         "interrupted": "It was interrupted; fit again",

@@ -151,12 +151,14 @@ class Coordinates:
         value = self.loss(eta) + tilt @ v
         floor = (4 * EPS) ** 2 * max(self.loss(eta), self.loss(np.zeros_like(base)))
         # A loss that is linear far out (Huber's) may have no curvature here at all: a trace of its bound keeps the step
-        # a descent direction, and is too small to slow the convergence near the end.
+        # a descent direction.
         bound = self.problem.loss.curvature_bound
-        trace = 1e-8 * bound * np.eye(len(v)) if math.isfinite(bound) else 0.0
+        trace = 1e-8 * bound if math.isfinite(bound) else 0.0
         for _ in range(100):
             slope = self.Q.T @ self.gradient(eta) + tilt
-            hessian = self.Q.T @ (self.curvature(eta)[:, None] * self.Q) + trace
+            hessian = self.Q.T @ (self.curvature(eta)[:, None] * self.Q)
+            if hessian.diagonal().min() < trace:
+                hessian += trace * np.eye(len(v))
             step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
             decrement = -0.5 * (slope @ step)
             if not decrement > floor:
@@ -207,24 +209,32 @@ class Coordinates:
         """Whether loss and penalty know their duals, so that a gap can be computed."""
         return has(self.problem.loss, "conjugate") and has(self.problem.penalty, "dual_norm")
 
-    @property
+    @cached_property
     def weightless(self) -> bool:
         """Whether the penalty is 0 everywhere (a sequence of zeros)."""
         penalty = self.problem.penalty
         return has(penalty, "dual_norm") and math.isinf(penalty.dual_norm(np.ones(self.n_penalized)))
 
     def bound(
-        self, theta: np.ndarray, z: np.ndarray, alpha: float, v: np.ndarray, constant: float = 0.0
+        self,
+        theta: np.ndarray,
+        z: np.ndarray,
+        alpha: float,
+        v: np.ndarray,
+        c: np.ndarray,
+        constant: float = 0.0,
     ) -> float:
         """Dual value at theta, shrunk until its correlations z are in alpha times the dual ball.
 
-        z = B'theta, less the prices of constraints on c where there are any; ``constant`` is the part of the
-        Lagrangian that depends on no coefficient, and shrinks with the prices. Since Q'theta = 0, Q v may
-        stand in the offset without changing the value; it takes with it what rounding leaves of Q'theta,
-        which a response far from 0 would multiply.
+        (v, c) is the point whose residual theta is. z = B'theta, less the prices of constraints on c where
+        there are any; ``constant`` is the part of the Lagrangian that depends on no coefficient, and shrinks
+        with the prices. Since Q'theta = 0, Q v may stand in the offset without changing the value; it takes
+        with it what rounding leaves of Q'theta, which a response far from 0 would multiply.
         """
         problem = self.problem
-        size = problem.penalty.dual_norm(z)
+        penalty = problem.penalty
+        tight = has(penalty, "dual_bound")
+        size = penalty.dual_bound(z, c, alpha) if tight else penalty.dual_norm(z)
         shrink = alpha / size if size > alpha else 1.0
         offset = self.offset + self.Q @ v
         return shrink * constant + problem.loss.dual_value(
@@ -299,7 +309,7 @@ class Coordinates:
             objective = self.loss(eta) + alpha * problem.penalty.value(c)
             if self.certifies:
                 theta = -self.gradient(eta)
-                bound = self.bound(theta, self.adjoint(theta), alpha, self.from_model(beta, b0)[0])
+                bound = self.bound(theta, self.adjoint(theta), alpha, *self.from_model(beta, b0))
                 kind, value = "gap", max(objective - bound, 0.0)
             else:
                 kind, value = "stationarity", self.residual(self.from_model(beta, b0)[0], c, eta, alpha)

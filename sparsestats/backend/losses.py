@@ -239,7 +239,7 @@ class Poisson(Loss):
             bad = y[~(np.isfinite(y) & (y >= 0))][0]
             raise ValueError(f"a Poisson response must be finite and >= 0; y has {bad:g}")
         if not np.any(y > 0):
-            raise ValueError("a Poisson response needs at least one count above 0; y is all 0, the fitted mean would be 0")
+            raise ValueError("a Poisson response needs a count above 0; y is all 0, so the fitted mean would be 0")
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,7 +284,7 @@ class Huber(Loss):
     def expression(self, eta: Any, y: np.ndarray, w: np.ndarray | None = None) -> Any:
         import cvxpy as cp
 
-        each = 0.5 * cp.huber(y - eta, self.delta)
+        each = 0.5 * cp.huber(y - eta, self.delta)  # type: ignore[arg-type]
         return cp.sum(each if w is None else cp.multiply(w, each)) / len(y)
 
     def validate_response(self, y: np.ndarray) -> None:

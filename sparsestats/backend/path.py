@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from .native import slope as native_slope
 from .problem import PathResult, Problem
@@ -71,7 +72,12 @@ def relative(high: float = 1.0, low: float = 1e-2, n: int = 100) -> Relative:
 
 def check_alphas(alphas: Any) -> np.ndarray:
     """Alphas as given by a user: finite, >= 0; sorted largest first and without repeats on return."""
-    values = np.asarray(alphas, dtype=float).ravel()
+    try:
+        values = np.asarray(alphas, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"alphas must be numbers, None or relative(...); {error}") from error
+    if values.ndim != 1:
+        raise ValueError(f"alphas must be a list or array of numbers; got shape {values.shape}")
     if values.size == 0:
         raise ValueError("alphas is empty; give at least one number >= 0, or None for the default grid")
     bad = ~(np.isfinite(values) & (values >= 0))
@@ -118,6 +124,11 @@ def solve_path(
     Returns
     -------
     PathResult
+
+    Raises
+    ------
+    ValueError
+        For bad alphas, an unknown solver, or data whose objective overflows.
     """
     if constraints is not None:
         solver = "cvxpy"
@@ -128,9 +139,10 @@ def solve_path(
         automatic = alphas is None or isinstance(alphas, Relative)
         chosen = grid(alphas, laid_out.alpha_max() if automatic else np.nan)[0]
         limit = SATURATED if automatic and problem.loss.native != "gaussian" else 2.0
-        return laid_out.solve_path(
+        result = laid_out.solve_path(
             chosen, tol=tol, max_iter=max_iter, screening=screening, stop_deviance=limit, control=control
         )
+        return _finite(result, problem)
     from . import proximal
     from .standardize import resolved
 
@@ -145,6 +157,18 @@ def solve_path(
     raise ValueError(f'solver must be "auto", "cvxpy" or "proximal"; got {solver!r}')
 
 
+def _finite(result: PathResult, problem: Problem) -> PathResult:
+    """The same result, refused when squares or products of the data left the range of doubles."""
+    objectives = np.array([certificate.objective for certificate in result.certificates])
+    if np.isfinite(objectives).all() and np.isfinite(result.coefs).all():
+        return result
+    entries: Any = problem.X.data if sparse.issparse(problem.X) else problem.X
+    raise ValueError(
+        f"the objective is not finite: X reaches {np.abs(entries).max(initial=0):.3g} and y "
+        f"{np.abs(problem.y).max(initial=0):.3g}; rescale them"
+    )
+
+
 def alpha_max(problem: Problem) -> float:
     """The smallest alpha at which every penalised coefficient is 0."""
     if native_slope.supports(problem):
@@ -153,4 +177,3 @@ def alpha_max(problem: Problem) -> float:
     from .standardize import resolved
 
     return proximal.alpha_max(resolved(problem))
-

@@ -205,7 +205,7 @@ def accelerate(
         if not coordinates.certifies:
             return coordinates.residual(v, c, eta, alpha)
         theta = -coordinates.gradient(eta)
-        bound = coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, float(a_v @ v))
+        bound = coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, c, float(a_v @ v))
         return value + alpha * penalty.value(c) - bound
 
     Bc = coordinates.forward(c)

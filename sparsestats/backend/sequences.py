@@ -183,13 +183,24 @@ def sparse_group(
     Feser & Evangelou (2023), Sparse-group SLOPE: adaptive bi-level selection with FDR-control, section 3.
     """
     sizes = np.asarray(sizes, dtype=float)
-    p, m = int(sizes.sum()), len(sizes)
+    p = int(sizes.sum())
     if not 0 <= l1_ratio <= 1:
         raise ValueError(f"l1_ratio must be in [0, 1]; got {l1_ratio!r}")
     q_v, q_g = _rates(q)
     if not isinstance(sequence, str):
         v, w = _pair(sequence)
         return elementwise(v, p, q=q_v, n=n), groupwise(w, sizes, q=q_g, n=n)
+    v, w = _named_sparse_group(sequence, tuple(sizes.tolist()), q_v, q_g, float(l1_ratio))
+    return v.copy(), w.copy()
+
+
+@lru_cache(maxsize=32)
+def _named_sparse_group(
+    sequence: str, size: tuple[float, ...], q_v: float, q_g: float, l1_ratio: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The named shapes; kept, because the folds of a cross-validation ask for the same ones."""
+    sizes = np.array(size)
+    p, m = int(sizes.sum()), len(sizes)
     w_of = {"lasso": "lasso", "oscar": "oscar"}.get(sequence, "mean")
     w = groupwise(w_of, sizes, q=q_g)
 

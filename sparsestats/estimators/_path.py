@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -22,7 +22,7 @@ from ..backend.path import Relative, alpha_max, solve_path
 from ..backend.problem import PathResult, Problem
 from ..report.path import Path
 from ..report.protocol import Report
-from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
+from ..validation import check_groups, check_penalty_factor, check_squares, check_vector, check_weights
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
@@ -35,10 +35,10 @@ FOLD_TOL = 1e-6
 class PathEstimator(BaseEstimator):
     """Penalised generalised linear model with a path over alpha.
 
-    Subclasses set ``_loss`` and define ``_penalty()``; grouped ones set ``_grouped``.
+    Subclasses have a ``_loss`` and define ``_penalty()``; grouped ones set ``_grouped``.
     """
 
-    _loss: ClassVar[Any] = losses.Gaussian()
+    _loss: Any
     _grouped: ClassVar[bool] = False
     _headline: ClassVar[str] = ""
 
@@ -46,7 +46,10 @@ class PathEstimator(BaseEstimator):
         "alpha": [Interval(Real, 0, None, closed="left"), None],
         "sequence": [str, "array-like"],
         "q": [Interval(Real, 0, 1, closed="neither")],
-        "standardize": ["boolean"],
+        "groups": [None, str, "array-like", dict],
+        "family": [StrOptions({"gaussian", "poisson", "huber"})],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "standardize": ["boolean", StrOptions({"group"})],
         "fit_intercept": ["boolean"],
         "penalty_factor": ["array-like", dict, None],
         "solver": [StrOptions({"auto", "cvxpy", "proximal"})],
@@ -64,20 +67,33 @@ class PathEstimator(BaseEstimator):
 
     def _check_X(self, X: Any, *, reset: bool) -> Any:
         return validate_data(
-            self, X, reset=reset, accept_sparse="csc", dtype=[np.float64, np.float32], order="F",
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csc",
+            dtype=[np.float64, np.float32],
+            order="F",
             accept_large_sparse=True,
         )
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
-            self, X, y, accept_sparse="csc", dtype=[np.float64, np.float32], order="F", y_numeric=True,
+            self,
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=[np.float64, np.float32],
+            order="F",
+            y_numeric=True,
             accept_large_sparse=True,
         )
-        return X, np.asarray(y, dtype=np.float64)
+        return X, check_squares(np.asarray(y, dtype=np.float64), "y")
 
     def _problem(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Problem:
         """Validate the data and the parameters against it; sets what sklearn wants set by ``fit``."""
         self._validate_params()
+        if self.standardize == "group" and not self._grouped:
+            raise ValueError(f'standardize="group" needs groups; {type(self).__name__} takes True or False')
         X, y = self._check_X_y(X, y)
         n, p = X.shape
         names = getattr(self, "feature_names_in_", None)
@@ -90,16 +106,17 @@ class PathEstimator(BaseEstimator):
         self._check_weighted_response(y, weights)
         if self.standardize == "group" and factor is not None:
             _check_group_factors(factor, groups, self._group_names)
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()  # it may be the caller's own
-            X.sum_duplicates()
+        csc: Any = X
+        if sparse.issparse(X) and not csc.has_canonical_format:
+            X = csc = csc.copy()  # it may be the caller's own
+            csc.sum_duplicates()
         return Problem(
             X=X,
             y=y,
             loss=self._loss,
             penalty=self._penalty(),
             sample_weight=weights,
-            offset=None if offset is None else check_vector(offset, n, "offset"),
+            offset=None if offset is None else check_squares(check_vector(offset, n, "offset"), "offset"),
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             groups=groups,
@@ -111,8 +128,15 @@ class PathEstimator(BaseEstimator):
 
     def _solve(self, problem: Problem, alphas: Any, control: Any = None) -> PathResult:
         return solve_path(
-            problem, alphas, tol=self.tol, max_iter=self.max_iter, solver=self.solver, screening=self.screening,
-            constraints=self.constraints, names=self._term_columns(), control=control,
+            problem,
+            alphas,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=self.solver,
+            screening=self.screening,
+            constraints=self.constraints,
+            names=self._term_columns(),
+            control=control,
         )
 
     def _term_columns(self) -> dict[str, np.ndarray] | None:
@@ -129,7 +153,9 @@ class PathEstimator(BaseEstimator):
                 terms.setdefault(term_of(str(name)), []).append(j)
         return {term: np.array(columns) for term, columns in terms.items()}
 
-    def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> PathResult:
+    def _fold_path(
+        self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
+    ) -> PathResult:
         """The path of one fold, undressed and without warnings of its own.
 
         A gap of FOLD_TOL moves the linear predictor by less than sqrt(2 FOLD_TOL) null deviations, far below what
@@ -157,7 +183,9 @@ class PathEstimator(BaseEstimator):
 
         return alpha_max(clone(self)._problem(X, y, sample_weight, offset))
 
-    def path(self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None) -> Path:
+    def path(
+        self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None
+    ) -> Path:
         """Fit the whole path; the estimator itself stays unfitted.
 
         Parameters
@@ -203,7 +231,9 @@ class PathEstimator(BaseEstimator):
             result,
             feature_names=None if names is None else [str(name) for name in names],
             groups=problem.groups,
-            group_names=[str(name) for name in self._group_names] if self._grouped and names is not None else None,
+            group_names=[str(name) for name in self._group_names]
+            if self._grouped and names is not None
+            else None,
             mean=problem.loss.mean,
             sd=deviations(problem.X, problem.sample_weight),
             standardization=to_penalty,
@@ -254,7 +284,8 @@ class PathEstimator(BaseEstimator):
             self.duals_ = result.duals[row]
 
     def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
-        self.coef_, self.intercept_, self._has_offset = beta, intercept, has_offset
+        self.coef_, self._has_offset = beta, has_offset
+        self.intercept_: Any = intercept
 
     def at(self, path: Path, alpha: float, *, has_offset: bool = False) -> Any:
         """A fitted copy of this estimator at one alpha of a path it made.
@@ -322,7 +353,8 @@ class PathEstimator(BaseEstimator):
         if isinstance(self.sequence, str) and sequence not in ("lasso", "oscar"):
             shown += f", q = {self.q:.2f}"
         return Report(
-            headline=f"{self._headline}, {self._loss.name}", settings=f"{shown}; standardize = {self.standardize}"
+            headline=f"{self._headline}, {self._loss.name}",
+            settings=f"{shown}; standardize = {self.standardize}",
         )
 
     def __sklearn_tags__(self) -> Any:
@@ -332,10 +364,21 @@ class PathEstimator(BaseEstimator):
 
 
 class PathRegressor(RegressorMixin, PathEstimator):
-    """A path estimator of a mean."""
+    """A path estimator of a mean, under a squared, Poisson or Huber loss."""
+
+    @property
+    def _loss(self) -> Any:
+        if self.family == "huber":
+            return losses.Huber(self.huber_delta)
+        return losses.Poisson() if self.family == "poisson" else losses.Gaussian()
+
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        X, y = super()._check_X_y(X, y)
+        self._loss.validate_response(y)
+        return X, y
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Predicted means.
+        """Predicted means, on the scale of the response.
 
         Parameters
         ----------
@@ -347,17 +390,23 @@ class PathRegressor(RegressorMixin, PathEstimator):
         -------
         ndarray (n,)
         """
-        return self._linear_predictor(X, offset)
+        return self._loss.mean(self._linear_predictor(X, offset))
 
 
 class PathClassifier(ClassifierMixin, PathEstimator):
     """A path estimator of the probability of the second of two classes."""
 
-    _loss: ClassVar[Any] = losses.Binomial()
+    _loss = losses.Binomial()
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
-            self, X, y, accept_sparse="csc", dtype=[np.float64, np.float32], order="F", accept_large_sparse=True
+            self,
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=[np.float64, np.float32],
+            order="F",
+            accept_large_sparse=True,
         )
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
@@ -368,12 +417,12 @@ class PathClassifier(ClassifierMixin, PathEstimator):
                 f"{len(self.classes_)} classes."
             )
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs two")
+            raise ValueError(f"y has one class, {self.classes_.tolist()[0]!r}; a classifier needs two")
         return X, codes.astype(np.float64)
 
     def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
         if weights is not None and np.ptp(y[weights > 0]) == 0:
-            label = self.classes_[int(y[weights > 0][0])]
+            label = self.classes_.tolist()[int(y[weights > 0][0])]
             raise ValueError(f"rows with sample_weight > 0 have one class, {label!r}; a classifier needs two")
 
     def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
@@ -399,7 +448,7 @@ class PathClassifier(ClassifierMixin, PathEstimator):
         return tags
 
 
-class CrossValidated:
+class CrossValidated(PathEstimator):
     """Mixin of the CV twins: alpha is chosen on held-out rows along one path."""
 
     _cv_constraints: ClassVar[dict] = {
@@ -411,7 +460,9 @@ class CrossValidated:
         "random_state": ["random_state"],
     }
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> Any:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None
+    ) -> Any:
         """Fit the path, cross-validate it, and sit at the chosen alpha.
 
         Parameters
@@ -434,12 +485,24 @@ class CrossValidated:
         warn_unconverged(result.certificates, result.alphas, type(self).__name__)
         classifier = hasattr(self, "classes_")
         labels = self.classes_[problem.y.astype(int)] if classifier else problem.y
-        splits = check_cv(self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state)
+        splits = check_cv(
+            self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state
+        )
         worker = self._single()
         self.cv_ = cross_validate_path(
-            worker, problem.X, labels, alphas=result.alphas, splits=splits, scoring=self.scoring,
-            sample_weight=problem.sample_weight, offset=problem.offset, n_jobs=self.n_jobs, verbose=self.verbose,
-            control=control, method="_fold_path",
+            worker,
+            problem.X,
+            labels,
+            alphas=result.alphas,
+            splits=splits,
+            scoring=self.scoring,
+            sample_weight=problem.sample_weight,
+            offset=problem.offset,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+            control=control,
+            method="_fold_path",
+            family=self._loss.name,
         )
         self.path_ = self._dress(problem, result)
         self.cv_results_ = self.cv_.table
@@ -457,7 +520,9 @@ class CrossValidated:
         if self.constraints is not None:
             shared["constraints"] = _ByTerm(self.constraints, self._term_columns() or {})
         if isinstance(self.penalty_factor, dict):
-            shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, self.n_features_in_, self.feature_names_in_)
+            shared["penalty_factor"] = check_penalty_factor(
+                self.penalty_factor, self.n_features_in_, self.feature_names_in_
+            )
         return self._base().set_params(**shared)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
@@ -477,12 +542,12 @@ class _ByTerm:
         return self.constraints({**variables, **{t: variables["beta"][c] for t, c in self.terms.items()}})
 
 
-def _check_group_factors(factor: np.ndarray, groups: np.ndarray, names: list) -> None:
+def _check_group_factors(factor: np.ndarray, groups: np.ndarray | None, names: list) -> None:
     for g, name in enumerate(names):
         values = factor[groups == g]
         values = values[values > 0]
         if len(values) and np.any(values != values[0]):
             raise ValueError(
-                f'standardize="group" needs one penalty_factor for the penalised columns of a group; group {name!r} has '
+                f'standardize="group" needs one penalty_factor for the penalised columns of a group; {name!r} has '
                 f"{sorted(set(values.tolist()))}"
             )

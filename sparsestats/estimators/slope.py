@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import StrOptions
-
 from ..backend.penalties import GroupSortedL1, SortedL1
 from ._path import CrossValidated, PathClassifier, PathEstimator, PathRegressor
 
@@ -20,11 +18,6 @@ class _Elementwise(PathEstimator):
 class _Grouped(PathEstimator):
     _headline: ClassVar[str] = "Group SLOPE"
     _grouped: ClassVar[bool] = True
-    _parameter_constraints: ClassVar[dict] = {
-        **PathEstimator._parameter_constraints,
-        "groups": [None, str, "array-like", dict],
-        "standardize": ["boolean", StrOptions({"group"})],
-    }
 
     def _penalty(self) -> Any:
         return GroupSortedL1(sequence=self.sequence, q=self.q)
@@ -46,6 +39,10 @@ class SLOPE(_Elementwise, PathRegressor):
         Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
+    family : {"gaussian", "poisson", "huber"}, default "gaussian"
+        The loss in place of the squared one: half the Poisson deviance with log link (y >= 0), or Huber's.
+    huber_delta : float > 0, default 1.345
+        Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
     standardize : bool, default True
         True scales columns to unit variance (divisor n, weighted). Coefficients come back on the data's
         own scale.
@@ -104,6 +101,8 @@ class SLOPE(_Elementwise, PathRegressor):
         *,
         sequence: Any = "bh",
         q: float = 0.1,
+        family: str = "gaussian",
+        huber_delta: float = 1.345,
         standardize: bool = True,
         fit_intercept: bool = True,
         penalty_factor: Any = None,
@@ -117,6 +116,8 @@ class SLOPE(_Elementwise, PathRegressor):
         self.alpha = alpha
         self.sequence = sequence
         self.q = q
+        self.family = family
+        self.huber_delta = huber_delta
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.penalty_factor = penalty_factor
@@ -247,10 +248,14 @@ class GroupSLOPE(_Grouped, PathRegressor):
     groups : None, "auto", array of p hashable labels, or dict column name -> label
         Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
         group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    family : {"gaussian", "poisson", "huber"}, default "gaussian"
+        The loss in place of the squared one: half the Poisson deviance with log link (y >= 0), or Huber's.
+    huber_delta : float > 0, default 1.345
+        Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted);
-        "group" makes each group orthonormal instead, so that answers depend on a term's span only. Coefficients come back on the data's
-        own scale.
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
         The intercept is never penalised.
     penalty_factor : array-like (p,), dict column name -> factor, or None
@@ -308,6 +313,8 @@ class GroupSLOPE(_Grouped, PathRegressor):
         sequence: Any = "mean",
         q: float = 0.1,
         groups: Any = None,
+        family: str = "gaussian",
+        huber_delta: float = 1.345,
         standardize: bool | str = True,
         fit_intercept: bool = True,
         penalty_factor: Any = None,
@@ -322,6 +329,8 @@ class GroupSLOPE(_Grouped, PathRegressor):
         self.sequence = sequence
         self.q = q
         self.groups = groups
+        self.family = family
+        self.huber_delta = huber_delta
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.penalty_factor = penalty_factor
@@ -355,8 +364,8 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
         group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted);
-        "group" makes each group orthonormal instead, so that answers depend on a term's span only. Coefficients come back on the data's
-        own scale.
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
         The intercept is never penalised.
     penalty_factor : array-like (p,), dict column name -> factor, or None
@@ -455,6 +464,10 @@ class SLOPECV(CrossValidated, SLOPE):
         Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
+    family : {"gaussian", "poisson", "huber"}, default "gaussian"
+        The loss in place of the squared one: half the Poisson deviance with log link (y >= 0), or Huber's.
+    huber_delta : float > 0, default 1.345
+        Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
     standardize : bool, default True
         True scales columns to unit variance (divisor n, weighted). Coefficients come back on the data's
         own scale.
@@ -534,6 +547,8 @@ class SLOPECV(CrossValidated, SLOPE):
         *,
         sequence: Any = "bh",
         q: float = 0.1,
+        family: str = "gaussian",
+        huber_delta: float = 1.345,
         standardize: bool = True,
         fit_intercept: bool = True,
         penalty_factor: Any = None,
@@ -552,6 +567,8 @@ class SLOPECV(CrossValidated, SLOPE):
         self.alphas = alphas
         self.sequence = sequence
         self.q = q
+        self.family = family
+        self.huber_delta = huber_delta
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.penalty_factor = penalty_factor
@@ -716,10 +733,14 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
     groups : None, "auto", array of p hashable labels, or dict column name -> label
         Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
         group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    family : {"gaussian", "poisson", "huber"}, default "gaussian"
+        The loss in place of the squared one: half the Poisson deviance with log link (y >= 0), or Huber's.
+    huber_delta : float > 0, default 1.345
+        Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted);
-        "group" makes each group orthonormal instead, so that answers depend on a term's span only. Coefficients come back on the data's
-        own scale.
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
         The intercept is never penalised.
     penalty_factor : array-like (p,), dict column name -> factor, or None
@@ -798,6 +819,8 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         sequence: Any = "mean",
         q: float = 0.1,
         groups: Any = None,
+        family: str = "gaussian",
+        huber_delta: float = 1.345,
         standardize: bool | str = True,
         fit_intercept: bool = True,
         penalty_factor: Any = None,
@@ -817,6 +840,8 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         self.sequence = sequence
         self.q = q
         self.groups = groups
+        self.family = family
+        self.huber_delta = huber_delta
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.penalty_factor = penalty_factor
@@ -854,8 +879,8 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted);
-        "group" makes each group orthonormal instead, so that answers depend on a term's span only. Coefficients come back on the data's
-        own scale.
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
         The intercept is never penalised.
     penalty_factor : array-like (p,), dict column name -> factor, or None

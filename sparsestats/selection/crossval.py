@@ -58,7 +58,8 @@ def cross_validate_path(
     splits : sequence of (train, test)
         Row numbers, from ``folds.check_cv``.
     scoring : str, callable or None
-        Gaussian: "mse" (default), "mae", "r2", "deviance" (= mse). Binomial: "log_loss" (default),
+        Gaussian: "mse" (default), "mae", "r2", "deviance" (= mse). Poisson: "deviance" (default), "mse", "mae".
+        Huber: "mae" (default), "mse", "r2". Binomial: "log_loss" (default),
         "deviance" (twice that), "brier", "misclassification", "accuracy", "roc_auc". Or the name of any
         scikit-learn scorer, or ``scorer(estimator, X, y)`` (with ``sample_weight=`` when there are weights):
         slower, because called for every alpha; greater is better.
@@ -194,7 +195,9 @@ def _fold(
     if known is not None:
         eta += known[:, None]
     weight_test = _rows(data.sample_weight, test)
-    values = scoring(HeldOut(X_test, data.y[test], data.target[test], eta, weight_test, data.classes))
+    values = scoring(HeldOut(
+            X_test, data.y[test], data.target[test], eta, weight_test, data.classes, scores.FAMILIES[family].mean
+        ))
     carried = np.minimum(np.arange(len(alphas)), n_fitted - 1)
     return _FoldScores(
         scores=values[:-1],

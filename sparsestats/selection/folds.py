@@ -250,7 +250,8 @@ def check_cv(
     codes, labels = (None, []) if row_groups is None else _factorize(row_groups, n_rows, "row_groups")
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         count = int(cv)
-        most = int(np.bincount(_factorize(y, n_rows, "y")[0]).max()) if classifier and n_rows >= count else count
+        by_class = np.bincount(_factorize(y, n_rows, "y")[0]) if classifier and n_rows >= count else [count]
+        most = int(max(by_class))
         if 2 <= most < count:
             told = f"The largest class has {most} rows: cv={count} is lowered to {most} folds."
             warnings.warn(told, DataWarning, stacklevel=3)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit, logit
+from scipy.special import expit, logit, xlogy
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
@@ -32,6 +32,8 @@ class HeldOut:
         Linear predictors, offset included.
     weight : float64 (n,) or None
     classes : ndarray (2,) or None
+    mean : callable
+        Inverse link: from the linear predictor to the mean that scikit-learn's scorers look at.
     """
 
     X: Any
@@ -40,6 +42,7 @@ class HeldOut:
     eta: np.ndarray
     weight: np.ndarray | None = None
     classes: np.ndarray | None = None
+    mean: Callable[[np.ndarray], np.ndarray] = np.asarray
 
 
 class Scoring(Protocol):
@@ -97,13 +100,14 @@ class SklearnScore:
 class Family:
     """The scores that a family of responses has, and its null model.
 
-    ``null_intercept(y, weight, offset)`` is the maximum likelihood intercept of the model without columns.
+    ``null_intercept(y, weight, offset)`` is the intercept of the model without columns, ``mean`` the inverse link.
     """
 
     name: str
     default: str
     scores: Mapping[str, Score]
     null_intercept: Callable[[np.ndarray, np.ndarray | None, np.ndarray | None], float]
+    mean: Callable[[np.ndarray], np.ndarray] = np.asarray
 
 
 def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = False) -> Scoring:
@@ -189,7 +193,7 @@ class _Classifier(ClassifierMixin, BaseEstimator):
 
 def _stand_in(held_out: HeldOut, model: int) -> BaseEstimator:
     eta = held_out.eta[:, model]
-    return _Regressor(eta) if held_out.classes is None else _Classifier(eta, held_out.classes)
+    return _Regressor(held_out.mean(eta)) if held_out.classes is None else _Classifier(eta, held_out.classes)
 
 
 def _squared_error(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -265,6 +269,34 @@ def _binomial_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray 
     return float(brentq(excess, start - offset.max() - 1.0, start - offset.min() + 1.0, xtol=1e-12))
 
 
+def _poisson_deviance(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """2 mean [y log(y / mu) - y + mu], from the linear predictor."""
+    return 2.0 * (w @ (np.exp(eta) - y[:, None] * eta) + w @ (xlogy(y, y) - y))
+
+
+def _poisson_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> float:
+    exposure = 1.0 if offset is None else float(np.average(np.exp(offset), weights=weight))
+    with np.errstate(divide="ignore"):
+        return float(np.log(np.average(y, weights=weight)) - np.log(exposure))
+
+
+def _median_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> float:
+    """The weighted median: what Huber's location tends to as its delta shrinks, whatever the delta."""
+    values = y if offset is None else y - offset
+    order = np.argsort(values, kind="stable")
+    held = np.cumsum(np.ones(len(y)) if weight is None else weight[order])
+    return float(values[order][np.searchsorted(held, 0.5 * held[-1])])
+
+
+def _on_means(score: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """The score of the means exp(eta)."""
+
+    def of_means(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+        return score(y, np.exp(eta), w)
+
+    return of_means
+
+
 def _table(*scores: Score) -> dict[str, Score]:
     return {score.name: score for score in scores}
 
@@ -293,6 +325,28 @@ FAMILIES: dict[str, Family] = {
             Score("roc_auc", _roc_auc, greater_is_better=True),
         ),
         _binomial_null,
+        expit,
+    ),
+    "poisson": Family(
+        "poisson",
+        "deviance",
+        _table(
+            Score("deviance", _poisson_deviance),
+            Score("mse", _on_means(_squared_error)),
+            Score("mae", _on_means(_absolute_error)),
+        ),
+        _poisson_null,
+        np.exp,
+    ),
+    "huber": Family(
+        "huber",
+        "mae",
+        _table(
+            Score("mae", _absolute_error),
+            Score("mse", _squared_error),
+            Score("r2", _r2, greater_is_better=True),
+        ),
+        _median_null,
     ),
 }
 """Scores by family. A new family adds an entry."""

@@ -189,7 +189,7 @@ def test_a_declared_order_of_levels_is_kept(measured):
 @pytest.mark.parametrize(
     ("response", "family", "message"),
     [
-        ("sex", "gaussian", 'holds classes, and the family is gaussian: use family="binomial"'),
+        ("sex", "gaussian", 'holds classes, and this family wants numbers: use family="binomial"'),
         ("species", "binomial", r"needs two classes; species has 3: 'Adelie', 'Chinstrap', 'Gentoo'"),
         ("year", "binomial", r"a number with the values 2007, 2008, 2009. Write C\(year\)"),
         ("I(year > 3000)", "binomial", "one class only in the rows used: False"),
@@ -322,7 +322,7 @@ def test_formulas_that_cannot_be_fitted(measured, formula, message):
         ({"alpha": True}, "alpha must be None"),
         ({"alpha": -1.0}, "alpha"),
         ({"alpha": "cv", "selection": "best"}, 'selection must be "min" or "1se"'),
-        ({"family": "poison"}, "family must be one of 'gaussian', 'binomial'"),
+        ({"family": "poison"}, "family must be one of 'gaussian', 'poisson', 'huber', 'binomial'"),
         ({"missing": "keep"}, 'missing must be "drop" or "raise"'),
         ({"sample_weight": "w8"}, "sample_weight='w8' is not a column"),
         ({"alpha": "cv", "scoring": "msee"}, "msee"),

@@ -288,7 +288,7 @@ def test_one_column_and_one_row():
     sd, slope = x.std(), np.polyfit(x[:, 0], problem.y, 1)[0]
     assert proximal.solve(problem, 0.5, tol=1e-14)[0][0] == pytest.approx(slope - 0.5 / sd, rel=1e-6)
     beta, b0, certificate = proximal.solve(small(X=np.ones((1, 2)), y=np.array([3.0]), penalty=L1()), 0.1)
-    assert not beta.any() and b0 == 3.0 and certificate.converged
+    assert not beta.any() and b0 == pytest.approx(3.0, rel=1e-14) and certificate.converged
 
 
 # ---- losses and penalties that know less -------------------------------------------------------------------

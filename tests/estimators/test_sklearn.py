@@ -20,8 +20,22 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import sparsestats as ss
 from sparsestats.exceptions import DataWarning
 
-SINGLE = [ss.SLOPE, ss.GroupSLOPE, ss.SLOPEClassifier, ss.GroupSLOPEClassifier]
-TWINS = [ss.SLOPECV, ss.GroupSLOPECV, ss.SLOPEClassifierCV, ss.GroupSLOPEClassifierCV]
+SINGLE = [
+    ss.SLOPE,
+    ss.GroupSLOPE,
+    ss.SparseGroupSLOPE,
+    ss.SLOPEClassifier,
+    ss.GroupSLOPEClassifier,
+    ss.SparseGroupSLOPEClassifier,
+]
+TWINS = [
+    ss.SLOPECV,
+    ss.GroupSLOPECV,
+    ss.SparseGroupSLOPECV,
+    ss.SLOPEClassifierCV,
+    ss.GroupSLOPEClassifierCV,
+    ss.SparseGroupSLOPEClassifierCV,
+]
 ALL = SINGLE + TWINS
 every = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 single = pytest.mark.parametrize("kind", SINGLE, ids=lambda kind: kind.__name__)

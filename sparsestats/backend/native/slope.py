@@ -20,7 +20,18 @@ PENALTIES = ("l1", "sorted_l1", "group_sorted_l1", "sparse_group_sorted_l1")
 
 def supports(problem: Problem) -> bool:
     """Whether the compiled core knows both the loss and the penalty."""
-    return problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
+    known = problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
+    if not known or problem.penalty.native != "sparse_group_sorted_l1":
+        return known
+    labels = problem.groups[problem.penalized]
+    if not len(labels):
+        return True
+    labels = np.unique(labels, return_inverse=True)[1]
+    solved = problem.penalty.resolve(problem.shape[0], labels).l1_ratio
+    if 0 < solved < 1 or labels.max() + 1 == len(labels):
+        return True
+    # One part alone: the design has its units only when that was known from l1_ratio.
+    return problem.penalty.l1_ratio == solved and (solved == 0 or problem.standardize != "group")
 
 
 class NativeProblem:
@@ -34,10 +45,12 @@ class NativeProblem:
 
     def __init__(self, problem: Problem):
         self.problem = problem
-        n, p = problem.shape
-        grouped = problem.penalty.native in ("group_sorted_l1", "sparse_group_sorted_l1")
+        n = problem.shape[0]
+        grouped, absorbs = _units(problem)
         weights = np.ones(n) if problem.sample_weight is None else _vector(problem.sample_weight)
-        factor = [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
+        factor = (
+            [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
+        )
         standardize = {True: "columns", False: "none", "group": "groups"}[problem.standardize]
         self._columns = columns(problem.X)
         self.design = ext.Design(
@@ -47,7 +60,7 @@ class NativeProblem:
             standardize,
             np.asarray(problem.groups).tolist() if grouped else [],
             factor,
-            problem.penalty.native == "group_sorted_l1",
+            absorbs,
         )
         self._y = _vector(problem.y)
         self._offset = None if problem.offset is None else _vector(problem.offset)
@@ -134,11 +147,23 @@ class NativeProblem:
         began = time.perf_counter()
         alphas = np.asarray(alphas, dtype=float)
         out = self.solve(
-            alphas, tol=tol, max_iter=max_iter, screening=screening, stop_deviance=stop_deviance, control=control
+            alphas,
+            tol=tol,
+            max_iter=max_iter,
+            screening=screening,
+            stop_deviance=stop_deviance,
+            control=control,
         )
         k, scale = len(out["alphas"]), out["null_objective"]
-        rows = zip(out["gaps"], out["objectives"], out["bounds"], out["iterations"], out["stops"], out["alphas"],
-                   strict=True)
+        rows = zip(
+            out["gaps"],
+            out["objectives"],
+            out["bounds"],
+            out["iterations"],
+            out["stops"],
+            out["alphas"],
+            strict=True,
+        )
         return PathResult(
             alphas=alphas[:k],
             coefs=out["coefs"],
@@ -151,8 +176,19 @@ class NativeProblem:
             deviance_ratio=out["deviance_ratio"],
             stopped=out["stopped"],
             seconds=time.perf_counter() - began,
-            info={key: out[key] for key in ("iterations", "newton_steps", "screened", "active", "repaired", "seconds")},
+            info={
+                key: out[key]
+                for key in ("iterations", "newton_steps", "screened", "active", "repaired", "seconds")
+            },
         )
+
+
+def _units(problem: Problem) -> tuple[bool, bool]:
+    """Whether the core's units are groups, and whether their scales absorb the groups' weights."""
+    penalty = problem.penalty
+    if penalty.native != "sparse_group_sorted_l1":
+        return penalty.native == "group_sorted_l1", penalty.native == "group_sorted_l1"
+    return penalty.l1_ratio < 1 or problem.standardize == "group", penalty.l1_ratio == 0
 
 
 def deviations(X: Any, sample_weight: np.ndarray | None) -> np.ndarray:
@@ -164,8 +200,9 @@ def deviations(X: Any, sample_weight: np.ndarray | None) -> np.ndarray:
 def columns(X: Any) -> Any:
     """The core's view of X: dense Fortran-ordered or CSC, float32 or float64, never copied."""
     if sparse.issparse(X):
-        starts = X.indptr.astype(X.indices.dtype, copy=False)
-        return ext.Columns.csc(X.data, X.indices, starts, X.shape[0])
+        csc: Any = X
+        starts = csc.indptr.astype(csc.indices.dtype, copy=False)
+        return ext.Columns.csc(csc.data, csc.indices, starts, csc.shape[0])
     return (ext.Columns.dense32 if X.dtype == np.float32 else ext.Columns.dense)(X)
 
 

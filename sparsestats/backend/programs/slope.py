@@ -298,33 +298,67 @@ def _minimise(text: _Text, alpha: float, tol: float) -> tuple[cp.Expression, lis
     cuts: list[cp.Constraint] = []
     if alpha == 0.0 or coordinates.n_penalized == 0:
         return text.loss, cuts, _run(text, text.loss, cuts)
-    weights = penalty.weights if has(penalty, "ranked", "ranked_expression") else np.zeros(1)
-    if len(weights) <= DOTSORT_LIMIT or weights[0] == weights[-1]:
-        objective = text.loss + alpha * penalty.expression(text.c)
+    # A penalty may be a sum of sorted norms; each that is too long for a dotsort gets planes of its own.
+    parts = getattr(penalty, "parts", (penalty,))
+    long = [part for part in parts if _needs_planes(part)]
+    objective = text.loss
+    for part in parts:
+        if not any(part is other for other in long):
+            objective += alpha * part.expression(text.c)
+    epigraphs = [_Epigraph(part, text.c) for part in long]
+    for epigraph in epigraphs:
+        objective += alpha * cp.sum(epigraph.t)
+        cuts += epigraph.start
+    if not epigraphs:
         return objective, cuts, _run(text, objective, cuts)
-
-    # A plane for each layer of the weights: where many magnitudes are close the layers learn their orders
-    # apart, in a fifth of the rounds that planes under the whole norm take.
-    layers = _layers(weights)
-    t, a = cp.Variable(len(layers)), cp.Variable(len(weights))
-    objective = text.loss + alpha * cp.sum(t)
-    # The mean over all orders is a plane as well: at first every coefficient has the same price.
-    cuts += [penalty.ranked_expression(text.c) <= a, t >= layers.mean(axis=1) * cp.sum(a)]
-    # What the planes fall short of the norm is part of the gap; a tenth of tol leaves room for the rest.
-    enough = max(0.1 * tol, 1e-11) * _scale(coordinates)
+    # What the planes fall short of the norms is part of the gap; a tenth of tol leaves room for the rest.
+    enough = max(0.1 * tol, 1e-11) * _scale(coordinates) / alpha / len(epigraphs)
     n_iter = 0
     for _ in range(MAX_ROUNDS):
         n_iter += _run(text, objective, cuts)
-        magnitudes = penalty.ranked(text.values()[1])
-        order = np.argsort(-magnitudes, kind="stable")
-        short = alpha * (layers @ magnitudes[order] - t.value)
-        if short.sum() <= enough:
+        c = text.values()[1]
+        found = [cut for epigraph in epigraphs for cut in epigraph.violated(c, enough)]
+        if not found:
             break
-        violated = np.flatnonzero(short > enough / len(layers))
-        planes = np.empty((len(violated), len(weights)))
-        planes[:, order] = layers[violated]
-        cuts.append(t[violated] >= planes @ a)
+        cuts += found
     return objective, cuts, n_iter
+
+
+def _needs_planes(penalty: Any) -> bool:
+    if not has(penalty, "ranked", "ranked_expression"):
+        return False
+    weights = penalty.weights
+    return len(weights) > DOTSORT_LIMIT and weights[0] != weights[-1]
+
+
+class _Epigraph:
+    """A long sorted norm from below: ``sum(t)``, with planes for the orders met so far.
+
+    Each layer of the weights has a plane of its own: where many magnitudes are close the layers learn their
+    orders apart, in a fifth of the rounds that planes under the whole norm take.
+    """
+
+    def __init__(self, penalty: Any, c: cp.Variable):
+        self.penalty = penalty
+        self.layers = _layers(penalty.weights)
+        self.t, self.a = cp.Variable(len(self.layers)), cp.Variable(len(penalty.weights))
+        # The mean over all orders is a plane as well: at first every coefficient has the same price.
+        self.start = [
+            penalty.ranked_expression(c) <= self.a,
+            self.t >= self.layers.mean(axis=1) * cp.sum(self.a),
+        ]
+
+    def violated(self, c: np.ndarray, enough: float) -> list[cp.Constraint]:
+        """The plane of the order of c for each layer that falls short; none when the sum is close."""
+        magnitudes = self.penalty.ranked(c)
+        order = np.argsort(-magnitudes, kind="stable")
+        short = self.layers @ magnitudes[order] - self.t.value
+        if short.sum() <= enough:
+            return []
+        rows = np.flatnonzero(short > enough / len(self.layers))
+        planes = np.empty((len(rows), len(order)))
+        planes[:, order] = self.layers[rows]
+        return [self.t[rows] >= planes @ self.a]
 
 
 def _layers(weights: np.ndarray) -> np.ndarray:
@@ -425,4 +459,4 @@ def _lagrangian_bound(
     base = coordinates.offset + coordinates.forward(c)
     v = coordinates.fit_unpenalized(base, v, tilt=a_u)
     theta = -coordinates.gradient(base + coordinates.Q @ v)
-    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, constant + float(a_u @ v))
+    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, c, constant + float(a_u @ v))

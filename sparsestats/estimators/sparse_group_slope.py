@@ -1,0 +1,580 @@
+"""Sparse-group SLOPE: sorted-L1 selection of groups and of the variables inside them."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from ..backend.penalties import SparseGroupSortedL1
+from ..report.protocol import Report
+from ._path import CrossValidated, PathClassifier, PathEstimator, PathRegressor
+
+
+class _SparseGroup(PathEstimator):
+    _headline: ClassVar[str] = "Sparse-group SLOPE"
+    _grouped: ClassVar[bool] = True
+    _parameter_constraints: ClassVar[dict] = {
+        **PathEstimator._parameter_constraints,
+        "q": [Interval(Real, 0, 1, closed="neither"), tuple, list],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def _penalty(self) -> Any:
+        q: Any = self.q if isinstance(self.q, Real) else tuple(self.q)
+        return SparseGroupSortedL1(sequence=self.sequence, q=q, l1_ratio=self.l1_ratio)
+
+    def __report__(self) -> Report:
+        shown = f"sequence {self.sequence if isinstance(self.sequence, str) else 'custom'}"
+        if self.sequence in ("vmean", "vmax", "original"):
+            rates = np.ravel(self.q)
+            shown += f", q = {rates[0]:.2f}" if len(rates) == 1 else f", q = ({rates[0]:.2f}, {rates[1]:.2f})"
+        return Report(
+            headline=f"{self._headline}, {self._loss.name}",
+            settings=f"{shown}, l1_ratio = {self.l1_ratio:g}; standardize = {self.standardize}",
+        )
+
+
+class SparseGroupSLOPE(_SparseGroup, PathRegressor):
+    """Sparse-group SLOPE regression.
+
+    Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha J(b),
+
+        J(b) = l1_ratio sum_k v_k |s b|_(k) + (1 - l1_ratio) sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+
+    columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
+    deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
+    inside them; v = w = 1 is the sparse-group lasso.
+
+    Parameters
+    ----------
+    alpha : float >= 0 or None, default None
+        Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in
+        ``alpha_``. 0 gives the unpenalised fit.
+    sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w), default "vmean"
+        Shapes of v and w. In a pair each is an array, non-increasing and >= 0, one value a penalised column
+        or group, or a name that SLOPE or GroupSLOPE knows.
+    q : float in (0, 1) or pair (q_v, q_g), default 0.1
+        Target false discovery rates of columns and of groups, of the named shapes that have them. The rate of
+        groups is not controlled near l1_ratio = 1, where single columns carry their groups in.
+    l1_ratio : float in [0, 1], default 0.95
+        Share of the elementwise part: 1 is SLOPE, 0 is group SLOPE.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
+        group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    family : {"gaussian", "poisson", "huber"}, default "gaussian"
+        The loss in place of the squared one: half the Poisson deviance with log link (y >= 0), or Huber's.
+    huber_delta : float > 0, default 1.345
+        Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted);
+        "group" makes each group orthonormal instead: a column is then ranked by what it adds to the columns
+        of its group before it. Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
+    solver : {"auto", "cvxpy", "proximal"}, default "auto"
+        The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    screening : bool, default True
+        Solve on the columns that strong rules keep, and repair from the full gap.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale; ``variables["beta"]``,
+        ``variables["intercept"]`` and, for DataFrames, columns and terms by name. Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+        1 shows progress where there is some to show.
+
+    Attributes
+    ----------
+    coef_ : ndarray (p,)
+    intercept_ : float
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        Duality gap of the full problem, computed from the returned coefficients.
+    n_iter_ : int
+    groups_ : int ndarray (p,), labels 0..m-1
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data, parameters out of range, or a sequence that increases or has the wrong
+        length.
+
+    References
+    ----------
+    Feser & Evangelou (2023), Sparse-group SLOPE: adaptive bi-level selection with FDR-control; (2024), Strong
+    screening rules for group-based SLOPE models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import SparseGroupSLOPE
+    >>> X = np.random.default_rng(0).standard_normal((80, 5))
+    >>> y = 2 * X[:, 0]
+    >>> model = SparseGroupSLOPE(alpha=0.1, groups=[0, 0, 1, 1, 2]).fit(X, y)
+    >>> bool(model.certificate_.converged)
+    True
+    """
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        *,
+        sequence: Any = "vmean",
+        q: float | tuple[float, float] = 0.1,
+        l1_ratio: float = 0.95,
+        groups: Any = None,
+        family: str = "gaussian",
+        huber_delta: float = 1.345,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        constraints: Any = None,
+        verbose: int = 0,
+    ):
+        self.alpha = alpha
+        self.sequence = sequence
+        self.q = q
+        self.l1_ratio = l1_ratio
+        self.groups = groups
+        self.family = family
+        self.huber_delta = huber_delta
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.screening = screening
+        self.constraints = constraints
+        self.verbose = verbose
+
+
+class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
+    """Sparse-group SLOPE for two classes.
+
+    Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha J(b),  eta = b0 + X b,
+
+        J(b) = l1_ratio sum_k v_k |s b|_(k) + (1 - l1_ratio) sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+
+    columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
+    deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
+    inside them; v = w = 1 is the sparse-group lasso.
+
+    Parameters
+    ----------
+    alpha : float >= 0 or None, default None
+        Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in
+        ``alpha_``. 0 gives the unpenalised fit.
+    sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w), default "vmean"
+        Shapes of v and w. In a pair each is an array, non-increasing and >= 0, one value a penalised column
+        or group, or a name that SLOPE or GroupSLOPE knows.
+    q : float in (0, 1) or pair (q_v, q_g), default 0.1
+        Target false discovery rates of columns and of groups, of the named shapes that have them. The rate of
+        groups is not controlled near l1_ratio = 1, where single columns carry their groups in.
+    l1_ratio : float in [0, 1], default 0.95
+        Share of the elementwise part: 1 is SLOPE, 0 is group SLOPE.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
+        group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted);
+        "group" makes each group orthonormal instead: a column is then ranked by what it adds to the columns
+        of its group before it. Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
+    solver : {"auto", "cvxpy", "proximal"}, default "auto"
+        The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    screening : bool, default True
+        Solve on the columns that strong rules keep, and repair from the full gap.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale; ``variables["beta"]``,
+        ``variables["intercept"]`` and, for DataFrames, columns and terms by name. Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+        1 shows progress where there is some to show.
+
+    Attributes
+    ----------
+    classes_ : ndarray (2,), sorted; the event is the second
+    coef_ : ndarray (1, p)
+    intercept_ : ndarray (1,)
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        Duality gap of the full problem, computed from the returned coefficients.
+    n_iter_ : int
+    groups_ : int ndarray (p,), labels 0..m-1
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data, parameters out of range, or a sequence that increases or has the wrong
+        length.
+
+    References
+    ----------
+    Feser & Evangelou (2023), Sparse-group SLOPE: adaptive bi-level selection with FDR-control; (2024), Strong
+    screening rules for group-based SLOPE models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import SparseGroupSLOPEClassifier
+    >>> X = np.random.default_rng(0).standard_normal((80, 5))
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> model = SparseGroupSLOPEClassifier(alpha=0.05, groups=[0, 0, 1, 1, 2]).fit(X, y)
+    >>> bool(model.certificate_.converged)
+    True
+    """
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        *,
+        sequence: Any = "vmean",
+        q: float | tuple[float, float] = 0.1,
+        l1_ratio: float = 0.95,
+        groups: Any = None,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        constraints: Any = None,
+        verbose: int = 0,
+    ):
+        self.alpha = alpha
+        self.sequence = sequence
+        self.q = q
+        self.l1_ratio = l1_ratio
+        self.groups = groups
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.screening = screening
+        self.constraints = constraints
+        self.verbose = verbose
+
+
+class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
+    """Sparse-group SLOPE regression, alpha chosen by cross-validation.
+
+    Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha J(b),
+
+        J(b) = l1_ratio sum_k v_k |s b|_(k) + (1 - l1_ratio) sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+
+    columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
+    deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
+    inside them; v = w = 1 is the sparse-group lasso.
+
+    Parameters
+    ----------
+    alphas : array-like, ``ss.relative(...)`` or None, default None
+        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+    sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w), default "vmean"
+        Shapes of v and w. In a pair each is an array, non-increasing and >= 0, one value a penalised column
+        or group, or a name that SLOPE or GroupSLOPE knows.
+    q : float in (0, 1) or pair (q_v, q_g), default 0.1
+        Target false discovery rates of columns and of groups, of the named shapes that have them. The rate of
+        groups is not controlled near l1_ratio = 1, where single columns carry their groups in.
+    l1_ratio : float in [0, 1], default 0.95
+        Share of the elementwise part: 1 is SLOPE, 0 is group SLOPE.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
+        group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    family : {"gaussian", "poisson", "huber"}, default "gaussian"
+        The loss in place of the squared one: half the Poisson deviance with log link (y >= 0), or Huber's.
+    huber_delta : float > 0, default 1.345
+        Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted);
+        "group" makes each group orthonormal instead: a column is then ranked by what it adds to the columns
+        of its group before it. Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
+    solver : {"auto", "cvxpy", "proximal"}, default "auto"
+        The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    screening : bool, default True
+        Solve on the columns that strong rules keep, and repair from the full gap.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale; ``variables["beta"]``,
+        ``variables["intercept"]`` and, for DataFrames, columns and terms by name. Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+        1 shows progress where there is some to show.
+    cv : int, splitter or iterable of (train, test), default 10
+        An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
+    scoring : str, callable or None
+        "mse" (None), "mae", "r2" or any scikit-learn scorer.
+    selection : {"min", "1se"}, default "min"
+        The best mean score, or the largest alpha within one standard error of it.
+    n_jobs : int or None
+        Folds at a time; the answer does not depend on it.
+    random_state : int, RandomState or None, default 0
+        Seed of the folds.
+
+    Attributes
+    ----------
+    coef_ : ndarray (p,)
+    intercept_ : float
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        Duality gap of the full problem, computed from the returned coefficients.
+    n_iter_ : int
+    alphas_ : ndarray (k,)
+    alpha_min_, alpha_1se_ : float
+    path_ : Path
+    cv_ : CVResult
+    cv_results_ : DataFrame, one row a fold and alpha
+    groups_ : int ndarray (p,), labels 0..m-1
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data, parameters out of range, or a sequence that increases or has the wrong
+        length.
+
+    References
+    ----------
+    Feser & Evangelou (2023), Sparse-group SLOPE: adaptive bi-level selection with FDR-control; (2024), Strong
+    screening rules for group-based SLOPE models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import SparseGroupSLOPECV
+    >>> X = np.random.default_rng(0).standard_normal((80, 5))
+    >>> y = 2 * X[:, 0]
+    >>> model = SparseGroupSLOPECV(cv=5, groups=[0, 0, 1, 1, 2]).fit(X, y)
+    >>> bool(model.certificate_.converged)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{k: v for k, v in SparseGroupSLOPE._parameter_constraints.items() if k != "alpha"},
+        **CrossValidated._cv_constraints,
+    }
+    _base: ClassVar[type] = SparseGroupSLOPE
+
+    def __init__(
+        self,
+        alphas: Any = None,
+        *,
+        sequence: Any = "vmean",
+        q: float | tuple[float, float] = 0.1,
+        l1_ratio: float = 0.95,
+        groups: Any = None,
+        family: str = "gaussian",
+        huber_delta: float = 1.345,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        constraints: Any = None,
+        cv: Any = 10,
+        scoring: Any = None,
+        selection: str = "min",
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.alphas = alphas
+        self.sequence = sequence
+        self.q = q
+        self.l1_ratio = l1_ratio
+        self.groups = groups
+        self.family = family
+        self.huber_delta = huber_delta
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.screening = screening
+        self.constraints = constraints
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+
+class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
+    """Sparse-group SLOPE for two classes, alpha chosen by cross-validation.
+
+    Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha J(b),  eta = b0 + X b,
+
+        J(b) = l1_ratio sum_k v_k |s b|_(k) + (1 - l1_ratio) sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+
+    columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
+    deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
+    inside them; v = w = 1 is the sparse-group lasso.
+
+    Parameters
+    ----------
+    alphas : array-like, ``ss.relative(...)`` or None, default None
+        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+    sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w), default "vmean"
+        Shapes of v and w. In a pair each is an array, non-increasing and >= 0, one value a penalised column
+        or group, or a name that SLOPE or GroupSLOPE knows.
+    q : float in (0, 1) or pair (q_v, q_g), default 0.1
+        Target false discovery rates of columns and of groups, of the named shapes that have them. The rate of
+        groups is not controlled near l1_ratio = 1, where single columns carry their groups in.
+    l1_ratio : float in [0, 1], default 0.95
+        Share of the elementwise part: 1 is SLOPE, 0 is group SLOPE.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
+        group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted);
+        "group" makes each group orthonormal instead: a column is then ranked by what it adds to the columns
+        of its group before it. Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
+    solver : {"auto", "cvxpy", "proximal"}, default "auto"
+        The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    screening : bool, default True
+        Solve on the columns that strong rules keep, and repair from the full gap.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale; ``variables["beta"]``,
+        ``variables["intercept"]`` and, for DataFrames, columns and terms by name. Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+        1 shows progress where there is some to show.
+    cv : int, splitter or iterable of (train, test), default 10
+        An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
+    scoring : str, callable or None
+        "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" or any
+        scikit-learn scorer.
+    selection : {"min", "1se"}, default "min"
+        The best mean score, or the largest alpha within one standard error of it.
+    n_jobs : int or None
+        Folds at a time; the answer does not depend on it.
+    random_state : int, RandomState or None, default 0
+        Seed of the folds.
+
+    Attributes
+    ----------
+    classes_ : ndarray (2,), sorted; the event is the second
+    coef_ : ndarray (1, p)
+    intercept_ : ndarray (1,)
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        Duality gap of the full problem, computed from the returned coefficients.
+    n_iter_ : int
+    alphas_ : ndarray (k,)
+    alpha_min_, alpha_1se_ : float
+    path_ : Path
+    cv_ : CVResult
+    cv_results_ : DataFrame, one row a fold and alpha
+    groups_ : int ndarray (p,), labels 0..m-1
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data, parameters out of range, or a sequence that increases or has the wrong
+        length.
+
+    References
+    ----------
+    Feser & Evangelou (2023), Sparse-group SLOPE: adaptive bi-level selection with FDR-control; (2024), Strong
+    screening rules for group-based SLOPE models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import SparseGroupSLOPEClassifierCV
+    >>> X = np.random.default_rng(0).standard_normal((80, 5))
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> model = SparseGroupSLOPEClassifierCV(cv=5, groups=[0, 0, 1, 1, 2]).fit(X, y)
+    >>> bool(model.certificate_.converged)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{k: v for k, v in SparseGroupSLOPEClassifier._parameter_constraints.items() if k != "alpha"},
+        **CrossValidated._cv_constraints,
+    }
+    _base: ClassVar[type] = SparseGroupSLOPEClassifier
+
+    def __init__(
+        self,
+        alphas: Any = None,
+        *,
+        sequence: Any = "vmean",
+        q: float | tuple[float, float] = 0.1,
+        l1_ratio: float = 0.95,
+        groups: Any = None,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        constraints: Any = None,
+        cv: Any = 10,
+        scoring: Any = None,
+        selection: str = "min",
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.alphas = alphas
+        self.sequence = sequence
+        self.q = q
+        self.l1_ratio = l1_ratio
+        self.groups = groups
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.screening = screening
+        self.constraints = constraints
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose

@@ -1,0 +1,104 @@
+"""Poisson and Huber losses through both doors: against statsmodels, the cvxpy program, and each other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+import sparsestats as ss
+
+
+@pytest.fixture(scope="module")
+def counts():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 4))
+    exposure = rng.uniform(0.5, 2, 120)
+    y = rng.poisson(exposure * np.exp(0.4 + X[:, 0] * 0.6 - X[:, 1] * 0.3)).astype(float)
+    return X, y, np.log(exposure)
+
+
+@pytest.fixture(scope="module")
+def heavy_tails():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((100, 4))
+    return X, 50 + X[:, 0] + rng.standard_t(1.2, 100)
+
+
+def test_poisson_without_penalty_is_maximum_likelihood(counts):
+    X, y, offset = counts
+    model = ss.SLOPE(alpha=0, family="poisson").fit(X, y, offset=offset)
+    reference = sm.GLM(y, sm.add_constant(X), family=sm.families.Poisson(), offset=offset).fit(tol=1e-14)
+    np.testing.assert_allclose(np.r_[model.intercept_, model.coef_], reference.params, rtol=1e-7)
+    np.testing.assert_allclose(model.predict(X, offset=offset), reference.predict(), rtol=1e-7)
+
+
+def test_huber_without_penalty_solves_its_estimating_equations(heavy_tails):
+    X, y = heavy_tails
+    model = ss.SLOPE(alpha=0, family="huber", huber_delta=0.8).fit(X, y)
+    residual = np.clip(y - model.predict(X), -0.8, 0.8)
+    assert np.abs(np.column_stack([np.ones(100), X]).T @ residual).max() < 1e-6 * 100
+
+
+def test_huber_with_a_wide_delta_is_least_squares(heavy_tails):
+    X, y = heavy_tails
+    wide = ss.SLOPE(alpha=0.1, family="huber", huber_delta=1e4).fit(X, y)
+    squares = ss.SLOPE(alpha=0.1).fit(X, y)
+    np.testing.assert_allclose(wide.coef_, squares.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["poisson", "huber"])
+@pytest.mark.parametrize("groups", [None, [0, 0, 1, 1]])
+def test_compiled_agrees_with_the_program(counts, family, groups):
+    X, y, offset = counts
+    model = ss.SLOPE(family=family) if groups is None else ss.GroupSLOPE(family=family, groups=groups)
+    model.set_params(alpha=0.2 * model.alpha_max(X, y, offset=offset))
+    fast = model.fit(X, y, offset=offset).certificate_
+    slow = model.set_params(solver="cvxpy").fit(X, y, offset=offset).certificate_
+    assert fast.converged and slow.relative < 1e-6
+    assert fast.objective == pytest.approx(slow.objective, rel=1e-6)
+
+
+@pytest.mark.parametrize("family", ["poisson", "huber"])
+def test_alpha_max_is_where_the_first_column_enters(counts, family):
+    X, y, _ = counts
+    model = ss.SLOPE(family=family)
+    top = model.alpha_max(X, y)
+    path = model.path(X, y, [top * (1 + 1e-9), top * (1 - 1e-4)])
+    assert path.n_nonzero.tolist() == [0, 1]
+
+
+def test_gap_bounds_the_suboptimality_of_an_unfinished_poisson_fit(counts):
+    X, y, _ = counts
+    with pytest.warns(ss.exceptions.ConvergenceWarning):
+        rough = ss.SLOPE(alpha=0.01, family="poisson", max_iter=1, tol=1e-12).fit(X, y).certificate_
+    best = ss.SLOPE(alpha=0.01, family="poisson").fit(X, y).certificate_.objective
+    assert rough.value >= rough.objective - best > 0
+
+
+def test_cross_validation_scores_the_deviance(counts):
+    X, y, _ = counts
+    model = ss.SLOPECV(family="poisson", cv=5).fit(X, y)
+    assert model.cv_.scoring == "deviance"
+    null = np.mean(2 * (np.where(y > 0, y * np.log(np.where(y > 0, y, 1) / y.mean()), 0)))
+    assert model.cv_.null == pytest.approx(null, rel=0.1)
+    assert model.cv_.mean.min() < 0.8 * model.cv_.null
+
+
+def test_formula_predicts_counts(counts):
+    X, y, offset = counts
+    data = pd.DataFrame(X, columns=list("abcd")).assign(y=y, t=offset)
+    fit = ss.slope("y ~ a + b + c + d + offset(t)", data, family="poisson", alpha="cv", cv=5)
+    direct = ss.SLOPE(alpha=fit.alpha, family="poisson").fit(X, y, offset=offset)
+    np.testing.assert_allclose(fit.predict(data), direct.predict(X, offset=offset), rtol=1e-4)
+    assert fit.glance()["family"].item() == "poisson"
+
+
+@pytest.mark.parametrize("y, message", [([1, -1, 2], "must be finite and >= 0"), ([0, 0, 0], "a count above 0")])
+def test_a_response_that_no_poisson_gives(y, message):
+    with pytest.raises(ValueError, match=message):
+        ss.SLOPE(family="poisson").fit(np.eye(3), y)
+
+
+def test_unknown_family_lists_those_there_are():
+    with pytest.raises(ValueError, match="poisson"):
+        ss.SLOPE(family="gamma").fit(np.eye(3), [1.0, 2, 3])
