@@ -74,6 +74,15 @@ fit.plot("profile")
 fit.margins().round(4)
 
 # %% [markdown]
+# Predicted against observed frequency of the rare level, in ten bins of equal size (in sample):
+
+# %%
+fit.plot("calibration")
+
+# %%
+fit.plot("cv")
+
+# %% [markdown]
 # ## 2. Against its neighbours, on rows they have not seen
 #
 # Ten folds; the log-loss of the rare class against all others. Firth's penalised likelihood is the usual
