@@ -3,8 +3,8 @@
     python -m benchmarks.ordinal [--quick]
 
 Paths have 20 alphas from alpha_max to alpha_max / 100; the worst relative duality gap of each is printed
-beside
-its time. The race to the proportional-odds maximum takes turns in one process and prints both likelihoods.
+beside its time. The race to the proportional-odds maximum takes turns in one process and prints both
+likelihoods.
 """
 
 from __future__ import annotations

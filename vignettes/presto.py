@@ -57,8 +57,7 @@ fit
 
 # %% [markdown]
 # The last column of the table says where odds are not proportional. The tests above the certificate are of
-# the
-# *assumption*, from unpenalised fits; there are no p-values for the coefficients, because they were selected.
+# the *assumption*, from unpenalised fits; there are no p-values for the coefficients, because they were selected.
 # `alpha_po` is the smallest penalty at which the fit is the proportional-odds model: the path begins there.
 
 # %%

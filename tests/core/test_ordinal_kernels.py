@@ -32,8 +32,7 @@ def exact(a: float, b: float) -> tuple[Decimal, Decimal, Decimal]:
 
 @pytest.mark.parametrize(("a", "b"), POINTS)
 def test_logit_kernel_is_exact_in_the_tails(a, b):
-    # 1e-13 relative: a handful of roundings; the textbook log(F(b) - F(a)) is inf or 0 / 0 at half of these
-    # points
+    # 1e-13 relative: a handful of roundings; the textbook log(F(b) - F(a)) is inf or 0 / 0 at half of them
     value, slope_a, slope_b, *_ = kernels.between("logit", a, b)
     for got, want in zip((value, slope_a, slope_b), exact(a, b), strict=True):
         assert got == pytest.approx(float(want), rel=1e-13, abs=1e-300)
