@@ -1,5 +1,5 @@
 // Minimise  f(x) + alpha J(c)  on one working set: accelerated proximal gradient finds the pattern, Newton steps on the
-// pattern (its zeros, signs and ties fixed) finish. Every accepted step lowers the objective; the gap decides the end.
+// pattern (its zeros, signs and ties fixed) finish. A Newton step is kept only if it lowers the objective; the gap decides the end.
 #pragma once
 #include <limits>
 
@@ -56,7 +56,7 @@ class Solver {
         if (good) continue;
       }
       const Index steps = std::min<Index>(SETTLE, max_iter - report.iterations);
-      accelerate(steps);
+      accelerate(steps, watch);
       report.iterations += steps;
       spent += steps * step_cost();
       report.gap = gap();
@@ -72,7 +72,6 @@ class Solver {
     std::copy(x_.begin(), x_.end(), x);
     return report;
   }
-  const std::vector<double>& image() const { return ix_; }
 
  private:
   double objective(const std::vector<double>& x, const std::vector<double>& img) {
@@ -126,7 +125,7 @@ class Solver {
   }
 
   // FISTA with restart on the gradient test (O'Donoghue & Candes); momentum is kept until a Newton step moves x.
-  void accelerate(Index steps) {
+  void accelerate(Index steps, Watch& watch) {
     if (momentum_ == 0) {
       last_ = x_;
       ilast_ = ix_;
@@ -134,7 +133,7 @@ class Solver {
       L_ *= 0.95;
     }
     double& t = momentum_;
-    for (Index k = 0; k < steps; ++k) {
+    for (Index k = 0; k < steps && !watch.stopped(); ++k) {
       const double next = 0.5 * (1 + std::sqrt(1 + 4 * t * t)), beta = (t - 1) / next;
       for (Index j = 0; j < dim_; ++j) y_[j] = x_[j] + beta * (x_[j] - last_[j]);
       for (Index i = 0; i < img_size_; ++i) iy_[i] = ix_[i] + beta * (ix_[i] - ilast_[i]);

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from .native import slope as native_slope
 from .problem import PathResult, Problem
@@ -162,10 +161,9 @@ def _finite(result: PathResult, problem: Problem) -> PathResult:
     objectives = np.array([certificate.objective for certificate in result.certificates])
     if np.isfinite(objectives).all() and np.isfinite(result.coefs).all():
         return result
-    entries: Any = problem.X.data if sparse.issparse(problem.X) else problem.X
     raise ValueError(
-        f"the objective is not finite: X reaches {np.abs(entries).max(initial=0):.3g} and y "
-        f"{np.abs(problem.y).max(initial=0):.3g}; rescale them"
+        f"the objective is not finite: X reaches {abs(problem.X).max():.3g} and y "
+        f"{np.abs(problem.y).max():.3g}; rescale them"
     )
 
 

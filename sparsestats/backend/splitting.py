@@ -63,9 +63,10 @@ def prox_of_sum(
         if np.abs(residual).max(initial=0.0) <= enough:
             break
         size = float(np.linalg.norm(residual))
-        if size > 2.0 * best:
-            images, residuals = [], []
-        best = min(best, size)
+        if images and size > best:  # refused: back to the last sweep that was accepted, and a plain one
+            y, images, residuals = images[-1], [], []
+            continue
+        best = size
         images, residuals = [*images[-MEMORY:], u], [*residuals[-MEMORY:], residual]
         y = u
         if len(images) > 1:

@@ -49,7 +49,7 @@ def test_sorted_prox_is_isotonic_regression(case, step):
 
 
 @given(vector_and_weights(), st.floats(0.01, 2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_sorted_prox_is_the_python_prox(case, step):
     r, w = np.abs(case[0]), case[1]
     expected = SortedL1(w).resolve(5, sizes=np.ones(len(r))).prox(r, step)
@@ -61,7 +61,7 @@ def weighted_objective(x, rho, k, weights):
 
 
 @given(vector_and_weights(), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_weighted_prox_is_the_python_prox(case, seed):
     rho, weights = np.abs(case[0]), case[1]
     sizes = np.random.default_rng(seed).integers(1, 9, len(rho))
@@ -102,7 +102,7 @@ def test_weighted_prox_is_the_minimiser_brute_force_finds(seed):
 
 
 @given(vector_and_weights())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_dual_norm_is_the_largest_ratio_of_cumulative_sums(case):
     z, w = case
     w = w + 0.1

@@ -115,17 +115,17 @@ def compare(seed, gap_of, solver, fractions, **options):
         assert theirs.alpha_max == pytest.approx(ours.alpha_max, rel=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_compiled_paths_are_certified_by_numpy_alone(seed, gap_of):
     compare(seed, gap_of, None, [1.0, 0.6, 0.2, 0.05, 0.01])
 
 
-@pytest.mark.parametrize("seed", range(100, 112))
+@pytest.mark.parametrize("seed", range(100, 105))
 def test_compiled_and_proximal_objectives_agree(seed, gap_of):
     compare(seed, gap_of, "proximal", [1.0, 0.4, 0.1], tol=1e-8, max_iter=20_000)
 
 
-@pytest.mark.parametrize("seed", range(200, 208))
+@pytest.mark.parametrize("seed", range(200, 204))
 def test_compiled_and_cvxpy_objectives_agree(seed, gap_of):
     compare(seed, gap_of, "cvxpy", [0.5, 0.1], tol=1e-8)
 

@@ -17,7 +17,7 @@ KINDS = {
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=8, deadline=None)
+few = settings(max_examples=5, deadline=None)
 
 
 def data(seed, binary, n=40, p=8):

@@ -1,0 +1,95 @@
+"""The bridge to the compiled core: what it reads in place, resolves, and hands back."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import sparsestats as ss
+from sparsestats._core import ext
+from sparsestats.backend.native import slope as native
+from sparsestats.backend.problem import Problem
+
+RNG = np.random.default_rng(0)
+X = np.asfortranarray(RNG.normal(size=(40, 6)))
+Y = X[:, 0] - X[:, 1] + RNG.normal(size=40)
+
+
+def laid_out(X=X, penalty=None, **options):
+    penalty = penalty or ss.penalties.SortedL1()
+    return native.NativeProblem(Problem(X, Y, ss.losses.Gaussian(), penalty, **options))
+
+
+def test_supported_are_the_named_losses_and_penalties():
+    class Mine(ss.losses.Gaussian):
+        pass
+
+    for loss, penalty, known in (
+        (ss.losses.Gaussian(), ss.penalties.L1(), True),
+        (ss.losses.Binomial(), ss.penalties.GroupSortedL1(), True),
+        (Mine(), ss.penalties.L1(), False),
+    ):
+        assert native.supports(Problem(X, Y, loss, penalty)) is known
+
+
+@pytest.mark.parametrize("container", [np.asfortranarray, sparse.csc_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_moments_are_weighted_and_divide_by_n(container, dtype):
+    Z = np.where(np.abs(X) > 0.5, X + 10, 0).astype(dtype)
+    weight = RNG.uniform(0, 2, 40)
+    weight *= 40 / weight.sum()
+    expected = np.sqrt(np.average((Z - np.average(Z, axis=0, weights=weight)) ** 2, axis=0, weights=weight))
+    np.testing.assert_allclose(
+        native.deviations(container(Z), weight), expected, rtol=2e-6 if dtype == np.float32 else 1e-12
+    )
+
+
+def test_sparse_indices_of_both_widths_are_read():
+    S = sparse.csc_array(X)
+    wide = sparse.csc_array((S.data, S.indices.astype(np.int64), S.indptr.astype(np.int64)), shape=S.shape)
+    narrow, broad = (laid_out(Z).solve_path([0.2]).coefs for Z in (S, wide))
+    np.testing.assert_array_equal(narrow, broad)
+    assert narrow.any()
+
+
+def test_ranks_resolve_the_sequence_of_groups():
+    groups = np.array([0, 0, 0, 1, 1, 2])
+    Z = X.copy(order="F")
+    Z[:, 2] = Z[:, 0] + Z[:, 1]
+    model = laid_out(Z, ss.penalties.GroupSortedL1(), groups=groups, standardize="group")
+    assert model.design.ranks().tolist() == [2, 2, 1]
+
+
+def test_diagnostics_have_one_value_an_alpha():
+    result = laid_out().solve_path([0.5, 0.2, 0.1])
+    for name in ("iterations", "newton_steps", "screened", "active", "repaired", "seconds"):
+        assert result.info[name].shape == (3,)
+    np.testing.assert_array_equal(result.info["active"], np.count_nonzero(result.coefs, axis=1))
+    assert np.all(result.info["seconds"] > 0)
+
+
+def test_a_control_that_was_stopped_ends_the_path_before_it_begins():
+    control = ext.Control()
+    control.stop()
+    assert control.stopped
+    result = laid_out().solve_path([0.5, 0.2, 0.1], control=control)
+    assert len(result.alphas) < 3 and result.stopped
+
+
+def test_progress_is_counted():
+    control = ext.Control()
+    laid_out().solve_path([0.5, 0.2, 0.1], control=control)
+    assert control.done == 3
+
+
+def test_no_penalised_column_is_the_same_fit_at_every_alpha():
+    result = laid_out(penalty_factor=np.zeros(6)).solve_path([0.5, 0.1])
+    np.testing.assert_array_equal(result.coefs[0], result.coefs[1])
+    centred = X - X.mean(0)
+    np.testing.assert_allclose(
+        result.coefs[0], np.linalg.lstsq(centred, Y - Y.mean(), rcond=None)[0], atol=1e-9
+    )
+
+
+def test_lengths_that_differ_are_refused_before_memory_is_read():
+    with pytest.raises(ValueError, match="differ in length"):
+        ext.Design(native.columns(X), np.ones(3), True, "columns", [], [], False)
