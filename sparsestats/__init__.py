@@ -12,10 +12,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("colide", "fit", "gslope", "load", "sgslope", "slope"),
+    "api": ("colide", "fit", "gslope", "load", "presto", "sgslope", "slope"),
     "backend.path": ("relative",),
     "estimators.dag": ("CoLiDE",),
     "estimators.noise": ("noise_scaled",),
+    "estimators.ordinal": ("PRESTO", "PRESTOCV"),
     "estimators.penalized": ("Penalized",),
     "estimators.preprocess": ("ModelMatrix",),
     "estimators.slope": (

@@ -123,6 +123,8 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
 
 }  // namespace
 
+#include "bind_ordinal.hpp"
+
 NB_MODULE(_ext, m) {
   m.doc() = "Compiled kernels of sparsestats.";
 
@@ -222,6 +224,7 @@ NB_MODULE(_ext, m) {
         "Fit every alpha (decreasing, warm-started); without alphas only alpha_max is computed.");
 
   bind_dag(m);
+  bind_ordinal(m);
 
   nb::module_ t = m.def_submodule("testing", "Kernels for tests/core.");
   t.def("prox_sorted", [](Vector r, Vector w, double step) {

@@ -3,5 +3,6 @@
 from ..selection.folds import folds
 from .functions import fit, gslope, load, sgslope, slope
 from .graphs import colide
+from .ordinal import presto
 
-__all__ = ["colide", "fit", "folds", "gslope", "load", "sgslope", "slope"]
+__all__ = ["colide", "fit", "folds", "gslope", "load", "presto", "sgslope", "slope"]

@@ -1,0 +1,656 @@
+// Penalised ordinal regression along a path: proximal Newton in the differences psi of adjacent coefficients,
+//   min  mean loss(eta) + alpha sum_jk w_jk (a |psi_jk| + (1 - a) psi_jk^2 / 2),   eta_k = o + a_k + z'(psi_1 + ... + psi_k).
+// Intercepts are the differences of a column of ones, unpenalised. A weight of 0 frees a coordinate, an infinite one
+// leaves it out. Order constraints (eta_{k+1} >= eta_k at given rows) are linear in psi_{k+1} alone and are kept by a
+// logarithmic barrier, whose multipliers enter the dual.
+#pragma once
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "control.hpp"
+#include "lasso_quadratic.hpp"
+#include "ordinal_features.hpp"
+
+namespace ss {
+
+struct OrdinalOptions {
+  double l1_ratio = 1, tol = 1e-8;
+  Index max_iter = 100;
+  bool ordered = false;  // keep the boundaries in order at every row once a fit crosses
+};
+
+struct OrdinalFit {
+  double alpha = 0, objective = 0, bound = 0, gap = 0, loss = 0, seconds = 0, intercept_residual = 0;
+  Index iterations = 0, hessians = 0, active = 0, crossing = 0, bound_rows = 0, working = 0;
+  bool constrained = false;
+  std::string stop;
+};
+
+class OrdinalSolver {
+ public:
+  OrdinalSolver(Features& X, const Family& family, std::vector<double> w, std::vector<double> offset,
+                std::vector<double> weight, const std::vector<double>& share, OrdinalOptions options)
+      : X_(X), family_(family), w_(std::move(w)), offset_(std::move(offset)), weight_(std::move(weight)),
+        options_(options), n_(X.n), p_(X.p), m_(family.boundaries), size_((p_ + 1) * m_) {
+    for (Index j = 0; j < p_; ++j)
+      if (X.constant(j)) std::fill_n(weight_.begin() + j * m_, m_, kInfinity);
+    weight_.resize(size_, 0.0);  // the ones
+    psi_.assign(size_, 0.0);
+    const std::vector<double> a = family.start(share);
+    for (Index k = 0; k < m_; ++k) psi_[p_ * m_ + k] = a[k] - (k > 0 ? a[k - 1] : 0);
+    eta_.resize(family.eta_size()), step_eta_.resize(family.eta_size()), trial_.resize(family.eta_size());
+    slope_.resize(family.eta_size()), curvature_.resize(family.piece_size());
+    gradient_.assign(size_, 0.0);
+    fit_null();
+  }
+
+  double alpha_max() const { return alpha_max_; }
+  double null_objective() const { return null_; }
+  const std::vector<double>& psi() const { return psi_; }
+
+  OrdinalFit fit(double alpha, Watch& watch) {
+    const auto began = std::chrono::steady_clock::now();
+    OrdinalFit out;
+    if (!constrained_) {
+      minimise(alpha, 0, true, watch, out);
+      if (options_.ordered) {
+        out.crossing = crossings();
+        if (out.crossing > 0) begin_order();
+      }
+    }
+    if (constrained_) interior(alpha, watch, out);
+    out.alpha = alpha;
+    previous_ = alpha;
+    for (Index i = 0; i < p_ * m_; ++i) out.active += psi_[i] != 0;
+    out.constrained = constrained_;
+    out.bound_rows = static_cast<Index>(rows_.size());
+    out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    return out;
+  }
+
+  // Largest |gradient| / weight over coordinates of `weight` that this solver leaves out.
+  double left_out(const std::vector<double>& weight) {
+    double most = 0;
+    for (Index i = 0; i < p_ * m_; ++i)
+      if (std::isinf(weight_[i]) && weight[i] > 0 && !std::isinf(weight[i]))
+        most = std::max(most, std::abs(gradient_[i]) / weight[i]);
+    return most;
+  }
+
+  // Rows at which some boundaries of the fit are out of order.
+  Index crossings() {
+    if (!cumulative_order_needed()) return 0;
+    std::vector<char> bad(n_, 0);
+    for (Index k = 1; k < m_; ++k) {
+      gap_of(k, psi_, slack_);
+      for (Index i = 0; i < n_; ++i)
+        if (slack_[i] < 0) bad[i] = 1;
+    }
+    Index count = 0;
+    for (char b : bad) count += b;
+    return count;
+  }
+
+ private:
+  bool cumulative_order_needed() const { return m_ > 1; }
+
+  // ---- linear predictors and gradients over the features in use -------------------------------------------------
+
+  void use(const std::vector<char>& wanted) {  // features with a wanted coordinate, the ones first
+    used_.clear();
+    used_.push_back(p_);
+    for (Index j = 0; j < p_; ++j)
+      for (Index k = 0; k < m_; ++k)
+        if (wanted[j * m_ + k]) {
+          used_.push_back(j);
+          break;
+        }
+    columns_.clear();
+    for (Index j : used_) columns_.push_back(X_.column(j));
+    free_.clear(), penalised_.clear();
+    for (Index u = 0; u < static_cast<Index>(used_.size()); ++u)
+      for (Index k = 0; k < m_; ++k) {
+        const Index at = used_[u] * m_ + k;
+        if (weight_[at] == 0 || (unpenalised_ && !std::isinf(weight_[at])))
+          free_.push_back({u, k, at});
+        else if (!std::isinf(weight_[at]) && (used_[u] == p_ || wanted[at]))
+          penalised_.push_back({u, k, at});
+      }
+    coordinates_ = free_;
+    coordinates_.insert(coordinates_.end(), penalised_.begin(), penalised_.end());
+  }
+
+  void predictors(const std::vector<double>& psi, bool with_offset, std::vector<double>& eta) const {
+    const Index q = static_cast<Index>(used_.size());
+    std::vector<double> beta(q * m_);
+    for (Index u = 0; u < q; ++u) {
+      double sum = 0;
+      for (Index k = 0; k < m_; ++k) beta[u * m_ + k] = sum += psi[used_[u] * m_ + k];
+    }
+    constexpr Index chunk = 512;
+    for (const Slot& s : family_.slots())
+      for (Index b = s.begin; b < s.end; b += chunk) {
+        const Index e = std::min(b + chunk, s.end);
+        double* out = eta.data() + s.at + b - s.begin;
+        for (Index i = b; i < e; ++i) out[i - b] = beta[s.boundary] + (with_offset && !offset_.empty() ? offset_[i] : 0);
+        for (Index u = 1; u < q; ++u)
+          if (const double c = beta[u * m_ + s.boundary]; c != 0) axpy(c, columns_[u] + b, out, e - b);
+      }
+  }
+
+  void to_differences(double* g) const {  // gradient by boundary -> gradient by difference
+    for (Index k = m_ - 1; k-- > 0;) g[k] += g[k + 1];
+  }
+
+  void used_gradient() {
+    for (Index u = 0; u < static_cast<Index>(used_.size()); ++u) {
+      double* g = gradient_.data() + used_[u] * m_;
+      std::fill_n(g, m_, 0.0);
+    }
+    constexpr Index chunk = 2048;
+    for (const Slot& s : family_.slots())
+      for (Index b = s.begin; b < s.end; b += chunk) {
+        const Index e = std::min(b + chunk, s.end);
+        const double* r = slope_.data() + s.at + b - s.begin;
+        for (Index u = 0; u < static_cast<Index>(used_.size()); ++u)
+          gradient_[used_[u] * m_ + s.boundary] += dot(columns_[u] + b, r, e - b);
+      }
+    for (Index j : used_) to_differences(gradient_.data() + j * m_);
+    for (Index u = 0; u < static_cast<Index>(used_.size()); ++u) add_barrier_gradient(used_[u], columns_[u]);
+  }
+
+  void full_gradient() {
+    if (static_cast<Index>(used_.size()) == p_ + 1) return;  // up to date
+    std::vector<double> g(p_ * m_);
+    X_.gradient(family_, slope_.data(), g.data());
+    std::vector<char> have(p_ + 1, 0);
+    for (Index j : used_) have[j] = 1;
+    for (Index j = 0; j < p_; ++j) {
+      if (have[j]) continue;
+      std::copy_n(g.data() + j * m_, m_, gradient_.data() + j * m_);
+      to_differences(gradient_.data() + j * m_);
+      if (!rows_.empty()) add_barrier_gradient(j, X_.column(j));
+    }
+  }
+
+  // ---- the barrier ----------------------------------------------------------------------------------------------
+
+  struct Constraint {
+    Index row, boundary;
+    double slack, next = 0, multiplier = 0;
+  };
+
+  void add_barrier_gradient(Index feature, const double* x) {
+    if (mu_ == 0) return;
+    for (const Constraint& c : rows_) gradient_[feature * m_ + c.boundary] -= mu_ / c.slack * x[c.row];
+  }
+
+  // eta_k - eta_{k-1} at every row: a function of psi_k alone.
+  void gap_of(Index k, const std::vector<double>& psi, std::vector<double>& out) const {
+    out.assign(n_, psi[p_ * m_ + k]);
+    for (Index u = 1; u < static_cast<Index>(used_.size()); ++u)
+      if (const double c = psi[used_[u] * m_ + k]; c != 0) axpy(c, columns_[u], out.data(), n_);
+  }
+
+  // Barrier value at psi, refreshing slacks; infinite when a row is out of order.
+  double barrier(const std::vector<double>& psi) {
+    if (mu_ == 0) return 0;
+    double total = 0;
+    for (Constraint& c : rows_) {
+      double d = psi[p_ * m_ + c.boundary];
+      for (Index u = 1; u < static_cast<Index>(used_.size()); ++u)
+        d += psi[used_[u] * m_ + c.boundary] * columns_[u][c.row];
+      if (!(d > 0)) return kInfinity;
+      c.slack = d;
+      total -= mu_ * std::log(d);
+    }
+    return total;
+  }
+
+  // Largest step that keeps every row in order; rows that come close join the barrier.
+  double ordered_reach(const std::vector<double>& step) {
+    double reach = kInfinity;
+    std::vector<double> now, change;
+    for (Index k = 1; k < m_; ++k) {
+      gap_of(k, psi_, now);
+      gap_of(k, step, change);
+      for (Index i = 0; i < n_; ++i) {
+        if (!(change[i] < 0)) continue;
+        const double t = now[i] / -change[i];
+        reach = std::min(reach, t);
+        if (t < 1 && !listed_[k * n_ + i]) {
+          listed_[k * n_ + i] = 1;
+          rows_.push_back({i, k, now[i]});
+        }
+      }
+    }
+    return reach;
+  }
+
+  void begin_order() {
+    constrained_ = true;
+    listed_.assign(n_ * m_, 0);
+    rows_.clear();
+    for (Index k = 1; k < m_; ++k) {
+      gap_of(k, psi_, slack_);
+      for (Index i = 0; i < n_; ++i)
+        if (slack_[i] < 0) listed_[k * n_ + i] = 1, rows_.push_back({i, k, 0});
+    }
+    // Back along the segment to the last fit that was in order, and a little further.
+    double t = 1;
+    for (Index k = 1; k < m_; ++k) {
+      std::vector<double> good, bad;
+      gap_of(k, ordered_psi_, good);
+      gap_of(k, psi_, bad);
+      for (Index i = 0; i < n_; ++i)
+        if (bad[i] <= 0) t = std::min(t, good[i] / (good[i] - bad[i]));
+    }
+    for (Index i = 0; i < size_; ++i) psi_[i] = ordered_psi_[i] + 0.8 * t * (psi_[i] - ordered_psi_[i]);
+  }
+
+  void interior(double alpha, Watch& watch, OrdinalFit& out) {
+    Index spent = out.iterations;
+    const double target = 0.005 * options_.tol * null_;
+    double mu = std::min(1e-3 * null_ / std::max<double>(1, rows_.size()), mu_ > 0 ? mu_ * 1e4 : kInfinity);
+    for (int round = 0; round < 40; ++round) {
+      const double last = target / (2.0 * std::max<double>(1, rows_.size()));
+      mu = std::max(mu, last);
+      // Rows may have joined since mu was chosen; the last round must still leave mu * rows below the target.
+      const bool last_round = mu <= 1.01 * last;
+      minimise(alpha, mu, last_round, watch, out);
+      spent += out.iterations;
+      if (out.stop == "interrupted") break;
+      if (last_round && mu * rows_.size() <= target) break;
+      mu *= 0.02;
+    }
+    out.iterations = spent;
+    // Rows far from binding leave; they come back through ordered_reach().
+    std::vector<Constraint> kept;
+    for (const Constraint& c : rows_) {
+      if (mu_ / c.slack > 1e-6 * null_ / n_)
+        kept.push_back(c);
+      else
+        listed_[c.boundary * n_ + c.row] = 0;
+    }
+    rows_ = std::move(kept);
+  }
+
+  // ---- objective, certificate -----------------------------------------------------------------------------------
+
+  double penalty(const std::vector<double>& psi, double alpha) const {
+    double l1 = 0, l2 = 0;
+    for (const Coordinate& c : penalised_) l1 += weight_[c.at] * std::abs(psi[c.at]), l2 += weight_[c.at] * psi[c.at] * psi[c.at];
+    return alpha * (options_.l1_ratio * l1 + 0.5 * (1 - options_.l1_ratio) * l2);
+  }
+
+  void evaluate() {
+    loss_ = family_.evaluate(eta_.data(), w_.data(), slope_.data(), curvature_.data());
+    used_gradient();
+  }
+
+  // The gradient with the multipliers of the last Newton step in place of mu / slack, which is all rounding when a slack
+  // is tiny: the step solved its linear equations, so these are stationary to machine precision.
+  std::vector<double> dual_gradient() {
+    std::vector<double> g = gradient_;
+    if (mu_ == 0) return g;
+    for (Index j = 0; j <= p_; ++j) {
+      const double* x = X_.column(j);
+      for (const Constraint& c : rows_) g[j * m_ + c.boundary] += (mu_ / c.slack - c.multiplier) * x[c.row];
+    }
+    return g;
+  }
+
+  // Objective minus a dual bound, at the current point with its full gradient.
+  void certify(double alpha, OrdinalFit& out) {
+    const double l1 = alpha * options_.l1_ratio, l2 = alpha * (1 - options_.l1_ratio);
+    const std::vector<double> g = dual_gradient();
+    double s = 1;
+    if (l2 == 0)
+      for (Index i = 0; i < p_ * m_; ++i)
+        if (weight_[i] > 0 && !std::isinf(weight_[i]) && std::abs(g[i]) > l1 * weight_[i])
+          s = std::min(s, l1 * weight_[i] / std::abs(g[i]));
+    double dual = -family_.conjugate(eta_.data(), w_.data(), s);
+    if (!offset_.empty())
+      for (const Slot& slot : family_.slots())
+        dual += s * dot(offset_.data() + slot.begin, slope_.data() + slot.at, slot.end - slot.begin);
+    if (l2 > 0)
+      for (Index i = 0; i < p_ * m_; ++i)
+        if (weight_[i] > 0 && !std::isinf(weight_[i]))
+          if (const double over = std::abs(g[i]) - l1 * weight_[i]; over > 0) dual -= over * over / (2 * l2 * weight_[i]);
+    // Free coordinates have no slack in the dual: what is left of their equations is charged at their own size.
+    double unsolved = 0;
+    for (Index i = 0; i < size_; ++i)
+      if (weight_[i] == 0) {
+        unsolved += std::abs(g[i]) * std::max(1.0, std::abs(psi_[i]));
+        if (i >= p_ * m_) out.intercept_residual = std::max(out.intercept_residual, std::abs(g[i]));
+      }
+    out.loss = loss_;
+    out.objective = loss_ + penalty(psi_, alpha);
+    out.bound = dual - s * unsolved;
+    out.gap = std::max(0.0, out.objective - out.bound);
+  }
+
+  // ---- Hessian --------------------------------------------------------------------------------------------------
+
+  void weighted_gram(const double* h, Index begin, Index end, std::vector<double>& C) {
+    const Index q = static_cast<Index>(used_.size());
+    constexpr Index chunk = 256;
+    scaled_.resize(q * chunk);
+    double block[8];
+    for (Index b = begin; b < end; b += chunk) {
+      const Index len = std::min(chunk, end - b);
+      const double* hb = h + b - begin;
+      for (Index u = 0; u < q; ++u) {
+        const double* x = columns_[u] + b;
+        double* out = scaled_.data() + u * chunk;
+        for (Index i = 0; i < len; ++i) out[i] = hb[i] * x[i];
+      }
+      for (Index i = 0; i < q; i += 2) {
+        const double* a0 = scaled_.data() + i * chunk;
+        const double* a1 = i + 1 < q ? a0 + chunk : a0;
+        for (Index j = 0; j <= std::min(i + 1, q - 1); j += 4) {
+          const double* x[4];
+          for (int t = 0; t < 4; ++t) x[t] = columns_[std::min(j + t, q - 1)] + b;
+          dot2x4(a0, a1, x[0], x[1], x[2], x[3], len, block);
+          for (int t = 0; t < 4 && j + t < q; ++t) {
+            if (j + t <= i) C[i * q + j + t] += block[t];
+            if (i + 1 < q && j + t <= i + 1) C[(i + 1) * q + j + t] += block[4 + t];
+          }
+        }
+      }
+    }
+  }
+
+  bool same_coordinates() const {
+    return std::equal(coordinates_.begin(), coordinates_.end(), at_.begin(), at_.end(),
+                      [](const Coordinate& c, Index at) { return c.at == at; });
+  }
+
+  void hessian() {
+    at_.clear();
+    if (mu_ == 0)
+      for (const Coordinate& c : coordinates_) at_.push_back(c.at);
+    const Index q = static_cast<Index>(used_.size()), N = static_cast<Index>(coordinates_.size());
+    // same[k]: pair (k, k); less[k]: any pair whose larger index is k; pair[k * m + l] for families that need them all.
+    std::vector<std::vector<double>> same(m_), less(m_), upto(m_), pair;
+    auto zero = [&](std::vector<double>& C) { C.assign(q * q, 0.0); };
+    for (Index k = 0; k < m_; ++k) zero(same[k]), zero(less[k]), zero(upto[k]);
+    for (const Piece& piece : family_.pieces()) {
+      const double* h = curvature_.data() + piece.at;
+      switch (piece.block) {
+        case Block::kUpTo: weighted_gram(h, piece.begin, piece.end, upto[piece.t]); break;
+        case Block::kEdge: weighted_gram(h, piece.begin, piece.end, less[piece.t]); break;
+        case Block::kCorner: weighted_gram(h, piece.begin, piece.end, same[piece.t]); break;
+        case Block::kPair:
+          if (pair.empty()) pair.assign(m_ * m_, std::vector<double>());
+          zero(pair[piece.t * m_ + piece.u]);
+          weighted_gram(h, piece.begin, piece.end, pair[piece.t * m_ + piece.u]);
+          break;
+      }
+    }
+    if (mu_ > 0)
+      for (const Constraint& c : rows_) {
+        const double h = mu_ / (c.slack * c.slack);
+        double* C = same[c.boundary].data();
+        for (Index u = 0; u < q; ++u) {
+          const double v = h * columns_[u][c.row];
+          for (Index t = 0; t <= u; ++t) C[u * q + t] += v * columns_[t][c.row];
+        }
+      }
+    for (Index k = m_ - 1; k-- > 0;)
+      for (Index i = 0; i < q * q; ++i) upto[k][i] += upto[k + 1][i];
+    for (Index k = 0; k < m_; ++k)
+      for (Index i = 0; i < q * q; ++i) same[k][i] += upto[k][i], less[k][i] += upto[k][i];
+    H_.resize(N * N);
+    for (Index i = 0; i < N; ++i)
+      for (Index j = 0; j <= i; ++j) {
+        const Coordinate a = coordinates_[i], b = coordinates_[j];
+        const Index row = std::max(a.used, b.used), col = std::min(a.used, b.used);
+        const Index low = std::min(a.boundary, b.boundary), high = std::max(a.boundary, b.boundary);
+        const std::vector<double>& C = !pair.empty() ? pair[low * m_ + high] : low == high ? same[low] : less[high];
+        H_[i * N + j] = H_[j * N + i] = C[row * q + col];
+      }
+  }
+
+  // ---- the method -----------------------------------------------------------------------------------------------
+
+  void minimise(double alpha, double mu, bool last_round, Watch& watch, OrdinalFit& out) {
+    mu_ = mu;
+    unpenalised_ = alpha == 0;
+    choose(alpha);
+    const double l1 = alpha * options_.l1_ratio, l2 = alpha * (1 - options_.l1_ratio);
+    const double small = 0.1 * options_.tol * null_;
+    predictors(psi_, true, eta_);
+    double fence = barrier(psi_);
+    for (Constraint& c : rows_)
+      if (mu > 0) c.multiplier = mu / c.slack;
+    evaluate();
+    // A path's next alpha starts near enough for the last Hessian to serve the first step.
+    bool fresh = mu == 0 && !at_.empty() && same_coordinates();
+    int polished = 0;
+    double last = kInfinity;
+    out.stop = "max_iter";
+    out.iterations = 0;
+    std::vector<double> g, w, z, H, d, psi_step(size_);
+    while (true) {
+      if (watch.stopped()) {
+        out.stop = "interrupted";
+        break;
+      }
+      const Index N = static_cast<Index>(coordinates_.size()), nf = static_cast<Index>(free_.size());
+      if (!fresh) hessian(), ++out.hessians;
+      g.resize(N), w.resize(N), z.resize(N);
+      H = H_;
+      for (Index i = 0; i < N; ++i) {
+        const Index at = coordinates_[i].at;
+        g[i] = gradient_[at], z[i] = psi_[at], w[i] = l1 * weight_[at];
+        if (i >= nf && l2 > 0) g[i] += l2 * weight_[at] * z[i], H[i * N + i] += l2 * weight_[at];
+      }
+      quadratic_.solve(H, g, w, z, nf, d);
+      // Decrease of the model's linear part: negative unless the point is optimal.
+      double slope = 0;
+      for (Index i = 0; i < N; ++i) {
+        slope += g[i] * d[i];
+        if (i >= nf) slope += w[i] * (std::abs(z[i] + d[i]) - std::abs(z[i]));
+      }
+      decrement_ = std::max(0.0, -0.5 * slope);
+      if (decrement_ <= small || out.iterations >= options_.max_iter) {
+        full_gradient();
+        if (widen(alpha)) {
+          fresh = false;
+          if (out.iterations < options_.max_iter) continue;
+        }
+        if (mu > 0 && !last_round && decrement_ <= small) break;
+        // Steps near the optimum cost less than a certificate, and make fitted values agree to sqrt(decrement).
+        const bool settled = polished >= 3 || decrement_ <= 1e-19 * null_ || decrement_ > 2e-9 * null_;
+        if (!settled && out.iterations < options_.max_iter) {
+          ++polished;
+        } else {
+          certify(alpha, out);
+          if (alpha == 0) out.gap = decrement_, out.bound = out.objective - decrement_;
+          if (out.gap <= options_.tol * null_) {
+            out.stop = "tol";
+            break;
+          }
+          if (decrement_ <= 1e-17 * null_ && last <= 1e-17 * null_) {
+            out.stop = "precision";
+            break;
+          }
+          if (out.iterations >= options_.max_iter) break;
+        }
+      }
+      last = decrement_;
+      ++out.iterations;
+
+      std::fill(psi_step.begin(), psi_step.end(), 0.0);
+      for (Index i = 0; i < N; ++i) psi_step[coordinates_[i].at] = d[i];
+      predictors(psi_step, false, step_eta_);
+      double t = std::min(1.0, 0.99 * family_.reach(eta_.data(), step_eta_.data()));
+      if (mu > 0) {
+        t = std::min(t, 0.95 * ordered_reach(psi_step));
+        fence = barrier(psi_);
+        // 1 / (slack + change) to first order: the multiplier that the step's linear equations were solved with. The
+        // change is summed by itself, because a tiny slack has few digits to subtract from.
+        for (Constraint& c : rows_) {
+          double change = 0;
+          for (Index u = 0; u < static_cast<Index>(used_.size()); ++u)
+            change += psi_step[used_[u] * m_ + c.boundary] * columns_[u][c.row];
+          c.next = std::max(0.0, mu / c.slack * (1 - change / c.slack));
+        }
+      }
+      const double before = loss_ + penalty(psi_, alpha) + fence;
+      std::vector<double> trial_psi(size_);
+      bool moved = false;
+      for (int half = 0; half < 50; ++half, t *= 0.5) {
+        for (Index i = 0; i < size_; ++i) trial_psi[i] = psi_[i] + t * psi_step[i];
+        // A full step lands on exact zeros.
+        if (t == 1)
+          for (Index i = nf; i < N; ++i)
+            if (d[i] == -z[i]) trial_psi[coordinates_[i].at] = 0;
+        for (size_t i = 0; i < eta_.size(); ++i) trial_[i] = eta_[i] + t * step_eta_[i];
+        const double after_fence = barrier(trial_psi);
+        if (std::isinf(after_fence)) continue;
+        const double loss = family_.evaluate(trial_.data(), w_.data(), slope_.data(), curvature_.data());
+        const double after = loss + penalty(trial_psi, alpha) + after_fence;
+        // At rounding level differences of objectives say nothing: the model is trusted.
+        if (after <= before + 1e-4 * t * slope || (-slope < 1e-11 * null_ && after <= before + 1e-12 * null_)) {
+          moved = true;
+          psi_.swap(trial_psi);
+          eta_.swap(trial_);
+          loss_ = loss;
+          fence = after_fence;
+          for (Constraint& c : rows_) c.multiplier = t == 1 ? c.next : mu / c.slack;
+          break;
+        }
+      }
+      if (!moved) {
+        barrier(psi_);  // slacks of the point kept
+        evaluate();
+        full_gradient();
+        certify(alpha, out);
+        out.stop = out.gap <= options_.tol * null_ ? "tol" : "precision";
+        break;
+      }
+      // Near the optimum the Hessian has stopped moving: the one at hand serves the last steps.
+      fresh = mu == 0 && t == 1 && decrement_ <= 1e-6 * null_;
+      used_gradient();
+    }
+    if (out.stop == "interrupted") {
+      full_gradient();
+      certify(alpha, out);
+    }
+    out.working = static_cast<Index>(penalised_.size());
+    if (!constrained_ && options_.ordered && crossings() == 0) ordered_psi_ = psi_;
+  }
+
+  // Coordinates to start with: all when they are few, else those the sequential strong rule keeps.
+  void choose(double alpha) {
+    std::vector<char> wanted(size_, 0);
+    const bool all = p_ * m_ <= 400;
+    const double cut = std::max(0.0, 2 * alpha - previous_) * options_.l1_ratio;
+    for (Index i = 0; i < p_ * m_; ++i) {
+      if (std::isinf(weight_[i])) continue;
+      wanted[i] = all || weight_[i] == 0 || psi_[i] != 0 || options_.l1_ratio < 1 || std::abs(gradient_[i]) >= cut * weight_[i];
+    }
+    wanted_ = wanted;
+    use(wanted);
+  }
+
+  // Adds the coordinates that the full gradient shows to be wrongly left out.
+  bool widen(double alpha) {
+    bool any = false;
+    const double l1 = alpha * options_.l1_ratio;
+    for (Index i = 0; i < p_ * m_; ++i)
+      if (!wanted_[i] && !std::isinf(weight_[i]) && std::abs(gradient_[i]) > l1 * weight_[i] * (1 + 1e-12)) wanted_[i] = 1, any = true;
+    if (any) use(wanted_);
+    return any;
+  }
+
+  void fit_null() {
+    Control control;
+    Watch watch(control, {});
+    std::vector<double> kept = weight_;
+    for (Index i = 0; i < size_; ++i)
+      if (weight_[i] > 0) weight_[i] = kInfinity;
+    null_ = 1;
+    previous_ = 0;
+    const bool ordered = options_.ordered;
+    options_.ordered = false;
+    OrdinalFit out;
+    const double tol = options_.tol;
+    options_.tol = 1e-15;
+    minimise(0, 0, true, watch, out);
+    options_.tol = tol;
+    options_.ordered = ordered;
+    ordered_psi_ = psi_;
+    null_ = loss_;
+    full_gradient();
+    weight_ = std::move(kept);
+    alpha_max_ = 0;
+    for (Index i = 0; i < p_ * m_; ++i)
+      if (weight_[i] > 0 && !std::isinf(weight_[i]))
+        alpha_max_ = std::max(alpha_max_, std::abs(gradient_[i]) / (weight_[i] * std::max(options_.l1_ratio, 0.01)));
+    previous_ = alpha_max_;
+  }
+
+  struct Coordinate {
+    Index used, boundary, at;
+  };
+  Features& X_;
+  const Family& family_;
+  std::vector<double> w_, offset_, weight_;
+  OrdinalOptions options_;
+  Index n_, p_, m_, size_;
+  std::vector<double> psi_, ordered_psi_, eta_, step_eta_, trial_, slope_, curvature_, gradient_, H_, scaled_, slack_;
+  std::vector<Index> used_, at_;  // at_: the coordinates that the Hessian at hand belongs to
+  std::vector<const double*> columns_;
+  std::vector<Coordinate> free_, penalised_, coordinates_;
+  std::vector<char> wanted_, listed_;
+  std::vector<Constraint> rows_;
+  LassoQuadratic quadratic_;
+  double loss_ = 0, null_ = 1, alpha_max_ = 0, previous_ = 0, decrement_ = 0, mu_ = 0;
+  bool constrained_ = false, unpenalised_ = false;
+};
+
+
+// The smallest alpha at which every boundary has one vector of coefficients. `shared` is a solver whose differences
+// beyond the first boundary are left out; `weight` holds the penalty they have. 0 when no alpha down to 1e-8 alpha_max
+// needs a difference, infinite for a pure ridge, which never gives exact zeros.
+inline double proportional_odds_alpha(OrdinalSolver& shared, const std::vector<double>& weight, double l1_ratio,
+                                      double alpha_max, Watch& watch) {
+  if (l1_ratio == 0) return kInfinity;
+  auto excess = [&](double alpha) {
+    shared.fit(alpha, watch);
+    return shared.left_out(weight) / l1_ratio - alpha;
+  };
+  double high = alpha_max, low = alpha_max, f_high = 0, f_low = 0;
+  f_high = excess(high);
+  if (f_high >= -1e-12 * alpha_max) return alpha_max;  // a difference is the first to enter
+  do {
+    low *= 0.6;
+    f_low = excess(low);
+    if (f_low > 0 || watch.stopped()) break;
+    high = low, f_high = f_low;
+  } while (low > 1e-8 * alpha_max);
+  if (!(f_low > 0)) return 0;
+  // Illinois: the excess is piecewise smooth and crosses zero once between the two.
+  int side = 0;
+  for (int i = 0; i < 100 && high - low > 1e-13 * high && !watch.stopped(); ++i) {
+    const double mid = (low * f_high - high * f_low) / (f_high - f_low);
+    const double f = excess(mid);
+    if (std::abs(f) <= 1e-14 * alpha_max) return mid;
+    if (f > 0) {
+      low = mid, f_low = f;
+      if (side == 1) f_high *= 0.5;
+      side = 1;
+    } else {
+      high = mid, f_high = f;
+      if (side == -1) f_low *= 0.5;
+      side = -1;
+    }
+  }
+  return high;
+}
+
+}  // namespace ss

@@ -1,0 +1,306 @@
+"""PRESTO by formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .._core import ext
+from ..backend.ordinal import probabilities
+from ..estimators.ordinal import PRESTO
+from ..exceptions import FormulaError
+from ..formula import Design, Spec, design, update_formula
+from ..inference.ordinal import brant_test, likelihood_ratio, maximum_likelihood, score_test, wald_table
+from ..report.call import Call
+from ..report.fit import Training
+from ..report.ordinal_fit import OrdinalFit
+from ..selection.folds import check_cv
+from ..selection.ordinal import cross_validate_ordinal
+from .arguments import Asked, check_names
+from .fitting import _free_terms, _notes, _where_learned
+from .relearned import Relearned, learns
+from .response import Rows, _counted
+from .terms import _checked_terms, penalty_factors
+
+_MOST_LEVELS = 30
+"""Distinct values of a numeric response that are still taken for categories."""
+
+
+def presto(
+    formula: str,
+    data: Any,
+    *,
+    alpha: float | str | None = None,
+    alphas: Any = None,
+    sample_weight: Any = None,
+    offset: Any = None,
+    row_groups: Any = None,
+    cv: Any = 10,
+    selection: str = "min",
+    scoring: Any = None,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+    unpenalized: Any = None,
+    missing: str = "drop",
+    env: Mapping[str, Callable[..., Any]] | None = None,
+    terms_in_folds: bool = False,
+    **params: Any,
+) -> OrdinalFit:
+    """PRESTO by formula: ordinal regression shrunk towards proportional odds.
+
+    Minimises ``-(1/n) sum w_i log P(Y = y_i) + alpha * sum_jk h(psi_jk)`` with ``psi`` the first boundary's
+    standardised coefficients and the differences between adjacent boundaries; see
+    :class:`sparsestats.PRESTO`.
+    A positive estimate moves towards LOWER levels (``reverse=True`` turns the model round).
+
+    Parameters
+    ----------
+    formula : str
+        ``"rating ~ temp + contact + C(judge)"``. The response is an ordered factor, ``C(y, levels=[...])``, a
+        whole number with few values, or ``cbind(yes, no)`` counts.
+    data : pandas or polars DataFrame
+    alpha, alphas, sample_weight, offset, row_groups, cv, selection, random_state, n_jobs, unpenalized,
+    missing, env, terms_in_folds
+        As in :func:`slope`; an integer ``cv`` is stratified.
+    scoring : str, callable or None
+        None is "brier"; "log_loss", "rare_log_loss", "rare_brier", "misclassification", or a scikit-learn
+        scorer.
+    **params
+        Of the estimator: l1_ratio, first_penalty, parallel (bool, or a list of terms), family, link, reverse,
+        monotone, repair, standardize, penalty_factor (array, or dict of term to number), solver, tol,
+        max_iter, constraints, verbose.
+
+    Returns
+    -------
+    OrdinalFit
+
+    Raises
+    ------
+    TypeError
+        For an argument that does not exist.
+    FormulaError
+        For a formula outside the vocabulary.
+    ValueError
+        For a response without an order, data or a parameter that cannot be used.
+
+    References
+    ----------
+    Faletto & Bien (2023), Predicting rare events by shrinking towards proportional odds, ICML.
+
+    Examples
+    --------
+    >>> import sparsestats as ss
+    >>> from sparsestats.datasets import load_penguins
+    >>> birds = load_penguins().dropna()
+    >>> order = "C(island, levels=['Torgersen', 'Dream', 'Biscoe'])"
+    >>> fit = ss.presto(order + " ~ body_mass_g + sex", birds, alpha=0.01)
+    >>> list(fit.predict(type="prob").columns)
+    ['Torgersen', 'Dream', 'Biscoe']
+    """
+    asked = Asked(
+        alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,
+        unpenalized, missing, env, terms_in_folds,
+    )  # fmt: skip
+    return _start(formula, data, asked, params)
+
+
+def _start(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> OrdinalFit:
+    check_names("presto", params, set(PRESTO().get_params()) - {"alpha", "categories"})
+    asked.check()
+    return replace(
+        _fitted(formula, data, asked, params),
+        call=Call.of("ss.presto", formula, {**asked.changed(), **params}),
+        refit=partial(_again, formula, data, asked, params),
+    )
+
+
+def _again(
+    formula: str,
+    data: Any,
+    asked: Asked,
+    params: Mapping[str, Any],
+    change: str | None,
+    changes: Mapping[str, Any],
+) -> OrdinalFit:
+    """The same call with a changed formula or changed arguments."""
+    changes = dict(changes)
+    formula = formula if change is None else update_formula(formula, change)
+    data = changes.pop("data", data)
+    common = {name: changes.pop(name) for name in Asked.names() if name in changes}
+    return _start(formula, data, replace(asked, **common), {**params, **changes})
+
+
+def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> OrdinalFit:
+    built = design(
+        formula, data, unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")),
+        missing=asked.missing, env=asked.env, offset=asked.offset,
+        sample_weight=asked.sample_weight, row_groups=asked.row_groups,
+    )  # fmt: skip
+    if built.response is None:
+        raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
+    if not built.names:
+        raise FormulaError(f"The formula {formula!r} has no term besides the intercepts: nothing to select.")
+    if not built.spec.fit_intercept:
+        raise FormulaError(
+            "Boundaries between ordered classes are intercepts: the formula cannot leave them out."
+        )
+    rows = ordered_classes(built)
+    model = _prepared(params, built.spec, len(rows.levels or ()))
+    alphas = asked.alphas if asked.alpha is None or asked.alpha == "cv" else [float(asked.alpha)]
+    path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
+    path = replace(path, feature_names=built.spec.names, categories=_array(rows.levels or ()))
+    weights = np.ones(len(rows.y)) if rows.sample_weight is None else rows.sample_weight
+    problem = model._problem(model._rows(rows.X, rows.y, rows.sample_weight, rows.offset))
+    made = OrdinalFit(
+        call=Call("", formula),
+        spec=built.spec,
+        template=model,
+        path=path,
+        family=model.family,
+        levels=rows.levels,
+        nobs=len(built.X),
+        n_dropped=built.n_dropped,
+        notes=_notes(built),
+        random_state=asked.random_state,
+        training=Training(data, built.mask, asked.offset),
+        counts=np.bincount(rows.y, weights=weights, minlength=len(rows.levels or ())).tolist(),
+        alpha_po=model.alpha_po(rows.X, rows.y, rows.sample_weight, rows.offset),
+        references=_references(problem, model),
+        codes=rows.y,
+        weights=weights,
+        rows=rows.X,
+        row_offset=rows.offset,
+        tests=_tests(problem),
+        inference=_inference(problem, built.spec.names),
+    )
+    if asked.alpha is None:
+        return made
+    if asked.alpha != "cv":
+        return made.at(float(asked.alpha))
+    made = replace(
+        made,
+        cv=_validated(model, rows, built, data, made, asked),
+        notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
+    )
+    return made.at(asked.selection)
+
+
+def _array(levels: tuple[Any, ...]) -> np.ndarray:
+    """The levels as an array of their own type."""
+    out = np.asarray(levels)
+    return out if len({type(level) for level in levels}) == 1 else np.asarray(levels, dtype=object)
+
+
+def ordered_classes(built: Design) -> Rows:
+    """Rows for an ordinal likelihood, y the position of the category.
+
+    Raises
+    ------
+    ValueError
+        When the response has no order, too many values, or a single class.
+    """
+    response, y = built.response, built.y
+    assert response is not None and y is not None
+    if response.kind == "counts":
+        return _counted(built, y)
+    levels: tuple[Any, ...]
+    if response.kind == "numeric":
+        found = np.unique(y)
+        if len(found) > _MOST_LEVELS or (found != np.round(found)).any():
+            raise ValueError(
+                f"{response.name} is a number with {len(found)} values; an ordered response needs "
+                f"categories. Cut it, or write C({response.name}, levels=[...])."
+            )
+        levels = tuple(int(v) for v in found)
+        codes = np.searchsorted(found, y)
+    else:
+        levels = response.levels or ()
+        if response.kind == "factor" and not response.ordered and len(levels) > 2:
+            shown = ", ".join(map(repr, levels[:8])) + (", ..." if len(levels) > 8 else "")
+            raise ValueError(
+                f"The categories of {response.name} have no order. Give it: "
+                f"C({response.name}, levels=[{shown}]) in "
+                "the order meant, or an ordered categorical dtype."
+            )
+        codes = y.astype(np.int64)
+    if len(levels) < 2:
+        raise ValueError(f"The response {response.name} has one class only in the rows used: {levels[0]!r}.")
+    return Rows(built.X, codes, built.sample_weight, built.offset, built.row_groups, levels=tuple(levels))
+
+
+def _prepared(params: Mapping[str, Any], spec: Spec, K: int) -> PRESTO:
+    model = PRESTO(**{"parallel": False, **params})
+    settings: dict[str, Any] = {
+        "penalty_factor": penalty_factors(model.penalty_factor, spec),
+        "categories": np.arange(K),
+    }
+    if not isinstance(model.parallel, bool):
+        named = [model.parallel] if isinstance(model.parallel, str) else list(model.parallel)
+        terms = _checked_terms("parallel", dict.fromkeys(named), spec)
+        settings["parallel"] = [j for j, g in enumerate(spec.groups) if terms[g] in named]
+    return model.set_params(**settings)
+
+
+def _references(problem: Any, model: PRESTO) -> dict[str, np.ndarray]:
+    """Probabilities of the proportional-odds and null models at the rows of the fit, categories in order."""
+    coef, intercept, _, _ = maximum_likelihood(problem, parallel=True)
+    eta = problem.X @ coef.T + intercept
+    if problem.offset is not None:
+        eta = eta + problem.offset[:, None]
+    flip = slice(None, None, -1) if model.reverse else slice(None)
+    shared = probabilities(eta, problem.family, problem.link).probabilities[:, flip]
+    share = (
+        np.bincount(problem.codes, weights=problem.weights, minlength=problem.n_classes)
+        / problem.weights.sum()
+    )
+    return {"prop. odds": shared, "null": np.tile(share[flip], (len(problem.codes), 1))}
+
+
+def _inference(problem: Any, names: Any) -> dict[str, Callable[[], Any]]:
+    if problem.family != "cumulative":
+        return {}
+    columns = [str(name) for name in names]
+    return {
+        "wald": partial(wald_table, problem, columns),
+        "score": partial(score_test, problem),
+        "lr": partial(likelihood_ratio, problem),
+        "brant": partial(brant_test, problem, columns),
+    }
+
+
+def _tests(problem: Any) -> tuple[str, ...]:
+    """Tests of the assumption in words, where rows are many more than columns."""
+    n, p = problem.shape
+    if problem.family != "cumulative" or problem.n_classes < 3 or p * (problem.n_classes - 1) > n / 5:
+        return ()
+    if problem.sample_weight is not None:
+        return ()
+    told = [f"{score_test(problem)} (unpenalised)"]
+    ratio = likelihood_ratio(problem)
+    told.append(
+        "no LR test: the unpenalised non-parallel fit crosses or has no maximum"
+        if ratio is None
+        else f"{ratio} (unpenalised fits)"
+    )
+    return tuple(told)
+
+
+def _validated(model: PRESTO, rows: Rows, built: Design, data: Any, made: OrdinalFit, asked: Asked) -> Any:
+    """Scores of the path's alphas on held-out rows."""
+    splits = check_cv(
+        asked.cv, rows.y, classifier=True, row_groups=rows.row_groups, random_state=asked.random_state
+    )
+    X: Any = rows.X
+    if asked.terms_in_folds and learns(built.spec):
+        X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)
+    cv = cross_validate_ordinal(
+        model, X, rows.y, categories=np.arange(len(rows.levels or ())), alphas=made.path.alphas,
+        splits=splits,
+        scoring=asked.scoring, sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=asked.n_jobs,
+        verbose=model.verbose, control=ext.Control(),
+    )  # fmt: skip
+    return replace(cv, n_nonzero=made.path.n_nonzero)

@@ -1,0 +1,855 @@
+"""PRESTO: ordinal regression that shrinks towards proportional odds."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from ..backend import ordinal
+from ..backend.certificate import Certificate, warn_unconverged
+from ..backend.native.ordinal import NativeOrdinal
+from ..backend.ordinal import OrdinalProblem, OrdinalResult
+from ..backend.path import Relative, grid
+from ..exceptions import DataWarning
+from ..report.ordinal import OrdinalPath
+from ..validation import check_penalty_factor, check_vector, check_weights
+from ._path import CrossValidated
+
+DEFAULT_FRACTION = 0.1
+"""``alpha=None`` stands for this share of the data's alpha_max."""
+
+
+@dataclass(frozen=True, eq=False)
+class OrdinalRows:
+    """Checked data: one row a class that occurs in it.
+
+    Attributes
+    ----------
+    X, codes, sample_weight, offset
+        ``codes`` count the categories in their order.
+    source : int ndarray
+        The row as given that each row comes from (rows of counts are repeated).
+    """
+
+    X: Any
+    codes: np.ndarray
+    sample_weight: np.ndarray | None
+    offset: np.ndarray | None
+    source: np.ndarray
+
+
+class PRESTO(ClassifierMixin, BaseEstimator):
+    """Ordinal regression shrunk towards proportional odds (PRESTO), made for classes that are rare.
+
+    P(Y <= k | x) = F(a_k + x'b_k) at the K - 1 boundaries between K ordered classes. Minimises
+
+        -(1/n) sum_i w_i log P(Y = y_i | x_i)
+            + alpha sum_j f_j [ first_penalty h(psi_j1) + sum_{k>=2} h(psi_jk) ],
+        h(t) = l1_ratio |t| + (1 - l1_ratio) t^2 / 2,
+
+    with psi_j1 = s_j b_j1 and psi_jk = s_j (b_jk - b_j,k-1), s the columns' standard deviations. Where all
+    psi_jk, k >= 2, are 0 the odds are proportional. A positive coefficient moves towards LOWER categories.
+
+    Parameters
+    ----------
+    alpha : float >= 0 or None, default None
+        Penalty strength; None is 0.1 times the data's alpha_max, kept in ``alpha_``. 0 is maximum likelihood.
+    l1_ratio : float in [0, 1], default 1.0
+        Share of the absolute against the squared part of h.
+    first_penalty : float >= 0, default 1.0
+        Weight of the first boundary's coefficients: 1 as published, 0 shrinks to proportional odds alone.
+    parallel : bool or list of column names or positions, default False
+        Columns held to proportional odds: none, all, or those named.
+    family : {"cumulative", "sratio", "cratio", "acat"}, default "cumulative"
+        P(Y <= k); stopping ratio P(Y = k | Y >= k); continuation ratio P(Y <= k | Y <= k + 1); adjacent
+        categories P(Y = k | Y in {k, k + 1}). All but the first can never give negative probabilities.
+    link : {"logit", "probit", "cloglog", "loglog"}, default "logit"
+        F. Adjacent categories know logit only.
+    categories : "auto" or sequence, default "auto"
+        The classes in their order. "auto" takes an ordered dtype's, else sorts them, with a warning where
+        sorting says nothing (strings).
+    reverse : bool, default False
+        Model P(Y > k) instead, with the chain of differences anchored at the last boundary: for data whose
+        first class is the rare one. Positive coefficients then move towards higher categories.
+    monotone : {"auto", "none", "train", "box"}, default "auto"
+        Where boundaries must not cross (cumulative family): "none" nowhere but in each row's own class;
+        "train" at every row of X; "auto" the same, from the first alpha whose free fit crosses; "box" at
+        every point of the box that X spans (through cvxpy).
+    repair : {"rearrange", "isotonic", "clip", "raise"}, default "rearrange"
+        What predictions do with rows whose boundaries cross all the same; they are counted and warned about.
+    standardize : bool, default True
+        Scale columns to unit variance (divisor n, weighted). Coefficients come back on the data's own scale.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        f; 0 leaves a column unpenalised at every boundary.
+    solver : {"auto", "cvxpy"}, default "auto"
+        The compiled proximal Newton method, or the same objective as a cvxpy program.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 100
+        Newton steps at each alpha.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints``; ``variables["coef"]`` (K-1, p) and
+        ``variables["intercept"]`` (K-1,) on the data's own scale, in the order of ``categories_`` (or its
+        reverse with ``reverse=True``). Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+
+    Attributes
+    ----------
+    categories_ : ndarray (K,), in their order
+    classes_ : ndarray (K,), sorted; the columns of ``predict_proba``
+    coef_ : ndarray (K-1, p), one row a boundary, in the order of ``categories_``
+    intercept_ : ndarray (K-1,)
+    alpha_, alpha_max_, alpha_po_ : float
+        ``alpha_po_`` is the smallest alpha at which the fit is proportional odds (inf for a pure ridge).
+    certificate_ : Certificate
+    n_crossing_ : int
+        Rows at which the fit without order constraints had boundaries out of order.
+    ordered_ : bool
+        Whether order constraints were imposed.
+    n_iter_ : int
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data or parameters out of range, a single class, or a category without rows.
+
+    References
+    ----------
+    Faletto & Bien (2023), Predicting rare events by shrinking towards proportional odds, ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import PRESTO
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((300, 4))
+    >>> y = np.digitize(X[:, 0] + rng.logistic(size=300), [0.0, 2.0])
+    >>> bool(PRESTO(alpha=0.01).fit(X, y).certificate_.converged)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "alpha": [Interval(Real, 0, None, closed="left"), None],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "first_penalty": [Interval(Real, 0, None, closed="left")],
+        "parallel": ["boolean", "array-like"],
+        "family": [StrOptions(set(ordinal.FAMILIES))],
+        "link": [StrOptions(set(ordinal.LINKS))],
+        "categories": [Options(str, {"auto"}), "array-like"],
+        "reverse": ["boolean"],
+        "monotone": [StrOptions({"auto", "none", "train", "box"})],
+        "repair": [StrOptions({"rearrange", "isotonic", "clip", "raise"})],
+        "standardize": ["boolean"],
+        "penalty_factor": ["array-like", dict, None],
+        "solver": [StrOptions({"auto", "cvxpy"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "constraints": [callable, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        *,
+        l1_ratio: float = 1.0,
+        first_penalty: float = 1.0,
+        parallel: Any = False,
+        family: str = "cumulative",
+        link: str = "logit",
+        categories: Any = "auto",
+        reverse: bool = False,
+        monotone: str = "auto",
+        repair: str = "rearrange",
+        standardize: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 100,
+        constraints: Any = None,
+        verbose: int = 0,
+    ):
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.first_penalty = first_penalty
+        self.parallel = parallel
+        self.family = family
+        self.link = link
+        self.categories = categories
+        self.reverse = reverse
+        self.monotone = monotone
+        self.repair = repair
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.constraints = constraints
+        self.verbose = verbose
+
+    # ---- from data to a problem
+    # -----------------------------------------------------------------------------
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any, offset: Any, *, need_all: bool = True) -> OrdinalRows:
+        """Check the data; learn the categories and what else scikit-learn wants set by ``fit``."""
+        self._validate_params()
+        if self.family == "acat" and self.link != "logit":
+            raise ValueError(f'family="acat" knows link="logit" only; got link={self.link!r}')
+        counts = None
+        shape = np.asarray(y).shape
+        if len(shape) == 2 and shape[1] >= 2:
+            counts = self._check_counts(y)
+            X = validate_data(self, X, **_READ)
+        else:
+            given = self._given_order(y)
+            X, y = validate_data(self, X, y, **_READ)
+            check_classification_targets(y)
+        n = X.shape[0]
+        weight, shift = (
+            check_weights(sample_weight, n),
+            None if offset is None else check_vector(offset, n, "offset"),
+        )
+        if counts is None:
+            codes = self._code(y, given, need_all)
+            return OrdinalRows(X, codes, weight, shift, np.arange(n))
+        if len(counts) != n:
+            raise ValueError(f"counts need one row for each of the {n} rows of X; got {len(counts)}")
+        source, codes = np.nonzero(counts)
+        weight = counts[source, codes] * (1.0 if weight is None else weight[source])
+        self._set_categories(np.arange(counts.shape[1]) if self._auto else np.asarray(self.categories))
+        if len(self.categories_) != counts.shape[1]:
+            raise ValueError(
+                f"{counts.shape[1]} columns of counts need as many categories; got {len(self.categories_)}"
+            )
+        self._check_present(codes, need_all)
+        data: Any = X
+        X = data[source] if sparse.issparse(data) else np.asfortranarray(data[source])
+        return OrdinalRows(
+            X, codes, weight * (len(source) / weight.sum()), None if shift is None else shift[source], source
+        )
+
+    @property
+    def _auto(self) -> bool:
+        return isinstance(self.categories, str)
+
+    def _given_order(self, y: Any) -> np.ndarray | None:
+        """The order that comes with the data: parameters first, then an ordered dtype."""
+        if not self._auto:
+            return np.asarray(self.categories)
+        dtype: Any = getattr(y, "dtype", None)
+        if getattr(dtype, "ordered", False):
+            used = set(np.unique(np.asarray(y)).tolist())
+            return np.asarray([c for c in dtype.categories if c in used])
+        return None
+
+    @staticmethod
+    def _check_counts(y: Any) -> np.ndarray:
+        counts = check_array(y, dtype=np.float64)
+        if (counts < 0).any() or (counts != np.round(counts)).any():
+            raise ValueError("y with a column for each category must hold counts: whole numbers >= 0")
+        if not (counts.sum(axis=1) > 0).any():
+            raise ValueError("y counts nothing: every cell is 0")
+        return counts
+
+    def _code(self, y: np.ndarray, order: np.ndarray | None, need_all: bool) -> np.ndarray:
+        found = np.unique(y)
+        if order is None:
+            order = found
+            if found.dtype.kind not in "iufb" and len(found) > 2:
+                warnings.warn(
+                    "The order of the categories was not given; sorted, they are "
+                    f"{' < '.join(map(str, found[:8]))}{' < ...' if len(found) > 8 else ''}. Say it with "
+                    "categories=[...] or an ordered dtype.",
+                    DataWarning,
+                    stacklevel=5,
+                )
+        if len(found) < 2 and need_all:
+            raise ValueError(f"y has one class, {found[0]!r}; a classifier needs two")
+        position = {c: i for i, c in enumerate(order.tolist())}
+        if len(position) < len(order):
+            raise ValueError(f"categories must differ from each other; got {order.tolist()}")
+        unknown = [c for c in found.tolist() if c not in position]
+        if unknown:
+            raise ValueError(f"y holds {unknown[0]!r}, which is not among the categories {order.tolist()}")
+        self._set_categories(order)
+        codes = np.array([position[c] for c in found.tolist()])[np.searchsorted(found, y)]
+        self._check_present(codes, need_all)
+        return codes
+
+    def _set_categories(self, order: np.ndarray) -> None:
+        self.categories_ = order
+        self.classes_ = np.sort(order)
+
+    def _check_present(self, codes: np.ndarray, need_all: bool) -> None:
+        counts = np.bincount(codes, minlength=len(self.categories_))
+        if need_all and (counts == 0).any():
+            raise ValueError(
+                f"category {self.categories_[int(np.argmin(counts))]!r} has no rows; leave it out"
+            )
+        if np.count_nonzero(counts) < 2:
+            raise ValueError("y has one class only; a classifier needs two")
+
+    def _problem(self, rows: OrdinalRows) -> OrdinalProblem:
+        X: Any = rows.X
+        if sparse.issparse(X):
+            X.sum_duplicates()
+        K = len(self.categories_)
+        return OrdinalProblem(
+            X=rows.X,
+            codes=K - 1 - rows.codes if self.reverse else rows.codes,
+            n_classes=K,
+            penalty_weights=self._penalty_weights(rows.X.shape[1], K - 1),
+            sample_weight=rows.sample_weight,
+            offset=rows.offset,
+            family=self.family,
+            link=self.link,
+            l1_ratio=float(self.l1_ratio),
+            standardize=bool(self.standardize),
+            monotone=self.monotone,
+        )
+
+    def _penalty_weights(self, p: int, m: int) -> np.ndarray:
+        names = getattr(self, "feature_names_in_", None)
+        factor = check_penalty_factor(self.penalty_factor, p, names)
+        weights = np.ones((p, m))
+        weights[:, 0] = self.first_penalty
+        if factor is not None:
+            weights *= factor[:, None]
+        weights[np.ix_(self._parallel_columns(p, names), np.arange(1, m))] = np.inf
+        return weights
+
+    def _parallel_columns(self, p: int, names: np.ndarray | None) -> np.ndarray:
+        """Positions of the columns held to proportional odds."""
+        if isinstance(self.parallel, bool | np.bool_):
+            return np.arange(p if self.parallel else 0)
+        position = {} if names is None else {str(name): j for j, name in enumerate(names)}
+        found = []
+        for column in self.parallel:
+            if isinstance(column, str):
+                if column not in position:
+                    raise ValueError(f"parallel names {column!r}, which is not a column of X")
+                found.append(position[column])
+            elif isinstance(column, int | np.integer) and 0 <= column < p:
+                found.append(int(column))
+            else:
+                raise ValueError(f"parallel must name columns or give positions 0..{p - 1}; got {column!r}")
+        return np.unique(np.array(found, dtype=int))
+
+    # ---- fitting
+    # --------------------------------------------------------------------------------------------
+
+    def _solve(self, problem: OrdinalProblem, alphas: Any, control: Any = None) -> OrdinalResult:
+        through_cvxpy = (
+            self.constraints is not None
+            or self.solver == "cvxpy"
+            or (self.monotone == "box" and self.family == "cumulative")
+        )
+        native = NativeOrdinal(problem)
+        automatic = alphas is None or isinstance(alphas, Relative)
+        chosen = grid(alphas, native.alpha_max() if automatic else np.nan)[0]
+        if not through_cvxpy:
+            return native.solve_path(chosen, tol=self.tol, max_iter=self.max_iter, control=control)
+        from ..backend.programs import ordinal as program
+
+        return program.solve_path(problem, chosen, tol=self.tol, constraints=self.constraints)
+
+    def _fold_path(
+        self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
+    ) -> Any:
+        """The path of one fold, without warnings of its own; a fold may miss a category."""
+        problem = self._problem(self._rows(X, y, sample_weight, offset, need_all=False))
+        return self._dress(problem, self._solve(problem, alphas, control))
+
+    def alpha_max(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """The smallest alpha at which every penalised coefficient is 0, for this data.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in ``fit``
+        """
+        worker = clone(self)
+        return NativeOrdinal(worker._problem(worker._rows(X, y, sample_weight, offset))).alpha_max()
+
+    def alpha_po(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """The smallest alpha at which the fit to this data is proportional odds; inf when ``l1_ratio`` is 0.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in ``fit``
+        """
+        worker = clone(self)
+        return NativeOrdinal(worker._problem(worker._rows(X, y, sample_weight, offset))).alpha_po()
+
+    def path(
+        self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None
+    ) -> OrdinalPath:
+        """Fit the whole path; the estimator itself stays unfitted.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        y : array-like (n,), or counts (n, K)
+        alphas : array-like, ``ss.relative(...)`` or None
+            None is 100 geometric values from alpha_max to alpha_max / 100.
+        sample_weight, offset : array-like (n,) or None
+
+        Returns
+        -------
+        OrdinalPath
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the certificate of some alpha is above ``tol``.
+        """
+        worker = clone(self)
+        problem = worker._problem(worker._rows(X, y, sample_weight, offset))
+        result = worker._solve(problem, alphas)
+        warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
+        return worker._dress(problem, result)
+
+    def _dress(self, problem: OrdinalProblem, result: OrdinalResult) -> OrdinalPath:
+        from ..backend.standardize import moments
+
+        names = getattr(self, "feature_names_in_", None)
+        flip = slice(None, None, -1) if self.reverse else slice(None)
+        return OrdinalPath(
+            alphas=result.alphas,
+            coefs=result.coefs[:, flip],
+            intercepts=result.intercepts[:, flip],
+            certificates=result.certificates,
+            alpha_max=result.alpha_max,
+            deviance_ratio=result.deviance_ratio,
+            stopped=result.stopped,
+            seconds=result.seconds,
+            feature_names=None if names is None else [str(name) for name in names],
+            sd=moments(problem.X, problem.sample_weight)[1],
+            info={
+                **result.info,
+                "crossing": result.crossing,
+                "constrained": result.constrained,
+                "loss": result.losses,
+            },
+            duals=result.duals,
+            categories=self.categories_,
+            family=self.family,
+            link=self.link,
+            reverse=self.reverse,
+            repair=self.repair,
+        )
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> PRESTO:
+        """Fit at ``alpha``.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        y : array-like (n,), or counts (n, K)
+            Labels; or how often each category (a column each, in order) was seen in a row.
+        sample_weight : array-like (n,) or None
+            Weights >= 0, rescaled to sum to n.
+        offset : array-like (n,) or None
+            Added to the linear predictor of every boundary; ``predict`` then needs one too.
+
+        Returns
+        -------
+        self
+        """
+        problem = self._problem(self._rows(X, y, sample_weight, offset))
+        fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
+        result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
+        warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
+        self._take(self._dress(problem, result), 0, offset is not None)
+        self.alpha_po_ = NativeOrdinal(problem).alpha_po()
+        return self
+
+    def _take(self, path: OrdinalPath, row: int, has_offset: bool) -> None:
+        """Sit at one row of a path."""
+        self.coef_, self.intercept_ = path.coefs[row].copy(), path.intercepts[row].copy()
+        self._has_offset = has_offset
+        self.alpha_ = float(path.alphas[row])
+        self.alpha_max_ = float(path.alpha_max)
+        self.certificate_: Certificate = path.certificates[row]
+        self.n_iter_ = max(1, self.certificate_.n_iter)
+        self.n_crossing_ = int(path.info["crossing"][row])
+        self.ordered_ = bool(path.info["constrained"][row])
+        if path.duals is not None:
+            self.duals_ = path.duals[row]
+
+    def at(self, path: OrdinalPath, alpha: float, *, has_offset: bool = False) -> PRESTO:
+        """A fitted copy of this estimator at one alpha of a path it made (interpolated between two of them).
+
+        Parameters
+        ----------
+        path : OrdinalPath
+        alpha : float, inside the path's range
+        has_offset : bool
+            Whether predictions must be given an offset.
+        """
+        fitted = clone(self).set_params(alpha=float(alpha))
+        i, j, _ = path.locate(alpha)
+        fitted._set_categories(path.categories)
+        if i == j:
+            fitted._take(path, i, has_offset)
+        else:
+            fitted.coef_, fitted.intercept_ = path.coef(alpha), path.intercept(alpha)
+            fitted._has_offset = has_offset
+            fitted.alpha_, fitted.alpha_max_ = float(alpha), path.alpha_max
+        fitted.n_features_in_ = path.coefs.shape[2]
+        if path.feature_names is not None:
+            fitted.feature_names_in_ = np.asarray(path.feature_names, dtype=object)
+        return fitted
+
+    def program(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
+        """The fit's objective as a cvxpy program, to read, change or solve by other means.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in ``fit``
+
+        Returns
+        -------
+        OrdinalProgram
+            ``problem`` is the cvxpy problem, ``variables`` its ``"coef"`` and ``"intercept"``.
+        """
+        from ..backend.programs.ordinal import program
+
+        worker = clone(self)
+        problem = worker._problem(worker._rows(X, y, sample_weight, offset))
+        alpha = DEFAULT_FRACTION * NativeOrdinal(problem).alpha_max() if self.alpha is None else self.alpha
+        return program(problem, alpha, constraints=self.constraints)
+
+    # ---- predictions
+    # ----------------------------------------------------------------------------------------
+
+    def linear_predictors(self, X: Any, offset: Any = None) -> np.ndarray:
+        """eta at every boundary, (n, K-1).
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        offset : array-like (n,) or None
+            Needed when the model was fitted with one.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **_READ)
+        eta = np.asarray(X @ self.coef_.T, dtype=np.float64) + self.intercept_
+        if offset is not None:
+            return eta + check_vector(offset, X.shape[0], "offset")[:, None]
+        if self._has_offset:
+            raise ValueError("this model was fitted with an offset; predict needs offset= for the new rows")
+        return eta
+
+    def _ordered_proba(self, X: Any, offset: Any) -> np.ndarray:
+        """Probabilities in the order of ``categories_``."""
+        eta = self.linear_predictors(X, offset)
+        repaired = class_probabilities(eta, self.family, self.link, self.reverse, self.repair)
+        if repaired.repaired:
+            warnings.warn(
+                f"{repaired.repaired} of {len(eta)} rows have boundaries out of order; their probabilities "
+                f'were mended (repair={self.repair!r}). monotone="box" keeps the order where the data reach.',
+                DataWarning,
+                stacklevel=3,
+            )
+        return repaired.probabilities
+
+    def predict_proba(self, X: Any, offset: Any = None) -> np.ndarray:
+        """Probabilities of the classes in the order of ``classes_``, (n, K); rows sum to 1.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        offset : array-like (n,) or None
+
+        Warns
+        -----
+        DataWarning
+            With the number of rows that had to be repaired.
+        """
+        probabilities = self._ordered_proba(X, offset)
+        return probabilities[:, np.argsort(self.categories_, kind="stable")]
+
+    def predict_cumulative(self, X: Any, offset: Any = None) -> np.ndarray:
+        """P(Y <= k) for all categories but the last, in the order of ``categories_``, (n, K-1)."""
+        return np.minimum(np.cumsum(self._ordered_proba(X, offset)[:, :-1], axis=1), 1.0)
+
+    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
+        """The most probable class, (n,)."""
+        likeliest = np.argmax(self._ordered_proba(X, offset), axis=1)
+        return self.categories_[likeliest]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+EVIDENCE = 0.1
+"""Power of the held-out likelihood in ``selection="average"``. Scores of neighbouring alphas differ by less than their
+noise, and the full likelihood would still settle on one; a tenth did best on the simulated designs of the paper
+(benchmarks/rare_events.py), and was kept for draws that played no part in the choice."""
+
+
+class PRESTOCV(PRESTO):
+    """PRESTO, alpha chosen by cross-validation.
+
+    Minimises the objective of :class:`PRESTO` along a path; every fold fits its own path, keeps all
+    categories and is scored by the probabilities of its models.
+
+    Parameters
+    ----------
+    alphas : array-like, ``ss.relative(...)`` or None, default None
+        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+    l1_ratio : float in [0, 1], default 1.0
+        Share of the absolute against the squared part of h.
+    first_penalty : float >= 0, default 1.0
+        Weight of the first boundary's coefficients: 1 as published, 0 shrinks to proportional odds alone.
+    parallel : bool or list of column names or positions, default False
+        Columns held to proportional odds: none, all, or those named.
+    family : {"cumulative", "sratio", "cratio", "acat"}, default "cumulative"
+        P(Y <= k); stopping ratio P(Y = k | Y >= k); continuation ratio P(Y <= k | Y <= k + 1); adjacent
+        categories P(Y = k | Y in {k, k + 1}). All but the first can never give negative probabilities.
+    link : {"logit", "probit", "cloglog", "loglog"}, default "logit"
+        F. Adjacent categories know logit only.
+    categories : "auto" or sequence, default "auto"
+        The classes in their order. "auto" takes an ordered dtype's, else sorts them, with a warning where
+        sorting says nothing (strings).
+    reverse : bool, default False
+        Model P(Y > k) instead, with the chain of differences anchored at the last boundary: for data whose
+        first class is the rare one. Positive coefficients then move towards higher categories.
+    monotone : {"auto", "none", "train", "box"}, default "auto"
+        Where boundaries must not cross (cumulative family): "none" nowhere but in each row's own class;
+        "train" at every row of X; "auto" the same, from the first alpha whose free fit crosses; "box" at
+        every point of the box that X spans (through cvxpy).
+    repair : {"rearrange", "isotonic", "clip", "raise"}, default "rearrange"
+        What predictions do with rows whose boundaries cross all the same; they are counted and warned about.
+    standardize : bool, default True
+        Scale columns to unit variance (divisor n, weighted). Coefficients come back on the data's own scale.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        f; 0 leaves a column unpenalised at every boundary.
+    solver : {"auto", "cvxpy"}, default "auto"
+        The compiled proximal Newton method, or the same objective as a cvxpy program.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 100
+        Newton steps at each alpha.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints``; ``variables["coef"]`` (K-1, p) and
+        ``variables["intercept"]`` (K-1,) on the data's own scale, in the order of ``categories_`` (or its
+        reverse with ``reverse=True``). Chooses ``solver="cvxpy"``.
+    cv : int, splitter or iterable of (train, test), default 10
+        An int is shuffled stratified folds, whole ``row_groups`` kept together.
+    scoring : str, callable or None
+        "brier" (None), "log_loss", "rare_log_loss" and "rare_brier" (the rarest class against the others),
+        "misclassification", or any scikit-learn scorer.
+    selection : {"min", "1se", "average"}, default "min"
+        The best mean score, the largest alpha within one standard error of it, or no single alpha: the mean
+        of the path's coefficients, each alpha weighted by its held-out likelihood to the power 0.1
+        (``scoring="log_loss"``, then the default). The mean has less variance where classes are rare.
+    n_jobs : int or None
+        Folds at a time; the answer does not depend on it.
+    random_state : int, RandomState or None, default 0
+        Seed of the folds.
+    verbose : int, default 0
+
+    Attributes
+    ----------
+    alphas_ : ndarray (k,)
+    alpha_min_, alpha_1se_ : float
+    path_ : OrdinalPath
+    cv_ : CVResult
+    cv_results_ : DataFrame, one row a fold and alpha
+    weights_ : ndarray (k,)
+        Shares of the path's alphas in the model (with ``selection="average"`` only).
+    categories_, classes_, coef_, intercept_, alpha_, alpha_max_, alpha_po_, certificate_, n_crossing_,
+    ordered_
+        As in :class:`PRESTO`. Of an average: ``alpha_`` is ``alpha_min_``, ``certificate_`` the worst among
+        the models that make up 99.9 % of it.
+
+    Raises
+    ------
+    ValueError
+        As :class:`PRESTO`.
+
+    References
+    ----------
+    Faletto & Bien (2023), Predicting rare events by shrinking towards proportional odds, ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsestats as ss
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((300, 4))
+    >>> y = np.digitize(X[:, 0] + rng.logistic(size=300), [0.0, 2.0])
+    >>> model = ss.PRESTOCV(ss.relative(1, 0.05, 10), cv=5).fit(X, y)
+    >>> model.alpha_min_ <= model.alpha_1se_
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{k: v for k, v in PRESTO._parameter_constraints.items() if k != "alpha"},
+        **CrossValidated._cv_constraints,
+        "selection": [StrOptions({"min", "1se", "average"})],
+    }
+
+    def __init__(
+        self,
+        alphas: Any = None,
+        *,
+        l1_ratio: float = 1.0,
+        first_penalty: float = 1.0,
+        parallel: Any = False,
+        family: str = "cumulative",
+        link: str = "logit",
+        categories: Any = "auto",
+        reverse: bool = False,
+        monotone: str = "auto",
+        repair: str = "rearrange",
+        standardize: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 100,
+        constraints: Any = None,
+        cv: Any = 10,
+        scoring: Any = None,
+        selection: str = "min",
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.alphas = alphas
+        self.l1_ratio = l1_ratio
+        self.first_penalty = first_penalty
+        self.parallel = parallel
+        self.family = family
+        self.link = link
+        self.categories = categories
+        self.reverse = reverse
+        self.monotone = monotone
+        self.repair = repair
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.constraints = constraints
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None
+    ) -> PRESTOCV:
+        """Fit the path, cross-validate it, and sit at the chosen alpha.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in :meth:`PRESTO.fit`
+            Rows of counts are never parted between training and held-out rows.
+        row_groups : array-like (n,) or None
+            Rows with one label are held out together.
+
+        Returns
+        -------
+        self
+        """
+        from .._core import ext
+        from ..selection.folds import check_cv
+        from ..selection.ordinal import cross_validate_ordinal
+
+        rows = self._rows(X, y, sample_weight, offset)
+        averaged = self.selection == "average"
+        if averaged and self.scoring not in (None, "log_loss"):
+            raise ValueError(
+                f'selection="average" weighs by likelihood: scoring must be "log_loss", got {self.scoring!r}'
+            )
+        problem = self._problem(rows)
+        control = ext.Control()
+        result = self._solve(problem, self.alphas, control)
+        warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
+        labels = self.categories_[rows.codes]
+        if len(np.unique(rows.source)) < len(rows.source):  # counts: a row's outcomes stay together
+            row_groups = rows.source if row_groups is None else np.asarray(row_groups)[rows.source]
+        splits = check_cv(
+            self.cv, labels, classifier=True, row_groups=row_groups, random_state=self.random_state
+        )
+        self.path_ = self._dress(problem, result)
+        self.cv_ = replace(
+            cross_validate_ordinal(
+                self._single(), rows.X, labels, categories=self.categories_, alphas=result.alphas,
+                splits=splits, scoring="log_loss" if averaged else self.scoring,
+                sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=self.n_jobs,
+                verbose=self.verbose, control=control,
+            ),
+            n_nonzero=self.path_.n_nonzero,
+        )  # fmt: skip
+        self.cv_results_ = self.cv_.table
+        self.alphas_ = result.alphas
+        self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
+        self._take(self.path_, self.cv_.index("min" if averaged else self.selection), offset is not None)
+        if averaged:
+            self._average(len(labels))
+        self.alpha_po_ = NativeOrdinal(problem).alpha_po()
+        return self
+
+    def _average(self, n: int) -> None:
+        """Mean coefficients of the path, alphas weighted by their held-out likelihood.
+
+        Order constraints and bounds on coefficients are convex, so the mean keeps what its parts keep.
+        """
+        held_out = self.cv_.mean - self.cv_.mean.min()
+        weights = np.exp(-EVIDENCE * n * held_out)
+        self.weights_ = weights / weights.sum()
+        self.coef_ = np.tensordot(self.weights_, self.path_.coefs, 1)
+        self.intercept_ = self.weights_ @ self.path_.intercepts
+        largest = np.argsort(-self.weights_)
+        needed = largest[: 1 + int(np.searchsorted(np.cumsum(self.weights_[largest]), 0.999))]
+        self.certificate_ = max((self.path_.certificates[i] for i in needed), key=lambda c: c.relative)
+
+    def _single(self) -> PRESTO:
+        """The same model without cross-validation, columns by position (folds have no column names)."""
+        known = PRESTO().get_params()
+        shared = {k: v for k, v in self.get_params(deep=False).items() if k in known}
+        p, names = self.n_features_in_, getattr(self, "feature_names_in_", None)
+        if isinstance(self.penalty_factor, dict):
+            shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, p, names)
+        if not isinstance(self.parallel, bool | np.bool_):
+            shared["parallel"] = self._parallel_columns(p, names).tolist()
+        return PRESTO(**shared)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """The cross-validation curve; see ``CVResult.plot``."""
+        check_is_fitted(self)
+        return self.cv_.plot(ax=ax, **options)
+
+
+_READ: dict[str, Any] = {
+    "accept_sparse": "csc", "dtype": [np.float64, np.float32], "order": "F", "accept_large_sparse": True,
+}  # fmt: skip
+
+
+def class_probabilities(
+    eta: np.ndarray, family: str, link: str, reverse: bool, repair: str
+) -> ordinal.Repair:
+    """Probabilities in the order of the categories from linear predictors in that order.
+
+    With ``reverse`` the model is one of the reversed categories.
+    """
+    if not reverse:
+        return ordinal.probabilities(eta, family, link, repair)
+    out = ordinal.probabilities(eta[:, ::-1], family, link, repair)
+    return ordinal.Repair(out.probabilities[:, ::-1], out.repaired)

@@ -1,0 +1,1 @@
+"""Tests and intervals that a fit does not give by itself."""

@@ -1,0 +1,361 @@
+"""Unpenalised ordinal models: standard errors, and tests of proportional odds.
+
+All of it is likelihood theory for the cumulative family at alpha = 0; nothing here applies to selected
+coefficients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import linalg, stats
+
+from ..backend.native.ordinal import NativeOrdinal
+from ..backend.ordinal import CDF, OrdinalProblem
+
+_DENSITY_SLOPE = {
+    # F', F'' by link
+    "logit": lambda t: (_logistic(t), _logistic(t) * (1 - 2 * CDF["logit"](t))),
+    "probit": lambda t: (stats.norm.pdf(t), -t * stats.norm.pdf(t)),
+    "cloglog": lambda t: (np.exp(t - np.exp(t)), np.exp(t - np.exp(t)) * (1 - np.exp(t))),
+    "loglog": lambda t: (np.exp(-t - np.exp(-t)), np.exp(-t - np.exp(-t)) * (np.exp(-t) - 1)),
+}
+
+
+def _logistic(t: np.ndarray) -> np.ndarray:
+    F = CDF["logit"](t)
+    return F * (1 - F)
+
+
+@dataclass(frozen=True)
+class ChiSquared:
+    """A test statistic referred to a chi-squared distribution.
+
+    Attributes
+    ----------
+    name : str
+    statistic : float
+    df : int
+    p_value : float
+    """
+
+    name: str
+    statistic: float
+    df: int
+
+    @property
+    def p_value(self) -> float:
+        return float(stats.chi2.sf(self.statistic, self.df))
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.statistic:.4g} on {self.df} df, p = {self.p_value:.2g}"
+
+
+def observed_information(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+    """Minus the Hessian of the log-likelihood in (a_1, b_1, ..., a_m, b_m), ((p+1) m, (p+1) m).
+
+    Parameters
+    ----------
+    problem : OrdinalProblem
+        Of the cumulative family, X dense.
+    coef : ndarray (m, p), intercept : ndarray (m,)
+    """
+    design, eta = _design(problem, coef, intercept)
+    n, m = eta.shape
+    codes, w = problem.codes, problem.weights
+    with np.errstate(over="ignore", invalid="ignore"):
+        F = np.column_stack([np.zeros(n), CDF[problem.link](eta), np.ones(n)])
+        density, slope = _DENSITY_SLOPE[problem.link](eta)
+    rows = np.arange(n)
+    p = F[rows, codes + 1] - F[rows, codes]
+    H = np.zeros((n, m, m))
+    for side, shift in ((1, 0), (-1, -1)):  # the boundary above the class, then the one below
+        at = codes + shift
+        r = np.flatnonzero((at >= 0) & (at < m))
+        f, df = density[r, at[r]], slope[r, at[r]]
+        H[r, at[r], at[r]] += (f / p[r]) ** 2 - side * df / p[r]
+    r = np.flatnonzero((codes > 0) & (codes < m))
+    cross = -density[r, codes[r]] * density[r, codes[r] - 1] / p[r] ** 2
+    H[r, codes[r], codes[r] - 1] += cross
+    H[r, codes[r] - 1, codes[r]] += cross
+    return _assemble(design, H * w[:, None, None])
+
+
+def expected_information(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+    """The Fisher information in the same coordinates; positive semidefinite whatever the data."""
+    design, eta = _design(problem, coef, intercept)
+    n, m = eta.shape
+    F = np.column_stack([np.zeros(n), CDF[problem.link](eta), np.ones(n)])
+    density = _DENSITY_SLOPE[problem.link](eta)[0]
+    p = np.diff(F, axis=1)
+    H = np.zeros((n, m, m))
+    for c in range(m + 1):
+        g = np.zeros((n, m))
+        if c < m:
+            g[:, c] += density[:, c]
+        if c > 0:
+            g[:, c - 1] -= density[:, c - 1]
+        H += g[:, :, None] * g[:, None, :] / p[:, c, None, None]
+    return _assemble(design, H * problem.weights[:, None, None])
+
+
+def _design(
+    problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    if problem.family != "cumulative":
+        raise ValueError(f"this needs the cumulative family; the problem's is {problem.family!r}")
+    X = problem.X.toarray() if hasattr(problem.X, "toarray") else problem.X
+    eta = X @ coef.T + intercept
+    if problem.offset is not None:
+        eta = eta + problem.offset[:, None]
+    return np.column_stack([np.ones(len(X)), X]), eta
+
+
+def _assemble(design: np.ndarray, H: np.ndarray) -> np.ndarray:
+    q, m = design.shape[1], H.shape[1]
+    out = np.zeros((q * m, q * m))
+    for k in range(m):
+        for j in range(max(0, k - 1), min(m, k + 2)):
+            out[k * q : (k + 1) * q, j * q : (j + 1) * q] = design.T @ (H[:, k, j, None] * design)
+    return out
+
+
+def _score(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+    design, eta = _design(problem, coef, intercept)
+    n, m = eta.shape
+    F = np.column_stack([np.zeros(n), CDF[problem.link](eta), np.ones(n)])
+    density = _DENSITY_SLOPE[problem.link](eta)[0]
+    rows, codes = np.arange(n), problem.codes
+    p = F[rows, codes + 1] - F[rows, codes]
+    G = np.zeros((n, m))
+    above, below = np.flatnonzero(codes < m), np.flatnonzero(codes > 0)
+    G[above, codes[above]] += density[above, codes[above]] / p[above]
+    G[below, codes[below] - 1] -= density[below, codes[below] - 1] / p[below]
+    return ((problem.weights[:, None] * G).T @ design).ravel()
+
+
+def maximum_likelihood(
+    problem: OrdinalProblem, *, parallel: bool
+) -> tuple[np.ndarray, np.ndarray, float, bool]:
+    """Coefficients (m, p), intercepts (m,), log-likelihood and whether the maximum was reached.
+
+    Parameters
+    ----------
+    problem : OrdinalProblem
+        Its penalty is ignored but for what it holds at 0.
+    parallel : bool
+        Proportional odds in every column.
+    """
+    weights = np.where(np.isinf(problem.penalty_weights), np.inf, 1.0)
+    if parallel:
+        weights[:, 1:] = np.inf
+    native = NativeOrdinal(replace(problem, penalty_weights=weights, monotone="none", l1_ratio=1.0))
+    result = native.solve_path([0.0], tol=1e-12, max_iter=100)
+    total = problem.weights.sum()
+    return (
+        result.coefs[0],
+        result.intercepts[0],
+        float(-total * result.losses[0]),
+        result.certificates[0].converged,
+    )
+
+
+def wald_table(problem: OrdinalProblem, names: list[str], *, level: float = 0.95) -> pd.DataFrame:
+    """Maximum likelihood estimates with standard errors from the observed information.
+
+    Parameters
+    ----------
+    problem : OrdinalProblem
+        Columns whose differences it holds at 0 (``parallel``) have one coefficient, others one a boundary.
+    names : list of str, the columns
+    level : float
+        Of the confidence intervals.
+
+    Returns
+    -------
+    DataFrame with boundary (-1 for all), column, estimate, std_error, z, p_value, conf_low, conf_high
+
+    Raises
+    ------
+    ValueError
+        When the maximum is not reached (separated classes) or the columns are collinear.
+    """
+    coef, intercept, _, reached = maximum_likelihood(problem, parallel=False)
+    if not reached:
+        raise ValueError(
+            "the likelihood has no maximum here (separated classes): there are no standard errors"
+        )
+    m, p = coef.shape
+    shared = np.isinf(problem.penalty_weights[:, 1:]).all(axis=1)
+    labels = [(k, "(intercept)") for k in range(m)]
+    estimate = list(intercept)
+    places = [[k * (p + 1)] for k in range(m)]  # of each parameter in (a_1, b_1, ..., a_m, b_m)
+    for j, name in enumerate(names):
+        everywhere = [k * (p + 1) + 1 + j for k in range(m)]
+        if shared[j]:
+            labels.append((-1, name))
+            estimate.append(coef[0, j])
+            places.append(everywhere)
+        else:
+            labels += [(k, name) for k in range(m)]
+            estimate += coef[:, j].tolist()
+            places += [[at] for at in everywhere]
+    C = np.zeros(((p + 1) * m, len(labels)))
+    for i, rows in enumerate(places):
+        C[rows, i] = 1
+    information = C.T @ observed_information(problem, coef, intercept) @ C
+    scale = _unit(information)
+    if not np.linalg.cond(information * scale) < 1e12:
+        raise ValueError("columns are collinear or constant: drop some for standard errors")
+    values = np.asarray(estimate)
+    se = np.sqrt(np.diag(linalg.inv(information * scale) * scale))
+    z = values / se
+    width = stats.norm.ppf(0.5 + level / 2) * se
+    return pd.DataFrame(
+        {
+            "boundary": [k for k, _ in labels],
+            "column": [name for _, name in labels],
+            "estimate": values,
+            "std_error": se,
+            "z": z,
+            "p_value": 2 * stats.norm.sf(np.abs(z)),
+            "conf_low": values - width,
+            "conf_high": values + width,
+        }
+    )
+
+
+def _unit(A: np.ndarray) -> np.ndarray:
+    """Factors that scale a matrix to unit diagonal."""
+    d = 1 / np.sqrt(np.maximum(np.diag(A), 1e-300))
+    return d[:, None] * d[None, :]
+
+
+def _rank(problem: OrdinalProblem) -> int:
+    X = problem.X.toarray() if hasattr(problem.X, "toarray") else problem.X
+    Z = X - np.average(X, axis=0, weights=problem.weights)
+    sd = Z.std(axis=0)
+    return int(np.linalg.matrix_rank(Z[:, sd > 0] / sd[sd > 0])) if (sd > 0).any() else 0
+
+
+def score_test(problem: OrdinalProblem) -> ChiSquared:
+    """Score test of proportional odds in every column, at the proportional-odds fit.
+
+    Fits that one model only, so it exists where the model without the assumption has crossing boundaries or
+    no maximum. Expected information.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.backend.ordinal import OrdinalProblem
+    >>> from sparsestats.inference.ordinal import score_test
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.asfortranarray(rng.standard_normal((500, 2)))
+    >>> y = np.digitize(X[:, 0] + rng.logistic(size=500), [0.0, 2.0])
+    >>> score_test(OrdinalProblem(X, y, 3, np.ones((2, 2)))).df
+    2
+    """
+    coef, intercept, _, _ = maximum_likelihood(problem, parallel=True)
+    u = _score(problem, coef, intercept)
+    information = expected_information(problem, coef, intercept)
+    scale = _unit(information)
+    d = np.sqrt(np.diag(scale))
+    values, vectors = linalg.eigh(information * scale)
+    kept = values > 1e-10 * values[-1]
+    t = (vectors.T @ (u * d))[kept]
+    return ChiSquared(
+        "score test of proportional odds",
+        float(np.sum(t**2 / values[kept])),
+        _rank(problem) * (problem.n_boundaries - 1),
+    )
+
+
+def likelihood_ratio(problem: OrdinalProblem) -> ChiSquared | None:
+    """Likelihood ratio of proportional odds against a vector of coefficients a boundary.
+
+    None when the larger model has no maximum, or boundaries that cross at some row. Columns that ``problem``
+    holds to proportional odds are free in the larger model all the same.
+    """
+    problem = replace(problem, penalty_weights=np.ones_like(problem.penalty_weights))
+    _, _, small, _ = maximum_likelihood(problem, parallel=True)
+    coef, intercept, large, reached = maximum_likelihood(problem, parallel=False)
+    eta = _design(problem, coef, intercept)[1]
+    if not reached or (np.diff(eta, axis=1) < 0).any():
+        return None
+    df = _rank(problem) * (problem.n_boundaries - 1)
+    return ChiSquared("LR against non-parallel", max(0.0, 2 * (large - small)), df)
+
+
+def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
+    """Brant's test: do the m separate binary logits agree in their coefficients?
+
+    Parameters
+    ----------
+    problem : OrdinalProblem
+        Cumulative logit, without offset.
+    names : list of str
+
+    Returns
+    -------
+    DataFrame with column ("(all)" first), statistic, df, p_value
+
+    Raises
+    ------
+    ValueError
+        For another link, separated classes at some boundary, or collinear columns.
+
+    References
+    ----------
+    Brant (1990), Assessing proportionality in the proportional odds model for ordinal logistic regression,
+    Biometrics 46, 1171-1178.
+    """
+    if problem.family != "cumulative" or problem.link != "logit":
+        raise ValueError("Brant's test is for the cumulative logit model")
+    n, p = problem.shape
+    m = problem.n_boundaries
+    X = problem.X.toarray() if hasattr(problem.X, "toarray") else problem.X
+    design = np.column_stack([np.ones(n), X])
+    w = problem.weights
+    beta, F, bread = np.empty((m, p)), np.empty((m, n)), []
+    for k in range(m):
+        binary = replace(
+            problem,
+            codes=(problem.codes > k).astype(int),
+            n_classes=2,
+            penalty_weights=np.ones((p, 1)),
+            monotone="none",
+        )
+        coef, intercept, _, reached = maximum_likelihood(binary, parallel=False)
+        if not reached:
+            raise ValueError(f"the classes on the two sides of boundary {k} are separated: no Brant test")
+        beta[k] = coef[0]
+        F[k] = CDF["logit"](X @ coef[0] + intercept[0])
+        bread.append(linalg.inv(design.T @ ((w * F[k] * (1 - F[k]))[:, None] * design)))
+    V = np.zeros((m * p, m * p))
+    for k in range(m):
+        for j in range(k, m):
+            meat = design.T @ ((w * F[k] * (1 - F[j]))[:, None] * design)  # cov of 1{Y <= k}, 1{Y <= j}
+            block = (bread[k] @ meat @ bread[j])[1:, 1:]
+            V[k * p : (k + 1) * p, j * p : (j + 1) * p] = block
+            V[j * p : (j + 1) * p, k * p : (k + 1) * p] = block.T
+    D = np.kron(np.column_stack([-np.ones(m - 1), np.eye(m - 1)]), np.eye(p))
+    difference, covariance = D @ beta.ravel(), D @ V @ D.T
+    tests = [("(all)", np.arange(p * (m - 1)))]
+    tests += [(name, np.arange(j, p * (m - 1), p)) for j, name in enumerate(names)]
+    rows: list[dict[str, Any]] = []
+    for name, at in tests:
+        statistic = float(
+            difference[at] @ linalg.solve(covariance[np.ix_(at, at)], difference[at], assume_a="sym")
+        )
+        rows.append(
+            {
+                "column": name,
+                "statistic": statistic,
+                "df": len(at),
+                "p_value": float(stats.chi2.sf(statistic, len(at))),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,132 @@
+"""ss.presto: the formula door of ordinal models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sparsestats as ss
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(11)
+    n = 600
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=n), "z": rng.normal(size=n), "g": rng.choice(["a", "b", "c"], n)}
+    )
+    eta = frame["x"] + 0.5 * (frame["g"] == "a") + rng.logistic(size=n)
+    names = ["fine", "poor", "bad", "awful"]
+    codes = np.digitize(eta, [0.5, 2.0, 3.5])
+    frame["state"] = pd.Categorical(np.array(names)[codes], names, ordered=True)
+    frame["label"] = np.array(names)[codes]
+    frame["grade"] = codes + 1
+    return frame
+
+
+@pytest.fixture(scope="module")
+def fitted(table):
+    return ss.presto("state ~ x + z + g", table, alpha="cv", cv=4, alphas=ss.relative(1, 0.02, 10))
+
+
+def test_it_is_the_estimator_on_the_design(table, fitted):
+    X = np.column_stack([table["x"], table["z"], *[(table["g"] == level) * 1.0 for level in "abc"]])
+    model = ss.PRESTO(alpha=fitted.alpha).fit(X, table["grade"])
+    # the path arrives at this alpha from another start: both are certified to 1e-8
+    np.testing.assert_allclose(fitted.coef().to_numpy()[:, 1:], model.coef_, atol=1e-5)
+    np.testing.assert_allclose(fitted.predict(table).to_numpy(), model.predict_proba(X), atol=1e-6)
+
+
+def test_summary_says_direction_rarity_order_and_certificate(fitted):
+    text = str(fitted.summary())
+    assert "fine < poor < bad < awful" in text
+    assert 'a POSITIVE estimate moves towards "fine"' in text
+    assert "awful (rarest:" in text
+    assert "CONVERGED" in text and "alpha_po" in text
+    assert "score test of proportional odds" in text and "prop. odds" in text
+    assert "No p-values of coefficients" in text
+    assert "<table>" in fitted.summary().to_html()
+
+
+def test_predictions_keep_rows_and_names(table, fitted):
+    new = table.head(5).copy()
+    new.loc[new.index[2], "x"] = np.nan
+    p = fitted.predict(new)
+    assert list(p.columns) == ["fine", "poor", "bad", "awful"] and len(p) == 5
+    assert p.iloc[2].isna().all() and p.drop(p.index[2]).notna().all().all()
+    np.testing.assert_allclose(p.drop(p.index[2]).sum(axis=1), 1)
+    cumulative = fitted.predict(new, "cumulative")
+    assert list(cumulative.columns) == ["<=fine", "<=poor", "<=bad"]
+    assert fitted.predict(new, "class").iloc[0] in ("fine", "poor", "bad", "awful")
+    assert list(fitted.augment(table.head(3)).columns)[-1] == ".class"
+
+
+def test_tidy_flips_direction(fitted):
+    low, high = fitted.tidy(), fitted.tidy(direction="higher")
+    np.testing.assert_array_equal(low["estimate"], -high["estimate"])
+    assert set(low["boundary"]) == {"<=fine", "<=poor", "<=bad"}
+
+
+def test_unordered_labels_are_refused_with_the_remedy(table):
+    with pytest.raises(ValueError, match=r"C\(label, levels=\['awful', 'bad', 'fine', 'poor'\]\)"):
+        ss.presto("label ~ x", table)
+    fit = ss.presto("C(label, levels=['fine', 'poor', 'bad', 'awful']) ~ x", table, alpha=0.01)
+    assert list(fit.levels) == ["fine", "poor", "bad", "awful"]
+
+
+def test_numbers_are_categories_when_few(table):
+    fit = ss.presto("grade ~ x", table, alpha=0.01)
+    assert fit.levels == (1, 2, 3, 4)
+    with pytest.raises(ValueError, match="needs categories"):
+        ss.presto("z ~ x", table)
+
+
+def test_parallel_terms_by_name_at_maximum_likelihood(table):
+    fit = ss.presto("state ~ x + z + g", table, alpha=0, parallel=["x"], unpenalized=["g"])
+    coef = fit.coef()
+    assert np.ptp(coef["x"]) == 0 and np.ptp(coef["z"]) > 0
+    wald = fit.infer("wald")
+    assert set(wald[wald["column"] == "x"]["boundary"]) == {-1}
+    assert "std. error" in str(fit.summary())
+    assert fit.infer("brant")["column"][0] == "(all)"
+
+
+def test_wald_tests_of_selected_coefficients_are_refused(fitted):
+    with pytest.raises(ValueError, match="alpha=0"):
+        fitted.infer("wald")
+
+
+def test_margins_sum_to_zero_over_categories(fitted):
+    margins = fitted.margins()
+    np.testing.assert_allclose(margins.sum(axis=1), 0, atol=1e-12)
+    assert margins.loc["x", "fine"] * fitted.coef()["x"].iloc[0] > 0
+
+
+def test_calibration_covers_all_rows(table, fitted):
+    bins = fitted.calibration()
+    assert bins["n"].sum() == len(table)
+    share = (table["state"] == "awful").mean()
+    assert np.average(bins["observed"], weights=bins["n"]) == pytest.approx(share)
+    # intercepts are unpenalised, so the mean fitted probability of an end class is its share
+    assert np.average(bins["predicted"], weights=bins["n"]) == pytest.approx(share, abs=2e-3)
+
+
+def test_path_without_alpha_and_update(table, fitted):
+    path = ss.presto("state ~ x + z", table, alphas=ss.relative(1, 0.1, 4))
+    assert path.coef().shape == (12, 3)
+    assert "none chosen" in str(path)
+    again = fitted.update(". ~ . - z", alpha=0.01)
+    assert "z" not in again.coef().columns
+    assert again.glance()["converged"].item()
+
+
+def test_plots_are_returned(fitted):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    for kind in ("path", "cv", "profile", "calibration"):
+        assert fitted.plot(kind).get_ylabel()
+        assert len(fitted.plot_data(kind))
+    pyplot.close("all")

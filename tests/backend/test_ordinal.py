@@ -1,0 +1,268 @@
+"""Ordinal paths against numpy likelihoods, cvxpy, statsmodels, scikit-learn and identities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sparsestats.backend import ordinal
+from sparsestats.backend.native.ordinal import NativeOrdinal
+from sparsestats.backend.ordinal import OrdinalProblem
+
+MODELS = [
+    *[("cumulative", link) for link in ordinal.LINKS],
+    *[("sratio", link) for link in ordinal.LINKS],
+    ("cratio", "logit"),
+    ("cratio", "cloglog"),
+    ("acat", "logit"),
+]
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(4)
+    X = np.asfortranarray(rng.normal(size=(400, 4)) * [1, 10, 0.1, 1] + [0, 5, 3, -1])
+    eta = (X - X.mean(0)) / X.std(0) @ [1.0, -0.5, 0.0, 0.3]
+    y = np.digitize(eta + rng.logistic(size=400), [-1.0, 1.0, 3.0])
+    return X, y
+
+
+def make(X, y, weights=None, **settings):
+    K = int(y.max()) + 1
+    weights = np.ones((X.shape[1], K - 1)) if weights is None else weights
+    return OrdinalProblem(X, y, K, weights, **{"monotone": "none", **settings})
+
+
+def numpy_loss(psi, X, y, family, link, offset=0.0):
+    """The loss of differences (intercepts first) on standardised columns."""
+    m = y.max()
+    psi = psi.reshape(-1, m)
+    Z = (X - X.mean(0)) / X.std(0)
+    eta = np.cumsum(psi[0]) + Z @ np.cumsum(psi[1:], axis=1) + np.reshape(offset, (-1, 1))
+    return ordinal.loss(eta, y, np.ones(len(y)), family, link)
+
+
+def differences(result, X, row=0):
+    """Standardised differences (p + 1, m), intercepts of centred columns first."""
+    beta, a = result.coefs[row], result.intercepts[row]
+    psi = np.diff(np.vstack([np.zeros(X.shape[1]), beta]), axis=0) * X.std(0)
+    centred = np.diff(np.concatenate([[0.0], a + beta @ X.mean(0)]))
+    return np.column_stack([centred, psi]).T
+
+
+@pytest.mark.parametrize(("family", "link"), MODELS)
+def test_solutions_satisfy_kkt_of_an_independent_likelihood(data, family, link):
+    X, y = data
+    native = NativeOrdinal(make(X, y, family=family, link=link))
+    alpha = 0.1 * native.alpha_max()
+    result = native.solve_path([alpha], tol=1e-10)
+    psi = differences(result, X)
+    flat = psi.ravel()
+    h = 1e-6
+    gradient = np.array(
+        [
+            (numpy_loss(flat + h * e, X, y, family, link) - numpy_loss(flat - h * e, X, y, family, link))
+            / (2 * h)
+            for e in np.eye(len(flat))
+        ]
+    ).reshape(psi.shape)
+    # central differences of a loss near 1 resolve slopes to about 1e-16 / 1e-6; alpha is near 1e-2
+    np.testing.assert_allclose(gradient[0], 0, atol=2e-9)
+    inside, active = psi[1:] == 0, psi[1:] != 0
+    np.testing.assert_allclose(gradient[1:][active], -alpha * np.sign(psi[1:][active]), atol=2e-9)
+    assert np.abs(gradient[1:][inside]).max() <= alpha + 2e-9
+    assert active.sum() >= 3
+    assert result.certificates[0].converged
+    assert result.losses[0] == pytest.approx(numpy_loss(flat, X, y, family, link), abs=1e-13)
+
+
+@pytest.mark.parametrize(("family", "link"), MODELS)
+def test_gap_bounds_suboptimality(data, family, link):
+    """A model stopped early is never better than its own bound says."""
+    X, y = data
+    native = NativeOrdinal(make(X, y, family=family, link=link))
+    alpha = 0.05 * native.alpha_max()
+    best = native.solve_path([alpha], tol=1e-11).certificates[0].objective
+    for max_iter in (1, 2, 3):
+        early = native.solve_path([alpha], tol=1e-15, max_iter=max_iter).certificates[0]
+        assert early.bound <= best + 1e-12
+        assert early.objective >= best - 1e-12
+
+
+def test_alpha_max_is_where_the_first_difference_enters(data):
+    X, y = data
+    native = NativeOrdinal(make(X, y))
+    top = native.alpha_max()
+    result = native.solve_path([top * (1 + 1e-9), top * 0.999])
+    assert not result.coefs[0].any()
+    assert np.count_nonzero(differences(result, X, 1)[1:]) == 1
+
+
+@pytest.mark.parametrize("first", [0.0, 0.3, 1.0])
+def test_alpha_po_is_where_odds_stop_being_proportional(data, first):
+    X, y = data
+    weights = np.ones((4, 3))
+    weights[:, 0] = first
+    native = NativeOrdinal(make(X, y, weights))
+    at = native.alpha_po()
+    assert 0 < at <= native.alpha_max()
+    above, below = native.solve_path([at * (1 + 1e-7), at * 0.995], tol=1e-12).coefs
+    assert np.ptp(above, axis=0).max() <= 1e-14
+    assert np.ptp(below, axis=0).max() > 1e-6
+
+
+def test_proportional_odds_limit_is_ordered_model(data):
+    OrderedModel = pytest.importorskip("statsmodels.miscmodels.ordinal_model").OrderedModel
+    X, y = data
+    held = np.ones((4, 3))
+    held[:, 1:] = np.inf
+    for link, distr in (("logit", "logit"), ("probit", "probit")):
+        ours = NativeOrdinal(make(X, y, held, link=link)).solve_path([0.0])
+        theirs = OrderedModel(y, X, distr=distr).fit(method="newton", disp=0, maxiter=200)
+        assert ours.losses[0] == pytest.approx(-theirs.llf / len(y), abs=1e-9)
+        # their sign is the opposite; their optimiser stops at a gradient near 1e-6
+        np.testing.assert_allclose(ours.coefs[0], np.tile(-theirs.params[:4], (3, 1)), rtol=1e-4, atol=1e-5)
+
+
+def test_two_classes_are_the_logistic_lasso(data):
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = data
+    y = (y > 1).astype(int)
+    alpha = 0.02
+    ours = NativeOrdinal(make(X, y, standardize=False)).solve_path([alpha], tol=1e-12)
+    theirs = LogisticRegression(
+        l1_ratio=1, C=1 / (alpha * len(y)), solver="saga", tol=1e-10, max_iter=100_000
+    )
+    Z = X - X.mean(0)  # centring changes the intercept alone, and saga needs it
+    theirs.fit(Z, y)
+    np.testing.assert_allclose(ours.coefs[0, 0], -theirs.coef_[0], atol=1e-5)
+
+
+def test_reversed_labels_flip_signs_when_the_chain_has_no_anchor(data):
+    """With first_penalty 0 the penalty is symmetric, so reversing changes no probability."""
+    X, y = data
+    weights = np.ones((4, 3))
+    weights[:, 0] = 0
+    one = NativeOrdinal(make(X, y, weights)).solve_path([0.003], tol=1e-12)
+    two = NativeOrdinal(make(X, 3 - y, weights)).solve_path([0.003], tol=1e-12)
+    np.testing.assert_allclose(one.coefs[0], -two.coefs[0, ::-1], atol=1e-8)
+    np.testing.assert_allclose(one.intercepts[0], -two.intercepts[0, ::-1], atol=1e-7)
+
+
+def test_shifts_and_scales_of_columns_change_nothing(data):
+    """The fault of the published code: its intercepts beyond the first are wrong when means are not 0."""
+    X, y = data
+    moved = np.asfortranarray(X * [2.0, 0.1, 30.0, 5.0] + [100.0, -3.0, 0.0, 7.0])
+    one = NativeOrdinal(make(X, y)).solve_path([0.005], tol=1e-12)
+    two = NativeOrdinal(make(moved, y)).solve_path([0.005], tol=1e-12)
+    eta = X @ one.coefs[0].T + one.intercepts[0]
+    np.testing.assert_allclose(moved @ two.coefs[0].T + two.intercepts[0], eta, atol=1e-8)
+
+
+def test_weights_are_repeated_rows(data):
+    X, y = data
+    times = np.random.default_rng(0).integers(0, 4, len(y))
+    weighted = NativeOrdinal(make(X, y, sample_weight=times * (len(y) / times.sum()))).solve_path(
+        [0.01], tol=1e-12
+    )
+    rows = np.repeat(np.arange(len(y)), times)
+    repeated = NativeOrdinal(make(np.asfortranarray(X[rows]), y[rows])).solve_path([0.01], tol=1e-12)
+    np.testing.assert_allclose(weighted.coefs, repeated.coefs, atol=1e-9)
+
+
+def test_offset_is_part_of_the_predictor(data):
+    """An offset that is a column's multiple shifts that column's unpenalised coefficient by the multiple."""
+    X, y = data
+    weights = np.ones((4, 3))
+    weights[1] = 0
+    plain = NativeOrdinal(make(X, y, weights)).solve_path([0.01], tol=1e-12)
+    shifted = NativeOrdinal(make(X, y, weights, offset=0.05 * X[:, 1])).solve_path([0.01], tol=1e-12)
+    np.testing.assert_allclose(plain.coefs[0, :, 1], shifted.coefs[0, :, 1] + 0.05, atol=1e-8)
+    assert shifted.certificates[0].converged
+
+
+def test_sparse_columns_give_the_dense_answer(data):
+    X, y = data
+    thin = np.where(np.abs(X - X.mean(0)) > X.std(0), X, 0.0)
+    dense = NativeOrdinal(make(np.asfortranarray(thin), y)).solve_path([0.02, 0.004], tol=1e-11)
+    sparse_ = NativeOrdinal(make(sparse.csc_array(thin), y)).solve_path([0.02, 0.004], tol=1e-11)
+    np.testing.assert_allclose(sparse_.coefs, dense.coefs, atol=1e-8)
+
+
+def test_ridge_gap_closes_without_scaling(data):
+    X, y = data
+    native = NativeOrdinal(make(X, y, l1_ratio=0.0))
+    result = native.solve_path([1.0, 0.1, 0.01], tol=1e-11)
+    assert all(c.converged for c in result.certificates)
+    assert np.count_nonzero(differences(result, X, 2)) == 15
+
+
+def test_absent_class_gives_the_likelihood_of_the_others(data):
+    X, y = data
+    kept = y != 1
+    gap = OrdinalProblem(np.asfortranarray(X[kept]), y[kept], 4, np.ones((4, 3)), monotone="none")
+    without = make(np.asfortranarray(X[kept]), np.where(y[kept] > 1, y[kept] - 1, 0))
+    one, two = (NativeOrdinal(p).solve_path([0.01]) for p in (gap, without))
+    assert one.losses[0] == pytest.approx(two.losses[0], abs=1e-12)
+    np.testing.assert_array_equal(one.coefs[0, 0], one.coefs[0, 1])  # the boundaries beside it stay together
+
+
+@pytest.fixture(scope="module")
+def crossing():
+    """Few rows and strong departures: the free fit crosses early on its path."""
+    rng = np.random.default_rng(1)
+    X = np.asfortranarray(rng.uniform(-1, 1, (250, 4)))
+    B = np.cumsum(np.column_stack([[0.5, 0.5, 0, 0], [0.5, -0.5, 0.5, 0], [0.5, 0.5, -0.5, 0.5]]), axis=1)
+    y = (rng.random((250, 1)) > 1 / (1 + np.exp(-(X @ B + [0, 2.0, 3.5])))).sum(axis=1)
+    assert len(np.unique(y)) == 4
+    return X, y
+
+
+def test_order_constrained_optimum_is_reached_not_frozen(crossing):
+    cp = pytest.importorskip("cvxpy")
+    X, y = crossing
+    native = NativeOrdinal(make(X, y, monotone="auto"))
+    alphas = native.alpha_max() * np.geomspace(1, 0.003, 12)
+    result = native.solve_path(alphas)
+    assert result.constrained[-1] and not result.constrained[0]
+    objectives = [c.objective for c in result.certificates]
+    assert np.all(np.diff(objectives) < 0)
+    for row in np.flatnonzero(result.constrained)[[0, -1]]:
+        eta = X @ result.coefs[row].T + result.intercepts[row]
+        assert np.diff(eta, axis=1).min() > 0
+        psi, a = cp.Variable((4, 3)), cp.Variable(3)
+        Z = (X - X.mean(0)) / X.std(0)
+        e = [Z @ cp.sum(psi[:, : k + 1], axis=1) + a[k] for k in range(3)]
+        terms = [cp.sum(cp.logistic(-e[c][y == c])) for c in range(3)]
+        terms += [cp.sum(cp.logistic(e[c - 1][y == c])) for c in range(1, 4)]
+        terms += [-cp.sum(cp.log(1 - cp.exp(e[c - 1][y == c] - e[c][y == c]))) for c in (1, 2)]
+        objective = sum(terms) / len(y) + alphas[row] * cp.sum(cp.abs(psi))
+        program = cp.Problem(cp.Minimize(objective), [e[k + 1] >= e[k] for k in range(2)])
+        program.solve(solver="CLARABEL")
+        # interior point accuracy of cvxpy on exponential cones is about 1e-7
+        assert result.certificates[row].objective == pytest.approx(program.value, abs=3e-7)
+        assert result.certificates[row].converged
+
+
+def test_repaired_probabilities_are_probabilities():
+    eta = np.array([[0.0, -1.0, 2.0], [-1.0, 0.0, 1.0], [800.0, -800.0, 3.0]])
+    for repair in ("rearrange", "isotonic", "clip"):
+        out = ordinal.probabilities(eta, "cumulative", "logit", repair)
+        assert out.repaired == 2
+        assert out.probabilities.min() >= 0
+        np.testing.assert_allclose(out.probabilities.sum(axis=1), 1, atol=1e-15)
+    ordered = ordinal.probabilities(eta[1:2], "cumulative", "logit")
+    np.testing.assert_array_equal(out.probabilities[1], ordered.probabilities[0])
+    with pytest.raises(ValueError, match="2 of 3 rows"):
+        ordinal.probabilities(eta, "cumulative", "logit", "raise")
+
+
+@pytest.mark.parametrize(("family", "link"), MODELS)
+def test_probabilities_are_the_likelihood(family, link):
+    eta = np.sort(np.random.default_rng(2).normal(size=(50, 3)), axis=1) * 2
+    p = ordinal.probabilities(eta, family, link).probabilities
+    for c in range(4):
+        want = ordinal.log_likelihoods(eta, np.full(50, c), family, link)
+        np.testing.assert_allclose(np.log(p[:, c]), want, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,85 @@
+"""Standard errors and tests of proportional odds against statsmodels and each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sparsestats.backend.ordinal import OrdinalProblem, loss
+from sparsestats.inference import ordinal as inference
+
+
+@pytest.fixture(scope="module")
+def problem():
+    rng = np.random.default_rng(3)
+    X = np.asfortranarray(rng.normal(size=(2000, 3)))
+    y = np.digitize(X @ [0.8, -0.4, 0.0] + rng.logistic(size=2000), [-1.0, 0.5, 2.0])
+    return OrdinalProblem(X, y, 4, np.ones((3, 3)), monotone="none")
+
+
+def held(problem):
+    weights = np.ones((3, 3))
+    weights[:, 1:] = np.inf
+    return replace(problem, penalty_weights=weights)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog", "loglog"])
+def test_observed_information_is_the_hessian_of_the_likelihood(problem, link):
+    problem = replace(problem, link=link)
+    coef, intercept, _, reached = inference.maximum_likelihood(problem, parallel=False)
+    assert reached
+    theta = np.column_stack([intercept, coef]).ravel()
+
+    def nll(t):
+        t = t.reshape(3, 4)
+        eta = problem.X @ t[:, 1:].T + t[:, 0]
+        return 2000 * loss(eta, problem.codes, np.ones(2000), "cumulative", link)
+
+    h, e = 1e-3, np.eye(12)
+    information = inference.observed_information(problem, coef, intercept)
+    for i, j in [(0, 0), (1, 1), (0, 5), (4, 4), (5, 9), (0, 8), (10, 11)]:
+        steps = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
+        second = sum(a * b * nll(theta + h * (a * e[i] + b * e[j])) for a, b in steps) / (4 * h * h)
+        # second differences of a sum near 2000: 1e-13 * 2000 / 1e-6, and h^2 times fourth derivatives
+        assert information[i, j] == pytest.approx(second, rel=2e-4, abs=2e-2)
+
+
+def test_standard_errors_are_those_of_ordered_model(problem):
+    OrderedModel = pytest.importorskip("statsmodels.miscmodels.ordinal_model").OrderedModel
+    table = inference.wald_table(held(problem), ["a", "b", "c"])
+    theirs = OrderedModel(problem.codes, problem.X, distr="logit").fit(method="newton", disp=0)
+    slopes = table[table["boundary"] == -1]
+    np.testing.assert_allclose(slopes["estimate"], -theirs.params[:3], atol=1e-6)
+    # their Hessian is numerical: about six digits
+    np.testing.assert_allclose(slopes["std_error"], theirs.bse[:3], rtol=1e-4)
+
+
+def test_three_tests_agree_when_the_assumption_holds(problem):
+    score, ratio = inference.score_test(problem), inference.likelihood_ratio(problem)
+    brant = inference.brant_test(problem, ["a", "b", "c"])
+    assert score.df == ratio.df == brant["df"][0] == 6
+    # asymptotically equal statistics; at n = 2000 they differ by a few per cent of their scale
+    assert score.statistic == pytest.approx(ratio.statistic, abs=0.5)
+    assert brant["statistic"][0] == pytest.approx(ratio.statistic, abs=0.8)
+    assert ratio.p_value > 0.01
+
+
+def test_tests_see_a_departure_in_the_column_that_departs():
+    rng = np.random.default_rng(5)
+    X = np.asfortranarray(rng.normal(size=(3000, 2)))
+    low, high = X @ [0.5, 0.6], X @ [0.5, 0.0] + 3.0
+    u = rng.random(3000)
+    y = (u > 1 / (1 + np.exp(-low))).astype(int) + (u > 1 / (1 + np.exp(-high)))
+    problem = OrdinalProblem(X, y, 3, np.ones((2, 2)), monotone="none")
+    brant = inference.brant_test(problem, ["same", "departs"]).set_index("column")
+    assert brant.loc["departs", "p_value"] < 1e-6 < 0.01 < brant.loc["same", "p_value"]
+    assert inference.score_test(problem).p_value < 1e-6
+
+
+def test_separated_classes_have_no_standard_errors():
+    X = np.asfortranarray(np.linspace(-1, 1, 30)[:, None])
+    y = np.digitize(X[:, 0], [-0.4, 0.4])
+    with pytest.raises(ValueError, match="separated"):
+        inference.wald_table(OrdinalProblem(X, y, 3, np.ones((1, 2)), monotone="none"), ["x"])
