@@ -42,6 +42,15 @@ std::function<bool()> signals() {
   };
 }
 
+// An array as it is: a conversion would be a temporary that nothing keeps alive.
+template <class Array>
+Array exact(nb::object given) {
+  Array array;
+  if (!nb::try_cast<Array>(given, array, false))
+    throw nb::type_error("an array of another type, order or dimension than the core reads in place");
+  return array;
+}
+
 // A storage together with the Python arrays it reads.
 struct Columns {
   std::unique_ptr<ss::Storage> storage;
@@ -138,22 +147,22 @@ NB_MODULE(_ext, m) {
       .def("__setstate__", [](ss::Control& self, nb::tuple) { new (&self) ss::Control(); });
 
   nb::class_<Columns> columns(m, "Columns", "The columns of X, read in place.");
-  columns.def_static("dense", [](nb::object X) { return dense<double>(nb::cast<Matrix<double>>(X), X); })
-      .def_static("dense32", [](nb::object X) { return dense<float>(nb::cast<Matrix<float>>(X), X); });
+  columns.def_static("dense", [](nb::object X) { return dense<double>(exact<Matrix<double>>(X), X); })
+      .def_static("dense32", [](nb::object X) { return dense<float>(exact<Matrix<float>>(X), X); });
   columns.def_static("csc", [](nb::object d, nb::object i, nb::object s, Index n) {
     const bool wide = nb::isinstance<Flat<std::int64_t>>(i);
     const bool single = nb::isinstance<Flat<float>>(d);
     if (single && wide)
-      return csc<float, std::int64_t>(nb::cast<Flat<float>>(d), nb::cast<Flat<std::int64_t>>(i),
-                                      nb::cast<Flat<std::int64_t>>(s), n, d, i, s);
+      return csc<float, std::int64_t>(exact<Flat<float>>(d), exact<Flat<std::int64_t>>(i),
+                                      exact<Flat<std::int64_t>>(s), n, d, i, s);
     if (single)
-      return csc<float, std::int32_t>(nb::cast<Flat<float>>(d), nb::cast<Flat<std::int32_t>>(i),
-                                      nb::cast<Flat<std::int32_t>>(s), n, d, i, s);
+      return csc<float, std::int32_t>(exact<Flat<float>>(d), exact<Flat<std::int32_t>>(i),
+                                      exact<Flat<std::int32_t>>(s), n, d, i, s);
     if (wide)
-      return csc<double, std::int64_t>(nb::cast<Flat<double>>(d), nb::cast<Flat<std::int64_t>>(i),
-                                       nb::cast<Flat<std::int64_t>>(s), n, d, i, s);
-    return csc<double, std::int32_t>(nb::cast<Flat<double>>(d), nb::cast<Flat<std::int32_t>>(i),
-                                     nb::cast<Flat<std::int32_t>>(s), n, d, i, s);
+      return csc<double, std::int64_t>(exact<Flat<double>>(d), exact<Flat<std::int64_t>>(i),
+                                       exact<Flat<std::int64_t>>(s), n, d, i, s);
+    return csc<double, std::int32_t>(exact<Flat<double>>(d), exact<Flat<std::int32_t>>(i),
+                                     exact<Flat<std::int32_t>>(s), n, d, i, s);
   });
 
   columns.def(

@@ -62,11 +62,21 @@ class Solver {
       report.gap = gap();
       if (stalled(report.gap)) break;
     }
-    if (polish && report.gap <= target && report.gap > 0 && J_.pattern(units_, x_.data(), pat_) &&
-        newton_cost() <= POLISH * step_cost() && newton_step(8e-16)) {
+    // A gap at rounding still leaves the root of it in x: Newton steps square what is left, judged by the gap.
+    for (int k = 0; polish && k < 2 && report.gap <= target; ++k) {
+      if (!J_.pattern(units_, x_.data(), pat_) || newton_cost() > POLISH * step_cost()) break;
+      const std::vector<double> kept = x_, image_kept = ix_;
+      const double before = report.gap;
+      if (!newton_step(1e-13)) break;
       ++report.newtons;
       ++report.iterations;
       report.gap = gap();
+      if (report.gap > std::max(before, 1e-15 * std::abs(F_))) {
+        x_ = kept;
+        ix_ = image_kept;
+        report.gap = before;
+        break;
+      }
     }
     lipschitz = L_;
     std::copy(x_.begin(), x_.end(), x);
