@@ -221,17 +221,11 @@ class Solver {
     cholesky(S_.data(), d, d, 1e-12, pinned_);
     cholesky_solve(S_.data(), d, d, pinned_, dir_.data());
 
-    // Where radii would cross, first the step with those blocks joined; then the step to the first crossing, and shorter
-    // ones where the loss is far from its quadratic model.
-    const double cut = first_crossing(blocks);
-    if (cut < 1) {
-      const std::vector<double> plain = dir_;
-      join_crossing_blocks(d, blocks);
-      if (try_step(1, actives, a, q, slack)) return true;
-      dir_ = plain;
-    }
-    double t = cut;
-    for (int tries = 0; tries < 8 && t > 1e-6; ++tries, t /= 4)
+    // Where radii would cross, those blocks are joined; both ends of the step are then in order, and so is all between.
+    // Shorter steps serve where the loss is far from its quadratic model.
+    if (crosses(blocks)) join_crossing_blocks(d, blocks);
+    double t = 1;
+    for (int tries = 0; tries < 8; ++tries, t *= 0.4)
       if (try_step(t, actives, a, q, slack)) return true;
     return false;
   }
@@ -366,16 +360,14 @@ class Solver {
     }
   }
 
-  // Largest step in (0, 1] that keeps the radii of the blocks positive and, where the penalty asks, in order.
-  double first_crossing(Index blocks) const {
-    double t = 1;
+  // Whether the step would make a radius negative or, where the penalty asks for order, take two out of it.
+  bool crosses(Index blocks) const {
     for (Index b = 0; b < blocks; ++b) {
       const bool chained = pat_.ordered && b + 1 < blocks;
       const double gap = block_radius_[b] - (chained ? block_radius_[b + 1] : 0.0);
-      const double closing = (chained ? dir_[b + 1] : 0.0) - dir_[b];
-      if (closing > gap) t = std::min(t, gap / closing);
+      if ((chained ? dir_[b + 1] : 0.0) - dir_[b] > gap) return true;
     }
-    return t;
+    return false;
   }
 
   // y = x moved by t along the direction; units keep the radius the step gives them, so ties stay exact.
