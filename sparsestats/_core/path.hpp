@@ -102,6 +102,11 @@ class GramCache {
   Index capacity_ = 0, used_ = 0;
 };
 
+// The strong rule lets the gradient move as fast as alpha; along real paths it moves far less. A quarter of that bound
+// keeps the working set near the active one, and the repair finds what is missed.
+constexpr double SLOPE_BOUND = 0.25;
+// Working sets up to this many times n go through their Gram matrix; wider ones through the rows.
+constexpr Index GRAM_LIMIT = 3;
 // Tolerances at or below this end with a polish, so that predictions agree far beyond what the gap alone promises.
 constexpr double POLISHED = 1e-8;
 
@@ -243,10 +248,10 @@ class PathSolver {
     point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
   }
 
-  // Screening and warm starts need neighbours: a far alpha is approached through rough fits, each half the one before.
+  // Screening and warm starts need neighbours: a far alpha is approached through rough fits.
   double lead_in(double alpha, double previous, Watch& watch) {
-    while (!constant_ && alpha < 0.4 * previous && !watch.stopped()) {
-      const double between = previous * std::max(0.5, std::sqrt(alpha / previous));
+    while (!constant_ && alpha < 0.8 * previous && !watch.stopped()) {
+      const double between = previous * std::max(0.82, std::sqrt(alpha / previous));
       fit(between, previous, std::max(opt_.tol, 1e-3), watch);
       previous = between;
     }
@@ -283,12 +288,12 @@ class PathSolver {
       if (c_[j] != 0) in[d_.atom_of(j)] = 1;
     if (opt_.screening && alpha < alpha_max_) {
       std::vector<char> keep(d_.size(), 0);
-      J_.screen(all_, z_.data(), alpha, previous, keep);
+      J_.screen(all_, z_.data(), alpha, alpha + SLOPE_BOUND * (previous - alpha), keep);
       for (Index j = 0; j < d_.size(); ++j)
         if (keep[j]) in[d_.atom_of(j)] = 1;
     }
     const double goal = tol * null_;
-    double target = 0.3 * goal;
+    double target = 0.7 * goal;
     point.screened = count_groups([&](Index j) { return in[d_.atom_of(j)] != 0; });
     for (int round = 0;; ++round) {
       solve_on(in, alpha, target, tol <= POLISHED, point, watch);
@@ -349,7 +354,7 @@ class PathSolver {
     for (Index k = 0; k < q; ++k) x[m + k] = gamma_[k];
     if (m + q == 0) return;
     std::unique_ptr<Smooth> f;
-    if (loss_.quadratic() && m <= 2 * n_) {
+    if (loss_.quadratic() && m <= GRAM_LIMIT * n_) {
       f = quadratic(E, units);
     } else {
       f = std::make_unique<Rows>(d_, E, loss_, y_.data(), offset_.data(), q > 0);
