@@ -289,8 +289,11 @@ def _predict(asked: argparse.Namespace) -> None:
     import pandas as pd
 
     from .api import load
+    from .report.fit import Fit
 
     fit = load(asked.model)
+    if not isinstance(fit, Fit):
+        raise ValueError(f"{asked.model} holds a graph, not a regression: predict answers for regressions only")
     data = read_table(Path(asked.file))
     values: Any = fit.predict(data, type=asked.type, at=asked.at, unseen=asked.unseen)
     table = values.to_frame() if isinstance(values, pd.Series) else values

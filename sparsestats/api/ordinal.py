@@ -161,7 +161,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         template=model,
         path=path,
         family=model.family,
-        levels=rows.levels,
+        levels=rows.levels or (),
         nobs=len(built.X),
         n_dropped=built.n_dropped,
         notes=_notes(built),
@@ -180,13 +180,13 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
     if asked.alpha is None:
         return made
     if asked.alpha != "cv":
-        return made.at(float(asked.alpha))
+        return _at(made, float(asked.alpha))
     made = replace(
         made,
         cv=_validated(model, rows, built, data, made, asked),
         notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
     )
-    return made.at(asked.selection)
+    return _at(made, asked.selection)
 
 
 def _array(levels: tuple[Any, ...]) -> np.ndarray:
@@ -287,6 +287,12 @@ def _tests(problem: Any) -> tuple[str, ...]:
         else f"{ratio} (unpenalised fits)"
     )
     return tuple(told)
+
+
+def _at(made: OrdinalFit, alpha: float | str) -> OrdinalFit:
+    moved = made.at(alpha)
+    assert isinstance(moved, OrdinalFit)  # `at` keeps the class
+    return moved
 
 
 def _validated(model: PRESTO, rows: Rows, built: Design, data: Any, made: OrdinalFit, asked: Asked) -> Any:

@@ -96,7 +96,7 @@ def sid(true: Any, estimated: Any) -> int:
         # Adjusting for something affected by a variable on the way from i to j spoils the effect on j.
         spoilt = below[i] & (reaches[:, adjusted].any(axis=1))
         bad = (spoilt[:, None] & reaches).any(axis=0)
-        bad |= _open_sideways(i, adjusted, parents, children, reaches[:, adjusted].any(axis=1))
+        bad |= _open_sideways(i, adjusted, parents, children, np.asarray(reaches[:, adjusted].any(axis=1)))
         bad[i] = False
         wrong += int((bad & ~adjusted).sum())
     return wrong

@@ -601,7 +601,7 @@ class CoLiDE(BaseEstimator):
         for variable, value in (do or {}).items():
             if str(variable) in names:
                 j = names.index(str(variable))
-            elif isinstance(variable, Integral) and 0 <= variable < self.n_features_in_:
+            elif isinstance(variable, Integral) and 0 <= int(variable) < self.n_features_in_:
                 j = int(variable)
             else:
                 raise ValueError(f"do names {variable!r}, which is not a column of the fit")

@@ -232,7 +232,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
             )
         self._check_present(codes, need_all)
         data: Any = X
-        X = data[source] if sparse.issparse(data) else np.asfortranarray(data[source])
+        chosen = data[source]
+        X = chosen if sparse.issparse(chosen) else np.asfortranarray(chosen)
         return OrdinalRows(
             X, codes, weight * (len(source) / weight.sum()), None if shift is None else shift[source], source
         )
@@ -300,7 +301,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
 
     def _problem(self, rows: OrdinalRows) -> OrdinalProblem:
         X: Any = rows.X
-        if sparse.issparse(X):
+        if hasattr(X, "sum_duplicates"):  # sparse
             X.sum_duplicates()
         K = len(self.categories_)
         return OrdinalProblem(

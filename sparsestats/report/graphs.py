@@ -197,10 +197,10 @@ def draw_graph(
                 zorder=3,
                 bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             )
-    for j, name in enumerate(names):
+    for spot, name in zip(where, names, strict=True):
         shown = str(name) if len(str(name)) <= 14 else str(name)[:13] + "…"
         ax.text(
-            *where[j],
+            *spot,
             shown,
             fontsize=size,
             color=INK,

@@ -40,7 +40,8 @@ class NativeOrdinal:
             raise ValueError("an ordinal model needs rows of at least two classes")
         X: Any = problem.X
         if len(kept) < n:  # rows of weight 0 take no part
-            X = X[kept] if sparse.issparse(X) else np.asfortranarray(X[kept])
+            rows = X[kept]
+            X = rows if sparse.issparse(rows) else np.asfortranarray(rows)
             order = np.argsort(problem.codes[kept], kind="stable")
             weights = weights[kept] * (len(kept) / weights[kept].sum())
             offset = None if problem.offset is None else problem.offset[kept]

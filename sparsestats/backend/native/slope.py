@@ -23,7 +23,7 @@ def supports(problem: Problem) -> bool:
     known = problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
     if not known or problem.penalty.native != "sparse_group_sorted_l1":
         return known
-    labels = problem.groups[problem.penalized]
+    labels = np.asarray(problem.groups)[problem.penalized]
     if not len(labels):
         return True
     labels = np.unique(labels, return_inverse=True)[1]

@@ -82,7 +82,7 @@ def program(
     variables: dict[str, Any] = {"W": W}
     if names is not None and leaf is not None:
         variables |= {
-            f"{names[i]} -> {names[j]}": leaf[k] for k, (i, j) in enumerate(zip(source, target, strict=True))
+            f"{names[int(i)]} -> {names[int(j)]}": leaf[k] for k, (i, j) in enumerate(zip(source, target, strict=True))
         }
     asked = list(constraints(variables)) if constraints is not None else []
     problem = cp.Problem(cp.Minimize(loss + alpha * paid), asked)

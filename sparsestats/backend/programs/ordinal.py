@@ -16,7 +16,6 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
-from scipy import sparse
 
 from ..certificate import Certificate
 from ..native.ordinal import NativeOrdinal
@@ -92,7 +91,7 @@ def program(
     mean, sd = np.asarray(moved[0]), np.asarray(moved[1])
     used = sd > 1e-12 * np.maximum(np.abs(mean) + sd, 1e-300)
     scale = np.where(used, sd if problem.standardize else 1.0, 1.0)
-    Z = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=float)
+    Z = X.toarray() if hasattr(X, "toarray") else np.asarray(X, dtype=float)
     Z = np.where(used, (Z - mean) / scale, 0.0)
     weights = np.where(used[:, None], problem.penalty_weights, np.inf)
     level, psi = cp.Variable(m, name="level"), cp.Variable((p, m), name="psi")
