@@ -43,6 +43,9 @@ def test_notebook_is_executed_and_has_pictures(source):
 @vignettes
 def test_vignette_runs(source):
     fresh = builder["executed"](source)  # raises where a cell does
+    written = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    # How a stream is cut into outputs depends on timing; which cells say something does not.
+    shown = [[bool(cell.outputs) for cell in code_cells(notebook)] for notebook in (fresh, written)]
+    assert shown[0] == shown[1] and sum(shown[0]) >= 5
     outputs = [output for cell in code_cells(fresh) for output in cell.outputs]
-    assert len(outputs) >= 10
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
