@@ -20,6 +20,7 @@ from ..backend import losses
 from ..backend.certificate import Certificate, warn_unconverged
 from ..backend.path import Relative, alpha_max, solve_path
 from ..backend.problem import PathResult, Problem
+from ..report.clusters import cluster_labels
 from ..report.path import Path
 from ..report.protocol import Report
 from ..validation import check_groups, check_penalty_factor, check_squares, check_vector, check_weights
@@ -40,6 +41,8 @@ class PathEstimator(BaseEstimator):
 
     _loss: Any
     _grouped: ClassVar[bool] = False
+    _ranked: ClassVar[bool] = False
+    """Whether the penalty ranks columns, so that their sizes tie."""
     _headline: ClassVar[str] = ""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -237,6 +240,8 @@ class PathEstimator(BaseEstimator):
             mean=problem.loss.mean,
             sd=deviations(problem.X, problem.sample_weight),
             standardization=to_penalty,
+            penalty_factor=problem.penalty_factor,
+            ranked=self._ranked,
         )
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
@@ -271,7 +276,20 @@ class PathEstimator(BaseEstimator):
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
         warn_unconverged(result.certificates, result.alphas, type(self).__name__)
         self._take(result, 0, has_offset=offset is not None)
+        if self._ranked:
+            self._find_clusters(problem)
         return self
+
+    def _find_clusters(self, problem: Problem) -> None:
+        """Set ``clusters_`` from the coefficients on the penalty's scale."""
+        from ..backend.native.slope import deviations
+
+        scale = np.ones(problem.shape[1]) if problem.penalty_factor is None else problem.penalty_factor.copy()
+        if problem.standardize:
+            used = np.flatnonzero(np.any(np.atleast_2d(self.coef_) != 0, axis=0))
+            # Other columns are never multiplied by anything but 0: their deviations would cost a pass of X.
+            scale[used] *= deviations(problem.X[:, used], problem.sample_weight)
+        self.clusters_ = cluster_labels(self.coef_ * scale)
 
     def _take(self, result: PathResult | Path, row: int, has_offset: bool) -> None:
         """Sit at one row of a path."""
@@ -313,6 +331,8 @@ class PathEstimator(BaseEstimator):
             fitted.feature_names_in_ = np.asarray(path.feature_names, dtype=object)
         if path.groups is not None:
             fitted.groups_ = path.groups
+        if path.ranked:
+            fitted.clusters_ = path.cluster_labels(alpha).reshape(fitted.coef_.shape)
         return fitted
 
     def program(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
@@ -510,6 +530,8 @@ class CrossValidated(PathEstimator):
         self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
         row = self.cv_.index_min if self.selection == "min" else self.cv_.index_1se
         self._take(result, row, has_offset=offset is not None)
+        if self._ranked:
+            self._find_clusters(problem)
         return self
 
     def _single(self) -> Any:

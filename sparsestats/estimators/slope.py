@@ -10,6 +10,7 @@ from ._path import CrossValidated, PathClassifier, PathEstimator, PathRegressor
 
 class _Elementwise(PathEstimator):
     _headline: ClassVar[str] = "SLOPE"
+    _ranked: ClassVar[bool] = True
 
     def _penalty(self) -> Any:
         return SortedL1(sequence=self.sequence, q=self.q)
@@ -72,6 +73,8 @@ class SLOPE(_Elementwise, PathRegressor):
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
     n_iter_ : int
+    clusters_ : int ndarray (p,)
+        Columns of equal size on the penalty's scale: 1 for the largest, 0 for zeros and free columns.
     duals_ : list, multipliers of the constraints (with ``constraints`` only)
 
     Raises
@@ -175,6 +178,8 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
     n_iter_ : int
+    clusters_ : int ndarray (1, p)
+        Columns of equal size on the penalty's scale: 1 for the largest, 0 for zeros and free columns.
     duals_ : list, multipliers of the constraints (with ``constraints`` only)
 
     Raises
@@ -507,6 +512,8 @@ class SLOPECV(CrossValidated, SLOPE):
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
     n_iter_ : int
+    clusters_ : int ndarray (p,)
+        Columns of equal size on the penalty's scale: 1 for the largest, 0 for zeros and free columns.
     alphas_ : ndarray (k,)
     alpha_min_, alpha_1se_ : float
     path_ : Path
@@ -640,6 +647,8 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
     n_iter_ : int
+    clusters_ : int ndarray (1, p)
+        Columns of equal size on the penalty's scale: 1 for the largest, 0 for zeros and free columns.
     alphas_ : ndarray (k,)
     alpha_min_, alpha_1se_ : float
     path_ : Path

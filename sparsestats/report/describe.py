@@ -92,7 +92,7 @@ def summarize(fit: Fit) -> Summary:
     if fit.cv is not None:
         notes.append(("", _scores(fit, fit.cv)))
     notes.append(("Certificate", _certificate(fit)))
-    told = (_guarantee(fit), _effort(fit), *fit.report.notes, *fit.notes)
+    told = (_clusters(fit), _guarantee(fit), _effort(fit), *fit.report.notes, *fit.notes)
     notes += [("", note) for note in told if note]
     notes.append(("", "No p-values: selection was data-driven."))
     return Summary(header, own, notes)
@@ -192,6 +192,18 @@ def _guarantee(fit: Fit) -> str:
         return ""
     error = certificate.linear_predictor_error
     return f"Fitted values are within {error:.1e} (root mean square) of the optimum's."
+
+
+def _clusters(fit: Fit) -> str:
+    """How many sizes the selected columns have; silent where every one has its own."""
+    if fit.alpha is None or not fit.path.ranked:
+        return ""
+    labels = fit.path.cluster_labels(fit.alpha)
+    clusters, selected = int(labels.max(initial=0)), int(np.count_nonzero(labels))
+    if clusters == selected:
+        return ""
+    told = f"{_count(clusters, 'cluster')} among {selected} selected columns"
+    return f"{told} (equal size on the penalty's scale): fit.clusters()"
 
 
 def _effort(fit: Fit) -> str:

@@ -245,6 +245,26 @@ class Fit:
         alphas = self.path.alphas if path or self.alpha is None else [self.alpha]
         return tables.tidy_frame(self.path, self.columns, alphas, zeros=zeros, intercept=self.fit_intercept)
 
+    def clusters(self, at: str | float | None = None) -> pd.DataFrame:
+        """The columns that SLOPE gave one absolute coefficient on the penalised scale, largest first.
+
+        Parameters
+        ----------
+        at : "min", "1se", float or None
+            None is the alpha the fit sits at.
+
+        Returns
+        -------
+        DataFrame with cluster, size, abs_std, members, signs
+            See ``Path.clusters``.
+
+        Raises
+        ------
+        ValueError
+            When the penalty does not rank columns, or no alpha was chosen.
+        """
+        return self.path.clusters(self._alpha(at, "clusters()"))
+
     def glance(self) -> pd.DataFrame:
         """One row about the whole fit.
 

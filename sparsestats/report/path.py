@@ -14,6 +14,7 @@ from scipy import sparse
 from ..backend.certificate import Certificate
 from ..backend.problem import PathResult
 from . import plots
+from .clusters import cluster_frame, cluster_labels
 
 _SNAP = 1e-10
 """Relative distance at which an alpha is taken for one of the grid: more than rounding, less than a step."""
@@ -60,11 +61,16 @@ class Path:
         Diagnostics of the solver, one value an alpha.
     duals : list or None
         Multipliers of the user's own constraints, one list an alpha (cvxpy only).
+    penalty_factor : ndarray (p,) or None
+        What the penalty multiplies each column by; None is ones.
+    ranked : bool
+        Whether the penalty ranks columns by size, so that they come in clusters of equal size.
 
     Attributes
     ----------
     n_nonzero : ndarray (k,), columns with a coefficient other than 0
     n_groups_active : ndarray (k,), groups with such a column
+    n_clusters : ndarray (k,), different sizes among the penalised coefficients (``ranked`` paths only)
     converged : ndarray of bool (k,), what the certificates say
 
     Examples
@@ -93,6 +99,8 @@ class Path:
     standardization: sparse.sparray | None = None
     info: dict[str, np.ndarray] = field(default_factory=dict)
     duals: list | None = None
+    penalty_factor: np.ndarray | None = None
+    ranked: bool = False
 
     @classmethod
     def from_result(
@@ -105,6 +113,8 @@ class Path:
         mean: Callable[[np.ndarray], np.ndarray] | None = None,
         sd: np.ndarray | None = None,
         standardization: sparse.sparray | None = None,
+        penalty_factor: np.ndarray | None = None,
+        ranked: bool = False,
     ) -> Path:
         """Dress a solver's answer with the names of what it was fitted to."""
         return cls(
@@ -124,6 +134,8 @@ class Path:
             standardization,
             result.info,
             result.duals,
+            penalty_factor,
+            ranked,
         )
 
     def __len__(self) -> int:
@@ -156,6 +168,10 @@ class Path:
     @cached_property
     def n_groups_active(self) -> np.ndarray:
         return np.count_nonzero(self.group_norms(), axis=1)
+
+    @cached_property
+    def n_clusters(self) -> np.ndarray:
+        return np.array([self._clusters(row).max(initial=0) for row in self.coefs], dtype=int)
 
     @cached_property
     def converged(self) -> np.ndarray:
@@ -200,6 +216,47 @@ class Path:
         if self.standardization is not None:
             return (self.standardization @ coefs.T).T
         return coefs if self.sd is None else coefs * self.sd
+
+    def clusters(self, alpha: float) -> pd.DataFrame:
+        """The columns that share one absolute coefficient on the penalty's scale, largest first.
+
+        A sorted-L1 penalty makes coefficients equal in size, exactly: correlated columns, and any whose order
+        the data cannot tell. What is equal is ``penalty_factor * sd * |coef|``; see ``clusters.TIE`` for how
+        exactly.
+
+        Parameters
+        ----------
+        alpha : float
+            Between two alphas of the grid the clusters are those of the interpolated coefficients.
+
+        Returns
+        -------
+        DataFrame with cluster (1, 2, ...), size, abs_std, members (names), signs (+1 or -1, one a member)
+            One row a cluster; free columns and zeros are in none.
+
+        Raises
+        ------
+        ValueError
+            When the penalty does not rank columns, or ``alpha`` is outside the fitted range.
+        """
+        coef = self.coef(alpha)
+        return cluster_frame(self._penalized(coef), self._clusters(coef), self.names)
+
+    def cluster_labels(self, alpha: float) -> np.ndarray:
+        """The cluster of each column at ``alpha``, (p,): 1 the largest in size, 0 for zeros and free columns."""
+        return self._clusters(self.coef(alpha))
+
+    def _clusters(self, coef: np.ndarray) -> np.ndarray:
+        if not self.ranked:
+            raise ValueError(
+                "Clusters are ties of columns that the penalty ranks (SLOPE); this path's penalty ranks none."
+            )
+        return cluster_labels(self._penalized(coef))
+
+    def _penalized(self, coef: np.ndarray) -> np.ndarray:
+        """Coefficients with the penalty factors: what the penalty ranks, 0 for free columns."""
+        c = self.to_penalty(coef)
+        return c if self.penalty_factor is None else c * self.penalty_factor
 
     def locate(self, alpha: float) -> tuple[int, int, float]:
         """Rows i, j and weight w with fit(alpha) = (1 - w) row_i + w row_j; on the grid i = j and w = 0.

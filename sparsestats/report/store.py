@@ -120,6 +120,8 @@ def to_dict(fit: Fit) -> dict[str, Any]:
                 "sd": path.sd,
                 "standardization": path.standardization,
                 "info": dict(path.info),
+                "penalty_factor": path.penalty_factor,
+                "ranked": path.ranked,
             }
         ),
         "cv": None
