@@ -17,8 +17,8 @@ import numpy as np
 
 from sparsestats.backend.native.ordinal import NativeOrdinal
 from sparsestats.backend.ordinal import OrdinalProblem, probabilities
-from sparsestats.estimators.ordinal import EVIDENCE
 from sparsestats.selection.folds import check_cv
+from sparsestats.selection.rules import EVIDENCE, likelihood_shares
 
 DESIGNS = {
     **{f"sparse 1/3 {a}": (1 / 3, a) for a in [(0, 3, 5), (0, 3.5, 5.5), (0, 4, 6)]},
@@ -103,8 +103,8 @@ def one(design: str, seed: np.random.SeedSequence) -> dict[str, float]:
         "Brier": rare[plain][int(np.argmin(cv[plain][0]))],
         "log-loss": rare[plain][int(np.argmin(cv[plain][1]))],
         "log-loss, first in 1, .3": _best(rare, cv, [f"first {f:g}" for f in FIRST]),
-        "averaged, full likelihood": _mean_model(X, *paths[plain], _weights(cv[plain][1], 1.0)),
-        "averaged, power .1": _mean_model(X, *paths[plain], _weights(cv[plain][1], EVIDENCE)),
+        "averaged, full likelihood": _mean_model(X, *paths[plain], likelihood_shares(cv[plain][1], N, 1.0)),
+        "averaged, power .1": _mean_model(X, *paths[plain], likelihood_shares(cv[plain][1], N, EVIDENCE)),
     }
     out = {name: float(((p - truth[:, -1]) ** 2).mean()) for name, p in chosen.items()}
     out["oracle"] = float(((rare[plain] - truth[:, -1]) ** 2).mean(axis=1).min())
@@ -114,12 +114,6 @@ def one(design: str, seed: np.random.SeedSequence) -> dict[str, float]:
 def _best(rare: dict[str, np.ndarray], cv: dict[str, np.ndarray], names: list[str]) -> np.ndarray:
     name = min(names, key=lambda m: cv[m][1].min())
     return rare[name][int(np.argmin(cv[name][1]))]
-
-
-def _weights(log_loss: np.ndarray, power: float) -> np.ndarray:
-    """Models weighted by a power of their held-out likelihood."""
-    weight = np.exp(-power * N * (log_loss - log_loss.min()))
-    return weight / weight.sum()
 
 
 def _mean_model(X: np.ndarray, coefs: np.ndarray, levels: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -170,10 +170,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("file", metavar="FILE", help="table with the variables of the formula")
     predict.add_argument(
         "--type",
-        choices=("response", "link", "class", "prob"),
-        default="response",
-        help="mean of the response, linear predictor, likelier class, or every class's probability "
-        "(default: %(default)s)",
+        choices=("response", "link", "class", "prob", "cumulative"),
+        help="mean of the response, linear predictor, likelier class, every class's probability, or that of "
+        "a class or one below it (ordered classes only); default: response, of ordered classes prob",
     )
     predict.add_argument(
         "--at",
@@ -295,7 +294,8 @@ def _predict(asked: argparse.Namespace) -> None:
     if not isinstance(fit, Fit):
         raise ValueError(f"{asked.model} holds a graph, not a regression: predict answers for regressions only")
     data = read_table(Path(asked.file))
-    values: Any = fit.predict(data, type=asked.type, at=asked.at, unseen=asked.unseen)
+    chosen = {} if asked.type is None else {"type": asked.type}
+    values: Any = fit.predict(data, **chosen, at=asked.at, unseen=asked.unseen)
     table = values.to_frame() if isinstance(values, pd.Series) else values
     if asked.out is None:
         table.to_csv(sys.stdout, index=False, lineterminator="\n")

@@ -68,8 +68,8 @@ class Asked:
         both = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
         return {name: value for name, value, usual in both if not _same(value, usual)}
 
-    def check(self) -> None:
-        """Refuse values out of range before any work is done.
+    def check(self, rules: tuple[str, ...] = ("min", "1se")) -> None:
+        """Refuse values out of range before any work is done; ``rules`` are what ``selection`` may be.
 
         Raises
         ------
@@ -78,8 +78,9 @@ class Asked:
         number = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool)
         if not (self.alpha is None or self.alpha == "cv" or number):
             raise ValueError(f'alpha must be None (the path), a number or "cv", got {self.alpha!r}.')
-        if self.selection not in ("min", "1se"):
-            raise ValueError(f'selection must be "min" or "1se", got {self.selection!r}.')
+        if self.selection not in rules:
+            known = " or ".join(f'"{rule}"' for rule in rules)
+            raise ValueError(f"selection must be {known}, got {self.selection!r}.")
 
 
 def _same(value: Any, usual: Any) -> bool:

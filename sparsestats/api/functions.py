@@ -8,8 +8,9 @@ from functools import partial
 from os import PathLike, fspath
 from typing import Any
 
+from ..estimators.ordinal import PRESTO
 from ..formula import Spec
-from ..report import store
+from ..report import ordinal_store, store
 from ..report.fit import Fit
 from ..report.graphfit import GRAPH_FORMAT, GraphFit, graph_from_dict
 from .arguments import Asked
@@ -333,7 +334,7 @@ def load(
     Returns
     -------
     Fit
-        GraphFit for a saved graph.
+        GraphFit for a saved graph, OrdinalFit for a saved ordinal model.
 
     Raises
     ------
@@ -363,6 +364,10 @@ def load(
             ) from error
     if isinstance(saved, dict) and saved.get("format") == GRAPH_FORMAT:
         return graph_from_dict(saved, GRAPHS)
+    if isinstance(saved, dict) and saved.get("format") == ordinal_store.FORMAT:
+        return ordinal_store.from_dict(
+            saved, spec=partial(Spec.from_dict, env=env), estimator=lambda params: PRESTO(**params)
+        )
     return store.from_dict(saved, spec=partial(Spec.from_dict, env=env), estimator=_saved_model)
 
 

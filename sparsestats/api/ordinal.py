@@ -20,6 +20,7 @@ from ..report.fit import Training
 from ..report.ordinal_fit import OrdinalFit
 from ..selection.folds import check_cv
 from ..selection.ordinal import cross_validate_ordinal
+from ..selection.rules import likelihood_shares
 from .arguments import Asked, check_names
 from .fitting import _free_terms, _notes, _where_learned
 from .relearned import Relearned, learns
@@ -63,9 +64,13 @@ def presto(
         ``"rating ~ temp + contact + C(judge)"``. The response is an ordered factor, ``C(y, levels=[...])``, a
         whole number with few values, or ``cbind(yes, no)`` counts.
     data : pandas or polars DataFrame
-    alpha, alphas, sample_weight, offset, row_groups, cv, selection, random_state, n_jobs, unpenalized,
-    missing, env, terms_in_folds
+    alpha, alphas, sample_weight, offset, row_groups, cv, random_state, n_jobs, unpenalized, missing, env,
+    terms_in_folds
         As in :func:`slope`; an integer ``cv`` is stratified.
+    selection : {"min", "1se", "average"}, default "min"
+        With ``alpha="cv"``: the best alpha, the largest within one standard error of it, or the mean of the
+        path's models, each weighted by its held-out likelihood (:class:`sparsestats.PRESTOCV`), which predicts
+        rare classes best.
     scoring : str, callable or None
         None is "brier"; "log_loss", "rare_log_loss", "rare_brier", "misclassification", or a scikit-learn
         scorer.
@@ -110,7 +115,11 @@ def presto(
 
 def _start(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> OrdinalFit:
     check_names("presto", params, set(PRESTO().get_params()) - {"alpha", "categories"})
-    asked.check()
+    asked.check(("min", "1se", "average"))
+    if asked.selection == "average" and asked.scoring not in (None, "log_loss"):
+        raise ValueError(
+            f'selection="average" weighs by likelihood: scoring must be "log_loss", got {asked.scoring!r}.'
+        )
     return replace(
         _fitted(formula, data, asked, params),
         call=Call.of("ss.presto", formula, {**asked.changed(), **params}),
@@ -181,12 +190,21 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         return made
     if asked.alpha != "cv":
         return _at(made, float(asked.alpha))
+    cv = _validated(model, rows, built, data, made, asked)
     made = replace(
-        made,
-        cv=_validated(model, rows, built, data, made, asked),
-        notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
+        made, cv=cv, notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds))
     )
-    return _at(made, asked.selection)
+    return _at(_averaged(made) if cv.scoring == "log_loss" else made, asked.selection)
+
+
+def _averaged(made: OrdinalFit) -> OrdinalFit:
+    """The fit with the mean of its path."""
+    assert made.cv is not None
+    shares = likelihood_shares(made.cv.mean, made.nobs)
+    mean = made.path.averaged(shares, made.cv.alpha_min)
+    scale = mean.certificates[0].scale
+    share_of_deviance = 1 - made.in_sample(mean, mean.alphas[0])[0] / scale if scale > 0 else 0.0
+    return replace(made, shares=shares, average=replace(mean, deviance_ratio=np.array([share_of_deviance])))
 
 
 def _array(levels: tuple[Any, ...]) -> np.ndarray:
@@ -305,8 +323,8 @@ def _validated(model: PRESTO, rows: Rows, built: Design, data: Any, made: Ordina
         X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)
     cv = cross_validate_ordinal(
         model, X, rows.y, categories=np.arange(len(rows.levels or ())), alphas=made.path.alphas,
-        splits=splits,
-        scoring=asked.scoring, sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=asked.n_jobs,
+        splits=splits, scoring="log_loss" if asked.selection == "average" else asked.scoring,
+        sample_weight=rows.sample_weight, offset=rows.offset, n_jobs=asked.n_jobs,
         verbose=model.verbose, control=ext.Control(),
     )  # fmt: skip
     return replace(cv, n_nonzero=made.path.n_nonzero)

@@ -594,12 +594,6 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         return tags
 
 
-EVIDENCE = 0.1
-"""Power of the held-out likelihood in ``selection="average"``. Scores of neighbouring alphas differ by less than their
-noise, and the full likelihood would still settle on one; a tenth did best on the simulated designs of the paper
-(benchmarks/rare_events.py), and was kept for draws that played no part in the choice."""
-
-
 class PRESTOCV(PRESTO):
     """PRESTO, alpha chosen by cross-validation.
 
@@ -808,18 +802,13 @@ class PRESTOCV(PRESTO):
         return self
 
     def _average(self, n: int) -> None:
-        """Mean coefficients of the path, alphas weighted by their held-out likelihood.
+        """Mean coefficients of the path, alphas weighted by their held-out likelihood."""
+        from ..selection.rules import likelihood_shares
 
-        Order constraints and bounds on coefficients are convex, so the mean keeps what its parts keep.
-        """
-        held_out = self.cv_.mean - self.cv_.mean.min()
-        weights = np.exp(-EVIDENCE * n * held_out)
-        self.weights_ = weights / weights.sum()
-        self.coef_ = np.tensordot(self.weights_, self.path_.coefs, 1)
-        self.intercept_ = self.weights_ @ self.path_.intercepts
-        largest = np.argsort(-self.weights_)
-        needed = largest[: 1 + int(np.searchsorted(np.cumsum(self.weights_[largest]), 0.999))]
-        self.certificate_ = max((self.path_.certificates[i] for i in needed), key=lambda c: c.relative)
+        self.weights_ = likelihood_shares(self.cv_.mean, n)
+        mean = self.path_.averaged(self.weights_, self.alpha_min_)
+        self.coef_, self.intercept_ = mean.coefs[0].copy(), mean.intercepts[0].copy()
+        self.certificate_ = mean.certificates[0]
 
     def _single(self) -> PRESTO:
         """The same model without cross-validation, columns by position (folds have no column names)."""

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from . import describe, frames, plots, tables
+from ..backend.certificate import Certificate
+from . import describe, frames, ordinal_plots, ordinal_store, tables
 from .fit import Fit
 from .ordinal import OrdinalPath
-from .protocol import Table
+from .ordinal_summary import STEP, summarize
 from .summary import Summary
-from .tables import number
 
 _TYPES = ("prob", "cumulative", "class", "link")
-_MOST_ROWS = 40
-_STEP = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +39,12 @@ class OrdinalFit(Fit):
         Tests of proportional odds, in words.
     inference : mapping of str to callable
         What :meth:`infer` can be asked for.
+    average : OrdinalPath of one row, or None
+        The mean of the path's models, where a cross-validation by log-loss made one.
+    shares : ndarray (k,) or None
+        Weights of the path's alphas in it.
+    kept_scores : mapping or None
+        In-sample scores of a loaded fit, which has no rows to compute them from.
 
     Examples
     --------
@@ -63,6 +68,48 @@ class OrdinalFit(Fit):
     row_offset: np.ndarray | None = None
     tests: Sequence[str] = ()
     inference: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    average: OrdinalPath | None = None
+    shares: np.ndarray | None = None
+    kept_scores: Mapping[str, Any] | None = None
+
+    # ---- where the fit sits ----
+
+    @property
+    def model(self) -> OrdinalPath:
+        """The path that answers: the fitted one, or the mean of its models."""
+        return self.average if self.rule == "average" and self.average is not None else self.path
+
+    def _resolve(self, at: str | float) -> tuple[float, str]:
+        if at != "average":
+            return super()._resolve(at)
+        if self.average is None:
+            raise ValueError(
+                'at="average" weighs alphas by held-out likelihood: fit with alpha="cv" and scoring="log_loss".'
+            )
+        return float(self.average.alphas[0]), "average"
+
+    @property
+    def certificate(self) -> Certificate | None:
+        return self.model.certificates[0] if self.rule == "average" else super().certificate
+
+    @cached_property
+    def estimator(self) -> Any:
+        """The fitted model of the other door (unfitted while no alpha is chosen)."""
+        if self.alpha is None:
+            return self.template
+        return self.template.at(self.model, self.alpha, has_offset=self.spec.has_offset)
+
+    def at(self, alpha: str | float) -> OrdinalFit:
+        """The same fit elsewhere; nothing is fitted again.
+
+        Parameters
+        ----------
+        alpha : "min", "1se", "average" or float
+            As in :meth:`Fit.at`; "average" is the mean of the path's models, weighted by held-out likelihood,
+            after a cross-validation by log-loss.
+        """
+        value, rule = self._resolve(alpha)
+        return replace(self, alpha=value, rule=rule)
 
     # ---- coefficients ----
 
@@ -71,15 +118,17 @@ class OrdinalFit(Fit):
 
         Parameters
         ----------
-        at : "min", "1se", float or None
+        at : "min", "1se", "average", float or None
 
         Returns
         -------
         DataFrame; for a path without a chosen alpha one with (alpha, boundary) rows
         """
-        if at is None and self.alpha is None:
+        if at is not None:
+            return self.at(at).coef()
+        if self.alpha is None:
             return pd.concat({a: self.path.profile(a) for a in self.path.alphas}, names=["alpha"])
-        return self.path.profile(self._alpha(at, "coef()"))
+        return self.model.profile(self.alpha)
 
     def tidy(self, path: bool = False, zeros: bool = False, direction: str = "lower") -> pd.DataFrame:
         """Coefficients as a long frame.
@@ -100,11 +149,12 @@ class OrdinalFit(Fit):
         if direction not in ("lower", "higher"):
             raise ValueError(f'direction must be "lower" or "higher", got {direction!r}.')
         sign = 1.0 if (direction == "lower") != self.path.reverse else -1.0
-        alphas = self.path.alphas if path or self.alpha is None else [self.alpha]
+        whole = path or self.alpha is None
+        model, alphas = (self.path, self.path.alphas) if whole else (self.model, np.array([self.alpha]))
         names, columns = self.path.boundaries, self.columns
         parts = []
         for alpha in alphas:
-            beta, a = self.path.coef(alpha), self.path.intercept(alpha)
+            beta, a = model.coef(alpha), model.intercept(alpha)
             boundary, column = np.nonzero(np.ones_like(beta) if zeros else beta)
             parts.append(
                 pd.DataFrame(
@@ -134,7 +184,7 @@ class OrdinalFit(Fit):
     def glance(self) -> pd.DataFrame:
         """One row about the fit, as in :meth:`Fit.glance`, with ``n_steps`` and ``alpha_po``."""
         last = self.alpha is None
-        beta = self.path.coefs[-1] if self.alpha is None else self.path.coef(self.alpha)
+        beta = self.path.coefs[-1] if self.alpha is None else self.model.coef(self.alpha)
         shown = (beta != 0).any(axis=0)
         certificate = max(self.path.certificates, key=lambda c: c.relative) if last else self.certificate
         return pd.DataFrame(
@@ -146,11 +196,13 @@ class OrdinalFit(Fit):
                 "n_groups": [self.columns.n_terms],
                 "n_nonzero": [int(shown.sum())],
                 "n_groups_active": [len(np.unique(self.columns.term_of[shown]))],
-                "n_steps": [int((np.abs(np.diff(beta, axis=0)) > _STEP).sum())],
+                "n_steps": [int((np.abs(np.diff(beta, axis=0)) > STEP).sum())],
                 "alpha": [np.nan if last else self.alpha],
                 "alpha_po": [self.alpha_po],
                 "rule": [self.rule],
-                "deviance_ratio": [describe.deviance_ratio(self)],
+                "deviance_ratio": [
+                    float(self.model.deviance_ratio[0]) if self.rule == "average" else describe.deviance_ratio(self)
+                ],
                 "gap": [np.nan if certificate is None else certificate.value],
                 "tol": [np.nan if certificate is None else certificate.tol],
                 "converged": pd.array([pd.NA if certificate is None else certificate.converged], dtype="boolean"),
@@ -184,12 +236,14 @@ class OrdinalFit(Fit):
         """
         if type not in _TYPES:
             raise ValueError(f"type must be one of {', '.join(map(repr, _TYPES))}, got {type!r}.")
+        if at is not None:
+            return self.at(at).predict(newdata, type, offset=offset, unseen=unseen)
         frame, X, shift = self._inputs(newdata, offset, unseen)
-        alpha = self._alpha(at, "predict()")
+        alpha = self._alpha(None, "predict()")
         whole = np.isfinite(X).all(axis=1)
         if shift is not None:
             whole &= np.isfinite(shift)
-        known = self.path.predict(X[whole], alpha, None if shift is None else shift[whole], type=type)
+        known = self.model.predict(X[whole], alpha, None if shift is None else shift[whole], type=type)
         if type == "class":
             labels = np.full(len(X), np.nan, dtype=object)
             labels[whole] = known
@@ -235,7 +289,7 @@ class OrdinalFit(Fit):
                 low[:, j] -= h
                 high[:, j] += h
                 width = 2 * h
-            change = self.path.predict(high, alpha, self.row_offset) - self.path.predict(
+            change = self.model.predict(high, alpha, self.row_offset) - self.model.predict(
                 low, alpha, self.row_offset
             )
             rows.append(w @ change / width)
@@ -258,7 +312,7 @@ class OrdinalFit(Fit):
         """
         X = self._own_rows("calibration()")
         k = int(np.argmin(self.counts)) if category is None else list(self.levels).index(category)
-        p = self.path.predict(X, self._alpha(None, "calibration()"), self.row_offset)[:, k]
+        p = self.model.predict(X, self._alpha(None, "calibration()"), self.row_offset)[:, k]
         order = np.argsort(p, kind="stable")
         share = np.cumsum(self.weights[order]) / self.weights.sum()
         at = np.minimum((share * bins - 1e-12).astype(int), bins - 1)
@@ -296,8 +350,9 @@ class OrdinalFit(Fit):
             For an unknown name, Wald tests of selected coefficients, or a loaded fit.
         """
         if what not in self.inference:
-            known = ", ".join(map(repr, self.inference)) or "nothing: the fit has lost its rows"
-            raise ValueError(f"infer() knows {known}; got {what!r}.")
+            known = ", ".join(map(repr, self.inference)) or "nothing"
+            lost = "" if self.rows is not None else " (a saved model holds no rows to test)"
+            raise ValueError(f"infer() knows {known} here{lost}; got {what!r}.")
         if what == "wald" and self.alpha != 0:
             raise ValueError(
                 "Wald tests are for maximum likelihood: fit with alpha=0 (selection voids them)."
@@ -306,14 +361,14 @@ class OrdinalFit(Fit):
 
     def _own_rows(self, who: str) -> np.ndarray:
         if self.rows is None:
-            raise ValueError(f"{who} needs the rows of the fit.")
+            raise ValueError(f"{who} needs the rows of the fit, and a saved model holds none.")
         return self.rows
 
     # ---- print and plot ----
 
     def summary(self) -> Summary:
         """What a reader wants on one page; see :meth:`Fit.summary`."""
-        return _summarize(self)
+        return summarize(self)
 
     def plot(
         self, kind: str | None = None, term: str | None = None, *, ax: Any = None, **options: Any
@@ -333,9 +388,9 @@ class OrdinalFit(Fit):
         if kind == "cv":
             return self._cv().plot(ax, **options)
         if kind == "profile":
-            return _plot_profile(self, ax, **options)
+            return ordinal_plots.profile(self, ax, **options)
         if kind == "calibration":
-            return _plot_calibration(self, ax, **options)
+            return ordinal_plots.calibration(self, ax, **options)
         raise ValueError(f"kind must be 'path', 'cv', 'profile' or 'calibration', got {kind!r}.")
 
     def plot_data(self, kind: str | None = None, term: str | None = None, **options: Any) -> pd.DataFrame:
@@ -346,205 +401,32 @@ class OrdinalFit(Fit):
         if kind == "cv":
             return self._cv().plot_data()
         if kind == "profile":
-            return self.path.profile(self._alpha(None, "a profile plot"))
+            return self.model.profile(self._alpha(None, "a profile plot"))
         if kind == "calibration":
             return self.calibration(**options)
         raise ValueError(f"kind must be 'path', 'cv', 'profile' or 'calibration', got {kind!r}.")
 
+    # ---- for later ----
+
+    def in_sample(self, model: OrdinalPath, alpha: float) -> list[float]:
+        """Mean log-loss, log-loss of the rarest class against the others, and Brier score at the fit's rows."""
+        return self._scores_of(model.predict(self._own_rows("in_sample()"), alpha, self.row_offset))
+
+    def reference_scores(self) -> dict[str, list[float]]:
+        """The same of the reference models."""
+        return {name: self._scores_of(p) for name, p in self.references.items()}
+
+    def _scores_of(self, p: np.ndarray) -> list[float]:
+        k, w = int(np.argmin(self.counts)), self.weights / self.weights.sum()
+        observed = p[np.arange(len(p)), self.codes]
+        rare = np.where(self.codes == k, p[:, k], 1 - p[:, k])
+        brier = (p**2).sum(axis=1) - 2 * observed + 1
+        return [
+            float(-w @ np.log(np.maximum(observed, 1e-300))),
+            float(-w @ np.log(np.maximum(rare, 1e-300))),
+            float(w @ brier),
+        ]
+
     def to_dict(self) -> dict[str, Any]:
-        """Ordinal fits are not saved as JSON; pickle ``fit.estimator`` instead."""
-        raise TypeError("fits of ordered responses have no JSON form; keep fit.estimator by pickle or joblib")
-
-
-def _rare(fit: OrdinalFit) -> str:
-    k = int(np.argmin(fit.counts))
-    total = float(np.sum(fit.counts))
-    return f"{fit.levels[k]} (rarest: {fit.counts[k]:g} of {total:g}, {100 * fit.counts[k] / total:.1f} %)"
-
-
-def _direction(fit: OrdinalFit) -> str:
-    link = {"logit": "F logistic", "probit": "F normal"}.get(fit.path.link, f"F {fit.path.link}")
-    if fit.path.reverse:
-        return f'P(Y > k) = F(a_k + x\'b_k), {link}: a POSITIVE estimate moves towards "{fit.levels[-1]}"'
-    what = {
-        "cumulative": "P(Y <= k)", "sratio": "P(Y = k | Y >= k)", "cratio": "P(Y <= k | Y <= k + 1)",
-        "acat": "P(Y = k | Y in {k, k + 1})",
-    }[fit.path.family]  # fmt: skip
-    note = " (MASS::polr prints the opposite sign)" if fit.path.family == "cumulative" else ""
-    return f'{what} = F(a_k + x\'b_k), {link}: a POSITIVE estimate moves towards "{fit.levels[0]}"{note}'
-
-
-def _coefficients(fit: OrdinalFit, alpha: float) -> Table:
-    beta, a = fit.path.coef(alpha), fit.path.intercept(alpha)
-    names = np.asarray(fit.path.boundaries, dtype=object)
-    rows = [("(intercept)", *(number(v) for v in a), "")]
-    shown = np.flatnonzero((beta != 0).any(axis=0))
-    for j in shown[:_MOST_ROWS]:
-        steps = np.flatnonzero(np.abs(np.diff(beta[:, j])) > _STEP)
-        if len(steps) == 0:
-            words = "yes"
-        elif len(steps) == 1:
-            words = f'1 step (after "{fit.levels[steps[0]]}")'
-        else:
-            words = f"{len(steps)} steps"
-        rows.append((str(fit.columns.array[j]), *(number(v) for v in beta[:, j]), words))
-    notes = []
-    if len(shown) > _MOST_ROWS:
-        notes.append(f"... and {len(shown) - _MOST_ROWS} more columns: fit.coef()")
-    left = [str(fit.columns.array[j]) for j in np.flatnonzero(~(beta != 0).any(axis=0))]
-    if left:
-        notes.append(
-            f"not selected: {', '.join(left[:12])}"
-            + (f", ... ({len(left)} in all)" if len(left) > 12 else "")
-        )
-    return Table(("term", *map(str, names), "parallel?"), rows, "l" + "r" * len(names) + "l", notes)
-
-
-def _along(fit: OrdinalFit) -> Table:
-    path = fit.path
-    at = np.unique(np.linspace(0, len(path) - 1, min(10, len(path))).round().astype(int))
-    rows = [
-        (
-            number(path.alphas[i]), str(path.n_nonzero[i]), str(path.n_steps[i]),
-            f"{path.deviance_ratio[i]:.4f}", f"{path.certificates[i].relative:.1e}",
-        )
-        for i in at
-    ]  # fmt: skip
-    return Table(("alpha", "columns", "steps", "deviance ratio", "relative gap"), rows, "rrrrr")
-
-
-def _wald(fit: OrdinalFit) -> Table:
-    table = fit.inference["wald"]()
-    names = [*fit.path.boundaries, "all"]
-    rows = [
-        (
-            names[int(r.boundary)],
-            str(r.column),
-            number(r.estimate),
-            number(r.std_error),
-            f"{r.z:.2f}",
-            f"{r.p_value:.2g}",
-        )
-        for r in table.itertuples()
-    ]
-    notes = ["maximum likelihood; standard errors from the observed information"]
-    if fit.path.reverse:
-        notes.append("of the reversed categories, boundaries from the last to the first")
-    return Table(("boundary", "term", "estimate", "std. error", "z", "p"), rows, "llrrrr", notes)
-
-
-def _scores(fit: OrdinalFit, alpha: float) -> Table | None:
-    if fit.rows is None:
-        return None
-    k = int(np.argmin(fit.counts))
-    w = fit.weights / fit.weights.sum()
-    fits = {"this": fit.path.predict(fit.rows, alpha, fit.row_offset), **fit.references}
-    rows = []
-    for name, p in fits.items():
-        own = np.maximum(p[np.arange(len(p)), fit.codes], 1e-300)
-        rare = np.maximum(np.where(fit.codes == k, p[:, k], 1 - p[:, k]), 1e-300)
-        brier = (p**2).sum(axis=1) - 2 * p[np.arange(len(p)), fit.codes] + 1
-        rows.append((name, f"{-w @ np.log(own):.5g}", f"{-w @ np.log(rare):.5g}", f"{w @ brier:.5g}"))
-    return Table(
-        ("fit", "mean log-loss", "rare-class log-loss", "Brier"),
-        rows,
-        "lrrr",
-        ["in sample; fit.cv for honest ones"],
-    )
-
-
-def _summarize(fit: OrdinalFit) -> Summary:
-    words = {
-        "cumulative": "cumulative",
-        "sratio": "stopping ratio",
-        "cratio": "continuation ratio",
-        "acat": "adjacent categories",
-    }
-    template = fit.template
-    order = " < ".join(str(c) for c in fit.levels[:8]) + (" < ..." if len(fit.levels) > 8 else "")
-    shape = f"first_penalty {template.first_penalty:g}; penalty on adjacent differences"
-    if template.l1_ratio < 1:
-        shape += f", l1_ratio {template.l1_ratio:g}"
-    header = [
-        (
-            f"PRESTO, {words[fit.path.family]} {fit.path.link}, {len(fit.levels)} ordered levels",
-            describe._formula(fit),
-        ),
-        (f"{fit.nobs} rows ({fit.n_dropped} dropped), {len(fit.columns)} columns", shape),
-        (order, _rare(fit)),
-        (_direction(fit), ""),
-    ]
-    place = describe._place(fit)
-    if np.isfinite(fit.alpha_po):
-        place += f" (alpha_po {number(fit.alpha_po)}: from there on, proportional odds)"
-    header.append((place, ""))
-    own = []
-    if fit.alpha is None:
-        own.append(_along(fit))
-    else:
-        own.append(_coefficients(fit, fit.alpha))
-        scores = _scores(fit, fit.alpha)
-        own += [] if scores is None else [scores]
-        if fit.alpha == 0 and "wald" in fit.inference and fit.path.family == "cumulative":
-            own.append(_wald(fit))
-    notes: list[tuple[str, str]] = [("Proportional odds", test) for test in fit.tests]
-    if fit.cv is not None:
-        for rule in ("min", "1se"):
-            where = "" if rule == fit.rule else f' -> fit.at("{rule}")'
-            alpha = number(fit.cv.alphas[fit.cv.index(rule)])
-            notes.append(("Cross-validated", f"{rule} at alpha {alpha}, {fit.cv.describe(rule)}{where}"))
-        if fit.cv.null is not None:
-            notes.append(("", f"null {fit.cv.scoring} {number(fit.cv.null)}"))
-    notes.append(("Certificate", describe._certificate(fit)))
-    if fit.alpha is not None and not fit.interpolated and fit.path.family == "cumulative":
-        i, _, _ = fit.path.locate(fit.alpha)
-        bound, crossing = bool(fit.path.info["constrained"][i]), int(fit.path.info["crossing"][i])
-        held = (
-            "constraints hold the boundaries in order at the rows of the fit"
-            if bound
-            else f"{crossing} rows cross; monotone = {template.monotone!r} did not bind"
-        )
-        notes.append(("Order", held))
-    notes += [("", note) for note in fit.notes]
-    if fit.alpha != 0:
-        notes.append(("", "No p-values of coefficients: selection was data-driven."))
-    return Summary(header, own, notes)
-
-
-def _plot_profile(fit: OrdinalFit, ax: Any, top: int = 9) -> Any:
-    """Coefficients over the boundaries: a flat line is proportional odds."""
-    beta = fit.path.coef(fit._alpha(None, "a profile plot"))
-    scaled = beta if fit.path.sd is None else beta * fit.path.sd
-    order = [j for j in np.argsort(-np.abs(scaled).max(axis=0)) if scaled[:, j].any()]
-    ax = plots.new_axes(ax)
-    plots.clean(ax)
-    names = fit.path.boundaries
-    shown = order[: min(top, len(plots.COLOURS))]
-    for j in order[len(shown) :]:
-        ax.plot(names, scaled[:, j], color=plots.FAINT, linewidth=0.7)
-    for j, colour in zip(shown, plots.COLOURS, strict=False):
-        ax.plot(names, scaled[:, j], "o-", color=colour, linewidth=1.6, markersize=4)
-    ax.axhline(0, color=plots.INK, linewidth=0.8)
-    ax.set_xlabel("boundary")
-    ax.set_ylabel("coefficient" + (" x sd of the column" if fit.path.sd is not None else ""))
-    plots.label_ends(
-        ax,
-        [float(scaled[-1, j]) for j in shown],
-        [str(fit.columns.array[j]) for j in shown],
-        plots.COLOURS[: len(shown)],
-    )
-    return ax
-
-
-def _plot_calibration(fit: OrdinalFit, ax: Any, category: Any = None, bins: int = 10) -> Any:
-    """Observed against predicted frequency of one category, in sample."""
-    table = fit.calibration(category, bins)
-    ax = plots.new_axes(ax)
-    plots.clean(ax)
-    top = 1.05 * float(table[["predicted", "observed"]].to_numpy().max())
-    ax.plot([0, top], [0, top], color=plots.FAINT, linewidth=1)
-    ax.plot(table["predicted"], table["observed"], "o-", color=plots.COLOURS[0], markersize=4)
-    name = fit.levels[int(np.argmin(fit.counts))] if category is None else category
-    ax.set_xlabel(f"predicted P({fit.response.name} = {name})")
-    ax.set_ylabel("observed share (in sample)")
-    return ax
+        """Everything ``ss.load`` needs, as plain JSON values: no rows of the data, no labels of rows."""
+        return ordinal_store.to_dict(self)

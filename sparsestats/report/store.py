@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,6 @@ def to_dict(fit: Fit) -> dict[str, Any]:
             params[name] = plain(value)
         except NotSaveable:
             lost.append(name)
-    path = fit.path
     return {
         "format": FORMAT,
         "layout": LAYOUT,
@@ -105,25 +105,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
         "rule": fit.rule,
         "notes": list(fit.notes),
         "random_state": fit.random_state if isinstance(fit.random_state, int) else None,
-        "path": plain(
-            {
-                "alphas": path.alphas,
-                "coefs": sparse.csr_array(path.coefs),
-                "intercepts": path.intercepts,
-                "certificates": [c.to_dict() for c in path.certificates],
-                "alpha_max": path.alpha_max,
-                "deviance_ratio": path.deviance_ratio,
-                "stopped": path.stopped,
-                "seconds": path.seconds,
-                "groups": path.groups,
-                "group_names": None if path.group_names is None else list(map(str, path.group_names)),
-                "sd": path.sd,
-                "standardization": path.standardization,
-                "info": dict(path.info),
-                "penalty_factor": path.penalty_factor,
-                "ranked": path.ranked,
-            }
-        ),
+        "path": path_to_dict(fit.path),
         "cv": None
         if fit.cv is None
         else plain(
@@ -143,6 +125,40 @@ def to_dict(fit: Fit) -> dict[str, Any]:
             }
         ),
     }
+
+
+def path_to_dict(path: Path) -> dict[str, Any]:
+    """A path as plain JSON values."""
+    p = path.coefs.shape[-1]
+    return plain(
+        {
+            "alphas": path.alphas,
+            "coefs": sparse.csr_array(path.coefs.reshape(-1, p)),
+            "shape": list(path.coefs.shape),
+            "intercepts": path.intercepts,
+            "certificates": [c.to_dict() for c in path.certificates],
+            "alpha_max": path.alpha_max,
+            "deviance_ratio": path.deviance_ratio,
+            "stopped": path.stopped,
+            "seconds": path.seconds,
+            "groups": path.groups,
+            "group_names": None if path.group_names is None else list(map(str, path.group_names)),
+            "sd": path.sd,
+            "standardization": path.standardization,
+            "info": dict(path.info),
+            "penalty_factor": path.penalty_factor,
+            "ranked": path.ranked,
+        }
+    )
+
+
+def path_parts(saved: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the path that ``path_to_dict`` wrote."""
+    parts = revive(saved)
+    coefs = parts["coefs"].toarray()
+    parts["coefs"] = coefs.reshape(parts.pop("shape", coefs.shape))
+    parts["certificates"] = [Certificate(**c) for c in parts["certificates"]]
+    return parts
 
 
 def from_dict(
@@ -168,7 +184,18 @@ def from_dict(
     """
     from .fit import Fit
 
-    if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+    with reading(saved, FORMAT):
+        model, mean = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]))
+        common = common_parts(saved, spec)
+        names = common["spec"].names
+        path = Path(**path_parts(saved["path"]), feature_names=names, mean=mean)
+        return Fit(**common, template=model, path=path, levels=revive(saved["levels"]))
+
+
+@contextmanager
+def reading(saved: Any, form: str) -> Iterator[None]:
+    """Refuse what is no fit of this form and layout, and say so of a file that lacks something."""
+    if not isinstance(saved, dict) or saved.get("format") != form:
         raise ValueError("This is not a saved sparsestats fit.")
     if saved.get("layout") != LAYOUT:
         raise ValueError(
@@ -176,27 +203,23 @@ def from_dict(
             "Use the version of sparsestats that saved it, or a later one."
         )
     try:
-        asked = saved["call"]
-        model, mean = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]))
-        design = spec(saved["spec"])
-        parts = revive(saved["path"])
-        parts["coefs"] = parts["coefs"].toarray()
-        parts["certificates"] = [Certificate(**c) for c in parts["certificates"]]
-        cv = saved["cv"]
-        return Fit(
-            call=Call(str(asked["function"]), str(asked["formula"]), dict(asked["arguments"])),
-            spec=design,
-            template=model,
-            path=Path(**parts, feature_names=design.names, mean=mean),
-            family=saved["family"],
-            levels=revive(saved["levels"]),
-            nobs=saved["nobs"],
-            n_dropped=saved["n_dropped"],
-            alpha=saved["alpha"],
-            rule=saved["rule"],
-            cv=None if cv is None else CVResult(**revive(cv)),
-            notes=tuple(saved["notes"]),
-            random_state=saved["random_state"],
-        )
+        yield
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"This saved fit is damaged or incomplete: {error}.") from error
+
+
+def common_parts(saved: dict[str, Any], spec: Callable[[Any], Any]) -> dict[str, Any]:
+    """The arguments that every fit has, whatever its path."""
+    asked, cv = saved["call"], saved["cv"]
+    return {
+        "call": Call(str(asked["function"]), str(asked["formula"]), dict(asked["arguments"])),
+        "spec": spec(saved["spec"]),
+        "family": saved["family"],
+        "nobs": saved["nobs"],
+        "n_dropped": saved["n_dropped"],
+        "alpha": saved["alpha"],
+        "rule": saved["rule"],
+        "cv": None if cv is None else CVResult(**revive(cv)),
+        "notes": tuple(saved["notes"]),
+        "random_state": saved["random_state"],
+    }

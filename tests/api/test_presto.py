@@ -121,6 +121,24 @@ def test_path_without_alpha_and_update(table, fitted):
     assert again.glance()["converged"].item()
 
 
+def test_average_is_the_estimators_and_is_told(table):
+    alphas = ss.relative(1, 0.02, 8)
+    fit = ss.presto("state ~ x + z", table, alpha="cv", cv=4, alphas=alphas, selection="average")
+    model = ss.PRESTOCV(alphas, cv=4, selection="average").fit(table[["x", "z"]], table["state"])
+    np.testing.assert_allclose(fit.coef().to_numpy()[:, 1:], model.coef_, atol=1e-9)
+    np.testing.assert_allclose(fit.shares, model.weights_, atol=1e-9)
+    text = str(fit)
+    assert "mean of the coefficients at 8 alphas" in text and "CONVERGED" in text
+    assert 0 < fit.glance()["deviance_ratio"].item() < 1
+    chosen = fit.at("min")
+    assert 'fit.at("average")' in str(chosen)
+    np.testing.assert_array_equal(chosen.predict(at="average"), fit.predict())
+    with pytest.raises(ValueError, match="log_loss"):
+        ss.presto("state ~ x", table, alpha="cv", selection="average", scoring="brier")
+    with pytest.raises(ValueError, match="held-out likelihood"):
+        ss.presto("state ~ x", table, alpha=0.01).at("average")
+
+
 def test_plots_are_returned(fitted):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

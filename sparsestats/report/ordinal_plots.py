@@ -1,0 +1,51 @@
+"""Plots of an ordinal fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import plots
+
+if TYPE_CHECKING:
+    from .ordinal_fit import OrdinalFit
+
+
+def profile(fit: OrdinalFit, ax: Any, top: int = 9) -> Any:
+    """Coefficients over the boundaries: a flat line is proportional odds."""
+    beta = fit.path.coef(fit._alpha(None, "a profile plot"))
+    scaled = beta if fit.path.sd is None else beta * fit.path.sd
+    order = [j for j in np.argsort(-np.abs(scaled).max(axis=0)) if scaled[:, j].any()]
+    ax = plots.new_axes(ax)
+    plots.clean(ax)
+    names = fit.path.boundaries
+    shown = order[: min(top, len(plots.COLOURS))]
+    for j in order[len(shown) :]:
+        ax.plot(names, scaled[:, j], color=plots.FAINT, linewidth=0.7)
+    for j, colour in zip(shown, plots.COLOURS, strict=False):
+        ax.plot(names, scaled[:, j], "o-", color=colour, linewidth=1.6, markersize=4)
+    ax.axhline(0, color=plots.INK, linewidth=0.8)
+    ax.set_xlabel("boundary")
+    ax.set_ylabel("coefficient" + (" x sd of the column" if fit.path.sd is not None else ""))
+    plots.label_ends(
+        ax,
+        [float(scaled[-1, j]) for j in shown],
+        [str(fit.columns.array[j]) for j in shown],
+        plots.COLOURS[: len(shown)],
+    )
+    return ax
+
+
+def calibration(fit: OrdinalFit, ax: Any, category: Any = None, bins: int = 10) -> Any:
+    """Observed against predicted frequency of one category, in sample."""
+    table = fit.calibration(category, bins)
+    ax = plots.new_axes(ax)
+    plots.clean(ax)
+    top = 1.05 * float(table[["predicted", "observed"]].to_numpy().max())
+    ax.plot([0, top], [0, top], color=plots.FAINT, linewidth=1)
+    ax.plot(table["predicted"], table["observed"], "o-", color=plots.COLOURS[0], markersize=4)
+    name = fit.levels[int(np.argmin(fit.counts))] if category is None else category
+    ax.set_xlabel(f"predicted P({fit.response.name} = {name})")
+    ax.set_ylabel("observed share (in sample)")
+    return ax
