@@ -79,7 +79,7 @@ def start(function: str, formula: str, data: Any, model: Any, asked: Asked, para
         # A model that came as an object keeps its own way to standardise.
         _fitted(formula, data, model, asked, params, whole_terms=function in ("slope", "gslope")),
         call=Call.of(f"ss.{function}", formula, {**own, **asked.changed(), **params}),
-        refit=partial(_again, function, formula, data, model, asked, params),
+        again=partial(_again, function, formula, data, model, asked, params),
     )
 
 
@@ -108,22 +108,12 @@ def _again(
 def _fitted(
     formula: str, data: Any, model: Any, asked: Asked, params: Mapping[str, Any], whole_terms: bool
 ) -> Fit:
-    built = design(
-        formula,
-        data,
-        unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")),
-        missing=asked.missing,
-        env=asked.env,
-        offset=asked.offset,
-        sample_weight=asked.sample_weight,
-        row_groups=asked.row_groups,
-    )
+    built = _designed(formula, data, asked, params)
     if built.response is None:
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
     if not built.names:
         raise FormulaError(f"The formula {formula!r} has no term besides the intercept: nothing to select.")
-    classes = is_classifier(model)
-    rows = response.two_classes(built) if classes else response.numeric(built)
+    rows = _rows(model, built)
     model = _prepared(model, params, built.spec, whole_terms)
     alpha = model.alpha if asked.alpha is None else asked.alpha
     alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
@@ -141,6 +131,7 @@ def _fitted(
         notes=_notes(built),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
+        relaxation=partial(_relaxed, formula, data, asked, params),
     )
     if alpha is None:
         return made
@@ -152,6 +143,44 @@ def _fitted(
         notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
     )
     return made.at(asked.selection)
+
+
+def _designed(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> Design:
+    return design(
+        formula,
+        data,
+        unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")),
+        missing=asked.missing,
+        env=asked.env,
+        offset=asked.offset,
+        sample_weight=asked.sample_weight,
+        row_groups=asked.row_groups,
+    )
+
+
+def _rows(model: Any, built: Design) -> Rows:
+    return response.two_classes(built) if is_classifier(model) else response.numeric(built)
+
+
+def _relaxed(
+    formula: str,
+    data: Any,
+    asked: Asked,
+    params: Mapping[str, Any],
+    fitted: Any,
+    gamma: float,
+    clusters: bool,
+) -> Path:
+    """The relaxed fit of an estimator that sits at an alpha, as a path of one; ``Fit.refit`` ends here.
+
+    The design is made again: to keep it would double what a fit holds in memory.
+    """
+    built = _designed(formula, data, asked, params)
+    rows = _rows(fitted, built)
+    path = fitted.relaxed_path(
+        rows.X, rows.y, rows.sample_weight, rows.offset, gamma=gamma, clusters=clusters
+    )
+    return _named(path, built.spec, fitted)
 
 
 def _free_terms(unpenalized: Any, factors: Any) -> Any:

@@ -123,7 +123,7 @@ def _start(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> 
     return replace(
         _fitted(formula, data, asked, params),
         call=Call.of("ss.presto", formula, {**asked.changed(), **params}),
-        refit=partial(_again, formula, data, asked, params),
+        again=partial(_again, formula, data, asked, params),
     )
 
 

@@ -47,6 +47,7 @@ class Loss:
     - ``curvature_bound``: the supremum of l'' in eta, from which step sizes start (default inf: searched);
     - ``expression(eta, y, w)``: f as a cvxpy expression, for ``solver="cvxpy"``;
     - ``mean(eta) -> (n,)``: the inverse link, which ``predict`` returns (default: eta itself);
+    - ``recession(y)``: where the loss never rises, so that a relaxed refit refuses separated classes;
     - ``validate_response(y)``: raises ValueError when y is not a response of this loss.
 
     Attributes
@@ -78,6 +79,14 @@ class Loss:
 
     def validate_response(self, y: np.ndarray) -> None:
         """Refuse a response this loss has no value for."""
+
+    def recession(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The directions in eta along which no row's loss ever rises: lower and upper bounds, one a row.
+
+        Where a linear predictor can move along such a direction the loss has no minimum: separated classes.
+        None, the default, is the direction 0 alone.
+        """
+        return None
 
     def dual_value(
         self,
@@ -175,6 +184,9 @@ class Binomial(Loss):
     def mean(self, eta: np.ndarray) -> np.ndarray:
         return expit(eta)
 
+    def recession(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.where(y == 0, -np.inf, 0.0), np.where(y == 1, np.inf, 0.0)
+
     def expression(self, eta: Any, y: np.ndarray, w: np.ndarray | None = None) -> Any:
         import cvxpy as cp
 
@@ -227,6 +239,9 @@ class Poisson(Loss):
 
     def mean(self, eta: np.ndarray) -> np.ndarray:
         return np.exp(eta)
+
+    def recession(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.where(y == 0, -np.inf, 0.0), np.zeros(len(y))
 
     def expression(self, eta: Any, y: np.ndarray, w: np.ndarray | None = None) -> Any:
         import cvxpy as cp

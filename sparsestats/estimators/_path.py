@@ -282,6 +282,10 @@ class PathEstimator(BaseEstimator):
 
     def _find_clusters(self, problem: Problem) -> None:
         """Set ``clusters_`` from the coefficients on the penalty's scale."""
+        self.clusters_ = cluster_labels(self.coef_ * self._penalty_scale(problem))
+
+    def _penalty_scale(self, problem: Problem) -> np.ndarray:
+        """What the penalty multiplies the selected columns' coefficients by; other columns' deviations stay out."""
         from ..backend.native.slope import deviations
 
         scale = np.ones(problem.shape[1]) if problem.penalty_factor is None else problem.penalty_factor.copy()
@@ -289,7 +293,7 @@ class PathEstimator(BaseEstimator):
             used = np.flatnonzero(np.any(np.atleast_2d(self.coef_) != 0, axis=0))
             # Other columns are never multiplied by anything but 0: their deviations would cost a pass of X.
             scale[used] *= deviations(problem.X[:, used], problem.sample_weight)
-        self.clusters_ = cluster_labels(self.coef_ * scale)
+        return scale
 
     def _take(self, result: PathResult | Path, row: int, has_offset: bool) -> None:
         """Sit at one row of a path."""
@@ -334,6 +338,133 @@ class PathEstimator(BaseEstimator):
         if path.ranked:
             fitted.clusters_ = path.cluster_labels(alpha).reshape(fitted.coef_.shape)
         return fitted
+
+    def relax(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        *,
+        gamma: float = 0.0,
+        clusters: bool = False,
+    ) -> Any:
+        """The selected model without the penalty's shrinkage (relaxed fit); this estimator stays as it is.
+
+        The selected columns, and the free ones, are fitted again by the loss alone; coefficients and intercept
+        are ``gamma`` times the penalised ones plus ``1 - gamma`` times these. Standard errors, intervals and
+        p-values of such a refit are not valid: the columns were chosen by the same responses.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in ``fit``, the same rows
+        gamma : float in [0, 1], default 0
+            0 is the unpenalised fit, 1 the penalised one.
+        clusters : bool, default False
+            One coefficient a cluster (SLOPE alone): its members keep their signs and their common size on
+            the standardised scale.
+
+        Returns
+        -------
+        estimator
+            A copy with new ``coef_`` and ``intercept_``, and ``gamma_``. For gamma < 1 its ``certificate_`` is
+            the unpenalised part's. Where selected columns depend on each other it has the shortest coefficients.
+
+        Raises
+        ------
+        ValueError
+            When there are no fewer parameters than rows, when the selected columns separate the classes, for
+            gamma outside [0, 1], ``clusters=True`` where the penalty ranks no columns, an estimator with
+            ``constraints``, or data with other columns.
+
+        References
+        ----------
+        Meinshausen (2007), Relaxed lasso. Hastie, Tibshirani & Tibshirani (2020), Best subset, forward
+        stepwise or lasso? (the mixture).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsestats import SLOPE
+        >>> X = np.random.default_rng(0).standard_normal((80, 5))
+        >>> model = SLOPE(alpha=0.5).fit(X, 2 * X[:, 0])
+        >>> float(model.coef_[0].round(2)), float(model.relax(X, 2 * X[:, 0]).coef_[0].round(2))
+        (1.0, 2.0)
+        """
+        import copy
+
+        path = self.relaxed_path(X, y, sample_weight, offset, gamma=gamma, clusters=clusters)
+        relaxed = copy.copy(self)
+        relaxed.gamma_ = float(gamma)
+        relaxed._take(path, 0, offset is not None)
+        if path.ranked:
+            relaxed.clusters_ = path.cluster_labels(relaxed.alpha_).reshape(relaxed.coef_.shape)
+        return relaxed
+
+    def relaxed_path(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        *,
+        gamma: float = 0.0,
+        clusters: bool = False,
+    ) -> Path:
+        """The relaxed fit as a path of its one alpha; arguments and errors as in ``relax``.
+
+        Returns
+        -------
+        Path
+        """
+        from time import perf_counter
+
+        from sklearn.base import clone
+
+        from ..backend.refit import refit, selected_clusters, selected_columns
+
+        began = perf_counter()
+        check_is_fitted(self)
+        if not 0 <= gamma <= 1:
+            raise ValueError(f"gamma must be between 0 (unpenalised) and 1 (penalised); got {gamma!r}")
+        if clusters and not self._ranked:
+            raise ValueError(f"clusters=True needs SLOPE; {type(self).__name__} ranks no columns")
+        if self.constraints is not None:
+            raise ValueError("relax() knows no constraints; fit with alpha=0 and the same constraints instead")
+        worker = clone(self)
+        problem = worker._problem(X, y, sample_weight, offset)
+        coef, intercept = np.ravel(self.coef_), float(np.ravel(self.intercept_)[0])
+        if len(coef) != problem.shape[1]:
+            raise ValueError(
+                f"relax() needs one coefficient for each of the {problem.shape[1]} columns of X; this model has "
+                f"{len(coef)}"
+            )
+        # Between two alphas of a path there is no certificate yet.
+        certificate = getattr(self, "certificate_", None) or worker._solve(problem, [self.alpha_]).certificates[0]
+        null, free = certificate.scale, ~problem.penalized
+        if gamma < 1 and np.any((coef != 0) | free):
+            M = (
+                selected_clusters(coef, free, np.ravel(self.clusters_), self._penalty_scale(problem))
+                if clusters
+                else selected_columns(coef, free)
+            )
+            found = refit(problem, M, tol=self.tol, max_iter=self.max_iter)
+            certificate = found.certificate
+            warn_unconverged([certificate], [0.0], f"the relaxed {type(self).__name__}")
+            coef = gamma * coef + (1 - gamma) * found.coef
+            intercept = gamma * intercept + (1 - gamma) * found.intercept
+        eta = problem.X @ coef + intercept + (0.0 if problem.offset is None else problem.offset)
+        left = problem.loss.value(eta, problem.y, problem.sample_weight)
+        result = PathResult(
+            alphas=np.array([self.alpha_]),
+            coefs=coef[None, :],
+            intercepts=np.array([intercept]),
+            certificates=[certificate],
+            alpha_max=self.alpha_max_,
+            deviance_ratio=np.array([1.0 - left / null if null > 0 else 0.0]),
+            seconds=perf_counter() - began,
+        )
+        return worker._dress(problem, result)
 
     def program(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
         """The fit's objective as a cvxpy program, to read, change or solve by other means.

@@ -126,6 +126,8 @@ def _place(fit: Fit) -> str:
             text += f" = {fit.alpha / path.alpha_max:.3f} alpha_max"
         if fit.cv is not None and fit.rule in ("min", "1se"):
             text += f", rule {fit.rule} of {fit.cv.folds}, {len(path)} alphas"
+        elif fit.rule == "relaxed":
+            text += ", relaxed"
         elif fit.rule == "given":
             text += ", given"
             i, j, _ = path.locate(fit.alpha)

@@ -78,7 +78,7 @@ class Fit:
         Scores by fold, when alpha was chosen by cross-validation.
     alpha : float or None
         Where the fit sits.
-    rule : {"path", "given", "min", "1se"}
+    rule : {"path", "given", "min", "1se", "relaxed"}
         How it got there.
     estimator : sklearn estimator
         The fitted model of the other door, at ``alpha`` (unfitted while ``alpha`` is None).
@@ -111,7 +111,8 @@ class Fit:
     notes: Sequence[str] = ()
     random_state: Any = None
     training: Training | None = None
-    refit: Callable[[str | None, Mapping[str, Any]], Fit] | None = None
+    again: Callable[[str | None, Mapping[str, Any]], Fit] | None = None
+    relaxation: Callable[[Any, float, bool], Path] | None = None
 
     # ---- where the fit sits ----
 
@@ -488,9 +489,9 @@ class Fit:
         DataWarning
             When other rows of the same data are used than before.
         """
-        if self.refit is None:
+        if self.again is None:
             raise ValueError("A saved model holds no rows to fit again; call ss.fit with the data.")
-        new = self.refit(formula, changes)
+        new = self.again(formula, changes)
         if "data" in changes or self.training is None or new.training is None:
             return new
         before, after = self.training.kept, new.training.kept
@@ -503,6 +504,64 @@ class Fit:
         )
         warnings.warn(message, DataWarning, stacklevel=2)
         return dataclasses.replace(new, notes=(*new.notes, message))
+
+    def refit(self, gamma: float = 0.0, *, clusters: bool = False) -> Fit:
+        """The selected model without the penalty's shrinkage (relaxed fit).
+
+        Parameters
+        ----------
+        gamma : float in [0, 1]
+            Coefficients are ``gamma`` times the penalised ones plus ``1 - gamma`` times the unpenalised.
+        clusters : bool
+            One coefficient a cluster, its members keeping their signs and their common size on the
+            standardised scale (SLOPE alone).
+
+        Returns
+        -------
+        Fit
+            A new one at this alpha alone, without cross-validation: a score of the penalised model would not be
+            the refit's. There are no standard errors: none that pretend the columns were known beforehand
+            would be valid.
+
+        Raises
+        ------
+        ValueError
+            When no alpha was chosen, the fit was loaded from a file, the family has no relaxed fit, there are
+            no fewer parameters than rows, or the selected columns separate the classes.
+
+        Examples
+        --------
+        >>> import sparsestats as ss
+        >>> from sparsestats.datasets import load_penguins
+        >>> fit = ss.gslope("body_mass_g ~ species + sex + bill_length_mm", load_penguins(), alpha=20.0)
+        >>> refitted = fit.refit()
+        >>> float(refitted.glance()["deviance_ratio"].iloc[0]) > float(fit.glance()["deviance_ratio"].iloc[0])
+        True
+        """
+        alpha = self._alpha(None, "refit()")
+        self._training("refit()")
+        if self.relaxation is None:
+            raise ValueError(f"{type(self.template).__name__} has no relaxed fit.")
+        path = self.relaxation(self.estimator, gamma, clusters)
+        refitted = "unpenalised refit of the selected " + ("clusters" if clusters else "columns")
+        told = f"Relaxed: {refitted}."
+        if gamma > 0:
+            told = f"Relaxed: {gamma:g} x penalised + {1 - gamma:g} x {refitted}."
+        if 0 < gamma < 1:  # a mixture of two fits is the optimum of nothing
+            told += f" The refit's certificate: {path.certificates[0]}."
+            path = dataclasses.replace(path, certificates=[])
+        return dataclasses.replace(
+            self,
+            path=path,
+            alpha=alpha,
+            rule="relaxed",
+            cv=None,
+            notes=(
+                *self.notes,
+                told,
+                "Standard errors of a refit after selection are not valid; none are given.",
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything ``ss.load`` needs, as plain JSON values: no rows of the data, no labels of rows."""
