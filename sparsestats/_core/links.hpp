@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "vector_math.hpp"
+
 namespace ss {
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -23,57 +25,56 @@ struct TwoSided {
 
 struct Logit {
   static constexpr bool kConjugate = true;
+  static constexpr bool kVector = true;  // loops over rows vectorise
   static double quantile(double p) { return std::log(p) - std::log1p(-p); }
-  static OneSided below(double b) {
-    const double e = std::exp(-std::abs(b)), r = 1 / (1 + e);
+  static SS_INLINE OneSided below(double b) {
+    const double e = exponential(-std::abs(b)).value, r = 1 / (1 + e);
     const double miss = b >= 0 ? e * r : r;  // F(-b)
-    return {std::max(-b, 0.0) + std::log1p(e), -miss, e * r * r};
+    return {(b < 0 ? -b : 0.0) + log_one_plus(e), -miss, e * r * r};
   }
-  static OneSided above(double a) {
+  static SS_INLINE OneSided above(double a) {
     const OneSided m = below(-a);
     return {m.value, -m.slope, m.curvature};
   }
   // F(b) - F(a) = F(b) F(-a) (1 - e^{-d}), d = b - a.
-  static TwoSided between(double a, double b) {
+  static SS_INLINE TwoSided between(double a, double b) {
     const double d = b - a;
-    if (!(d > 0)) return {kInfinity, 0, 0, 0, 0, 0};
-    const double ea = std::exp(-std::abs(a)), eb = std::exp(-std::abs(b)), ed = std::exp(-d);
-    const double open = d < 0.1 ? -std::expm1(-d) : 1 - ed;
-    const double ra = 1 / (1 + ea), rb = 1 / (1 + eb), q = ed / open;
-    const double value = std::max(-b, 0.0) + std::max(a, 0.0) + std::log((1 + ea) * (1 + eb) / open);
+    const double ea = exponential(-std::abs(a)).value, eb = exponential(-std::abs(b)).value;
+    const Exponential gap = exponential(d > 0 ? -d : -1.0);
+    const double ra = 1 / (1 + ea), rb = 1 / (1 + eb), wide = 1 / -gap.less_one, q = gap.value * wide;
+    const double value = (b < 0 ? -b : 0.0) + (a > 0 ? a : 0.0) + logarithm((1 + ea) * (1 + eb) * wide);
     const double va = ea * ra * ra, vb = eb * rb * rb;
-    return {value, (a >= 0 ? ra : ea * ra) + q, -((b >= 0 ? eb * rb : rb) + q), va + vb, vb, vb + q / open};
+    return {d > 0 ? value : kInfinity, (a >= 0 ? ra : ea * ra) + q, -((b >= 0 ? eb * rb : rb) + q),
+            va + vb,                   vb,                          vb + q * wide};
   }
-  // Convex conjugates at s times the gradient, 0 < s <= 1. The textbook forms lose every digit in the tails.
-  static double conjugate_below(double b, double s) {
-    const double e = std::exp(-std::abs(b)), r = 1 / (1 + e);
+  // Convex conjugates at s times the gradient, 0 < s < 1. The textbook forms lose every digit in the tails.
+  static SS_INLINE double conjugate_below(double b, double s) {
+    const double e = exponential(-std::abs(b)).value, r = 1 / (1 + e);
     const double hit = b >= 0 ? r : e * r, miss = b >= 0 ? e * r : r;
     const double t = s * miss, rest = (1 - s) + s * hit;
-    return (t > 0 ? t * std::log(t) : 0) + (rest > 0 ? rest * std::log(rest) : 0);
+    return t * logarithm(t) + rest * logarithm(rest);
   }
-  static double conjugate_above(double a, double s) { return conjugate_below(-a, s); }
-  static double conjugate_between(double a, double b, double s) {
-    const double d = b - a;
-    const double ea = std::exp(-std::abs(a)), eb = std::exp(-std::abs(b));
+  static SS_INLINE double conjugate_above(double a, double s) { return conjugate_below(-a, s); }
+  static SS_INLINE double conjugate_between(double a, double b, double s) {
+    const double ea = exponential(-std::abs(a)).value, eb = exponential(-std::abs(b)).value;
     const double ra = 1 / (1 + ea), rb = 1 / (1 + eb);
     const double Fa = a >= 0 ? ra : ea * ra, Ga = a >= 0 ? ea * ra : ra;
     const double Fb = b >= 0 ? rb : eb * rb, Gb = b >= 0 ? eb * rb : rb;
-    const double ed = std::exp(-d), q = ed / (d < 0.1 ? -std::expm1(-d) : 1 - ed);
+    const Exponential gap = exponential(a - b);
+    const double q = gap.value / -gap.less_one;
     const double u = s * (Fa + q), w = s * (Gb + q);
     const double c1 = (1 - s) + s * (Fa + Fb), c2 = (1 - s) + s * (Ga + Gb);
     const double S = std::sqrt(1 + 4 * u * w);
     const double A = 2 * u * c1 / (1 + 2 * u + S), notA = c2 / (1 + 2 * w / (S + 1));
     const double notB = 2 * w * c2 / (1 + 2 * w + S), B = c1 / (1 + 2 * u / (S + 1));
     const double open = c1 * c2 / (S + u + w);
-    // A saturated row has A or 1 - B of 0 with a multiplier of 0 beside it.
-    const double left = u > 0 && A > 0 ? u * std::log(A / notA) : 0;
-    const double right = w > 0 && notB > 0 ? w * std::log(notB / B) : 0;
-    return left + right + std::log(open);
+    return u * logarithm(A / notA) + w * logarithm(notB / B) + logarithm(open);
   }
 };
 
 struct Cloglog {  // F(t) = 1 - exp(-exp(t))
   static constexpr bool kConjugate = false;
+  static constexpr bool kVector = false;
   static double quantile(double p) { return std::log(-std::log1p(-p)); }
   static OneSided above(double a) {
     const double e = std::exp(a);
@@ -99,6 +100,7 @@ struct Cloglog {  // F(t) = 1 - exp(-exp(t))
 
 struct Loglog {  // F(t) = exp(-exp(-t)), the mirror image of cloglog
   static constexpr bool kConjugate = false;
+  static constexpr bool kVector = false;
   static double quantile(double p) { return -std::log(-std::log(p)); }
   static OneSided below(double b) {
     const OneSided m = Cloglog::above(-b);
@@ -116,6 +118,7 @@ struct Loglog {  // F(t) = exp(-exp(-t)), the mirror image of cloglog
 
 struct Probit {
   static constexpr bool kConjugate = false;
+  static constexpr bool kVector = false;
   static double quantile(double p) { return Logit::quantile(p) / 1.7; }  // a start, no more
   static double log_density(double t) { return -0.5 * t * t - 0.91893853320467274178; }
   static double log_cdf(double t) {

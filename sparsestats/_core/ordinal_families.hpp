@@ -66,6 +66,63 @@ class Family {
 // -l* of the gradient times s, by convexity: l*(s r) <= s l*(r) + (1 - s) l*(0), and l*(0) = 0 for a log-probability.
 inline double chord(double s, double inner, double value) { return s * (inner - value); }
 
+// Likelihoods of a block of rows. Values go through `value` (as long as a block) because a compiler may not reorder the
+// additions of a sum; slopes and weights come out times w.
+namespace detail {
+
+constexpr Index kRows = 256;
+
+template <class Link>
+SS_INLINE void one_sided_rows(bool first, const double* eta, const double* w, double scale, Index len, double* value,
+                              double* slope, double* weight) {
+  if (first)
+    for (Index i = 0; i < len; ++i) {
+      const OneSided f = Link::below(eta[i]);
+      const double wi = w[i] * scale;
+      value[i] = wi * f.value, slope[i] = wi * f.slope, weight[i] = wi * f.curvature;
+    }
+  else
+    for (Index i = 0; i < len; ++i) {
+      const OneSided f = Link::above(eta[i]);
+      const double wi = w[i] * scale;
+      value[i] = wi * f.value, slope[i] = wi * f.slope, weight[i] = wi * f.curvature;
+    }
+}
+
+template <class Link>
+SS_INLINE void two_sided_rows(const double* a, const double* b, const double* w, double scale, Index len, double* value,
+                              double* slope_a, double* slope_b, double* both, double* cross, double* upper) {
+  for (Index i = 0; i < len; ++i) {
+    const TwoSided f = Link::between(a[i], b[i]);
+    const double wi = w[i] * scale;
+    value[i] = wi * f.value;
+    slope_a[i] = wi * f.slope_a, slope_b[i] = wi * f.slope_b;
+    both[i] = wi * f.both, cross[i] = wi * f.cross, upper[i] = wi * f.upper;
+  }
+}
+
+SS_CLONES static void logit_one_sided(bool first, const double* eta, const double* w, double scale, Index len, double* __restrict__ value,
+                                      double* __restrict__ slope, double* __restrict__ weight) {
+  one_sided_rows<Logit>(first, eta, w, scale, len, value, slope, weight);
+}
+SS_CLONES static void logit_two_sided(const double* a, const double* b, const double* w, double scale, Index len,
+                                      double* __restrict__ value, double* __restrict__ slope_a, double* __restrict__ slope_b,
+                                      double* __restrict__ both, double* __restrict__ cross, double* __restrict__ upper) {
+  two_sided_rows<Logit>(a, b, w, scale, len, value, slope_a, slope_b, both, cross, upper);
+}
+SS_CLONES static void logit_conjugate_one_sided(bool first, const double* eta, double s, Index len, double* __restrict__ value) {
+  if (first)
+    for (Index i = 0; i < len; ++i) value[i] = Logit::conjugate_below(eta[i], s);
+  else
+    for (Index i = 0; i < len; ++i) value[i] = Logit::conjugate_above(eta[i], s);
+}
+SS_CLONES static void logit_conjugate_two_sided(const double* a, const double* b, double s, Index len,
+                                                double* __restrict__ value) {
+  for (Index i = 0; i < len; ++i) value[i] = Logit::conjugate_between(a[i], b[i], s);
+}
+
+}  // namespace detail
+
 template <class Link>
 class Cumulative final : public Family {
  public:
@@ -84,34 +141,34 @@ class Cumulative final : public Family {
   }
 
   double evaluate(const double* eta, const double* w, double* slope, double* weight) const override {
+    using namespace detail;
     const Index m = boundaries;
-    double total = 0;
-    for (Index c = 0; c <= m; ++c) {
-      const Index begin = starts_[c], len = starts_[c + 1] - begin;
-      if (c == 0 || c == m) {
-        const Index at = slots_[c == 0 ? high_[c] : low_[c]].at;
-        double* h = weight + pieces_[c == 0 ? upper_[c] : both_[c]].at;
-        for (Index i = 0; i < len; ++i) {
-          const OneSided f = c == 0 ? Link::below(eta[at + i]) : Link::above(eta[at + i]);
-          const double wi = w[begin + i] / n;
-          total += wi * f.value;
-          slope[at + i] = wi * f.slope;
-          h[i] = wi * f.curvature;
+    const double scale = 1.0 / n;
+    double total = 0, values[kRows];
+    for (Index c = 0; c <= m; ++c)
+      for (Index begin = starts_[c]; begin < starts_[c + 1]; begin += kRows) {
+        const Index from = begin - starts_[c], len = std::min(kRows, starts_[c + 1] - begin);
+        if (c == 0 || c == m) {
+          const Index at = slots_[c == 0 ? high_[c] : low_[c]].at + from;
+          double* h = weight + pieces_[c == 0 ? upper_[c] : both_[c]].at + from;
+          if constexpr (Link::kVector)
+            logit_one_sided(c == 0, eta + at, w + begin, scale, len, values, slope + at, h);
+          else
+            one_sided_rows<Link>(c == 0, eta + at, w + begin, scale, len, values, slope + at, h);
+        } else {
+          const Index a = slots_[low_[c]].at + from, b = slots_[high_[c]].at + from;
+          double *h0 = weight + pieces_[both_[c]].at + from, *h1 = weight + pieces_[cross_[c]].at + from;
+          double* h2 = weight + pieces_[upper_[c]].at + from;
+          if constexpr (Link::kVector)
+            logit_two_sided(eta + a, eta + b, w + begin, scale, len, values, slope + a, slope + b, h0, h1, h2);
+          else
+            two_sided_rows<Link>(eta + a, eta + b, w + begin, scale, len, values, slope + a, slope + b, h0, h1, h2);
         }
-      } else {
-        const Index a = slots_[low_[c]].at, b = slots_[high_[c]].at;
-        double *h0 = weight + pieces_[both_[c]].at, *h1 = weight + pieces_[cross_[c]].at, *h2 = weight + pieces_[upper_[c]].at;
-        for (Index i = 0; i < len; ++i) {
-          const TwoSided f = Link::between(eta[a + i], eta[b + i]);
-          const double wi = w[begin + i] / n;
-          total += wi * f.value;
-          slope[a + i] = wi * f.slope_a;
-          slope[b + i] = wi * f.slope_b;
-          h0[i] = wi * f.both, h1[i] = wi * f.cross, h2[i] = wi * f.upper;
-        }
+        double sum = 0;
+        for (Index i = 0; i < len; ++i) sum += values[i];
+        total += sum;
+        if (std::isinf(total)) return kInfinity;
       }
-      if (std::isinf(total)) return kInfinity;
-    }
     return total;
   }
 
@@ -122,10 +179,7 @@ class Cumulative final : public Family {
 
   double conjugate(const double* eta, const double* w, double s) const override {
     if constexpr (Link::kConjugate) {
-      if (s < 1)
-        return sum(eta, w, [s](double b) { return Link::conjugate_below(b, s); },
-                   [s](double a) { return Link::conjugate_above(a, s); },
-                   [s](double a, double b) { return Link::conjugate_between(a, b, s); });
+      if (s < 1) return exact_conjugate(eta, w, s);
     }
     return sum(eta, w,
                [s](double b) { const auto f = Link::below(b); return chord(s, f.slope * b, f.value); },
@@ -159,6 +213,20 @@ class Cumulative final : public Family {
   }
 
  private:
+  double exact_conjugate(const double* eta, const double* w, double s) const {
+    using namespace detail;
+    double total = 0, values[kRows];
+    for (Index c = 0; c <= boundaries; ++c)
+      for (Index begin = starts_[c]; begin < starts_[c + 1]; begin += kRows) {
+        const Index from = begin - starts_[c], len = std::min(kRows, starts_[c + 1] - begin);
+        if (c == 0 || c == boundaries)
+          logit_conjugate_one_sided(c == 0, eta + slots_[c == 0 ? high_[c] : low_[c]].at + from, s, len, values);
+        else
+          logit_conjugate_two_sided(eta + slots_[low_[c]].at + from, eta + slots_[high_[c]].at + from, s, len, values);
+        total += dot(values, w + begin, len);
+      }
+    return total / n;
+  }
   template <class Below, class Above, class Between>
   double sum(const double* eta, const double* w, Below below, Above above, Between between) const {
     double total = 0;
