@@ -38,7 +38,7 @@ print("go", flush=True)
 try:
     cross_validate_path(
         ss.SLOPE(**options), X, y, alphas=alphas.grid(10.0), splits=check_cv(4, y), n_jobs=2,
-        control=ext.Control(), method="_fold_path",
+        control=ext.Control(), fold_path=ss.SLOPE(**options).fold_paths(X, y),
     )
     print("finished", flush=True)
 except KeyboardInterrupt:

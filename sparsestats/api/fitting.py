@@ -244,7 +244,7 @@ def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, ask
         n_jobs=asked.n_jobs,
         verbose=model.get_params(deep=False).get("verbose", 0),
         control=ext.Control(),
-        method="_fold_path",
+        fold_path=model.fold_paths(rows.X, rows.y, rows.sample_weight, rows.offset),
     )
     if path.groups is None:
         return replace(cv, n_nonzero=path.n_nonzero)

@@ -5,7 +5,7 @@ A family says what its loss and penalty are; everything else is here once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -129,11 +129,13 @@ class PathEstimator(BaseEstimator):
     def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
         """Refuse a response that rows of weight 0 leave without a model."""
 
-    def _solve(self, problem: Problem, alphas: Any, control: Any = None) -> PathResult:
+    def _solve(
+        self, problem: Problem, alphas: Any, control: Any = None, tol: float | None = None
+    ) -> PathResult:
         return solve_path(
             problem,
             alphas,
-            tol=self.tol,
+            tol=self.tol if tol is None else tol,
             max_iter=self.max_iter,
             solver=self.solver,
             screening=self.screening,
@@ -156,16 +158,21 @@ class PathEstimator(BaseEstimator):
                 terms.setdefault(term_of(str(name)), []).append(j)
         return {term: np.array(columns) for term, columns in terms.items()}
 
-    def _fold_path(
-        self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
-    ) -> PathResult:
-        """The path of one fold, undressed and without warnings of its own.
+    def fold_paths(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> FoldPaths:
+        """How ``cross_validate_path`` fits the folds of these data, which are validated here once.
 
-        A gap of FOLD_TOL moves the linear predictor by less than sqrt(2 FOLD_TOL) null deviations, far below what
-        a held-out score can see.
+        Parameters
+        ----------
+        X, y, sample_weight, offset : as in ``path``
+
+        Returns
+        -------
+        FoldPaths
         """
-        self.set_params(tol=max(self.tol, FOLD_TOL))
-        return self._solve(self._problem(X, y, sample_weight, offset), alphas, control)
+        from sklearn.base import clone
+
+        worker = clone(self)
+        return FoldPaths.of(worker, worker._problem(X, y, sample_weight, offset))
 
     # ---- public --------------------------------------------------------------------------------------------
 
@@ -514,6 +521,39 @@ class PathEstimator(BaseEstimator):
         return tags
 
 
+@dataclass(frozen=True, eq=False)
+class FoldPaths:
+    """Paths on some of a problem's rows, to the tolerance of folds and without warnings of their own.
+
+    Attributes
+    ----------
+    worker : PathEstimator
+        Whose ``_problem`` made the problem; only read.
+    problem : Problem
+        Validated, without its rows, which come with the call.
+    """
+
+    worker: PathEstimator
+    problem: Problem
+
+    @classmethod
+    def of(cls, worker: PathEstimator, problem: Problem) -> FoldPaths:
+        return cls(
+            worker, replace(problem, X=problem.X[:0], y=problem.y[:0], sample_weight=None, offset=None)
+        )
+
+    def __call__(
+        self, X: Any, y: np.ndarray, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
+    ) -> PathResult:
+        """The path at these rows; a gap of FOLD_TOL moves the linear predictor by less than sqrt(2 FOLD_TOL) null
+        deviations, far below what a held-out score can see.
+        """
+        weights = check_weights(sample_weight, len(y))
+        self.worker._check_weighted_response(y, weights)
+        problem = replace(self.problem, X=X, y=y, sample_weight=weights, offset=offset)
+        return self.worker._solve(problem, alphas, control, tol=max(self.worker.tol, FOLD_TOL))
+
+
 class PathRegressor(RegressorMixin, PathEstimator):
     """A path estimator of a mean, under a squared, Poisson or Huber loss."""
 
@@ -572,9 +612,11 @@ class PathClassifier(ClassifierMixin, PathEstimator):
         return X, codes.astype(np.float64)
 
     def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
-        if weights is not None and np.ptp(y[weights > 0]) == 0:
-            label = self.classes_.tolist()[int(y[weights > 0][0])]
-            raise ValueError(f"rows with sample_weight > 0 have one class, {label!r}; a classifier needs two")
+        counted = y if weights is None else y[weights > 0]
+        if np.ptp(counted) == 0:
+            label = self.classes_.tolist()[int(counted[0])]
+            rows = "rows" if weights is None else "rows with sample_weight > 0"
+            raise ValueError(f"{rows} have one class, {label!r}; a classifier needs two")
 
     def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
         self.coef_, self.intercept_, self._has_offset = beta[None, :], np.array([intercept]), has_offset
@@ -639,9 +681,8 @@ class CrossValidated(PathEstimator):
         splits = check_cv(
             self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state
         )
-        worker = self._single()
         self.cv_ = cross_validate_path(
-            worker,
+            self,
             problem.X,
             labels,
             alphas=result.alphas,
@@ -652,7 +693,7 @@ class CrossValidated(PathEstimator):
             n_jobs=self.n_jobs,
             verbose=self.verbose,
             control=control,
-            method="_fold_path",
+            fold_path=FoldPaths.of(self, problem),
             family=self._loss.name,
         )
         self.path_ = self._dress(problem, result)
@@ -665,34 +706,10 @@ class CrossValidated(PathEstimator):
             self._find_clusters(problem)
         return self
 
-    def _single(self) -> Any:
-        """The same model without cross-validation, groups resolved to labels (folds have no column names)."""
-        shared = {k: v for k, v in self.get_params(deep=False).items() if k in self._base().get_params()}
-        if self._grouped:
-            shared["groups"] = self.groups_
-        if self.constraints is not None:
-            shared["constraints"] = _ByTerm(self.constraints, self._term_columns() or {})
-        if isinstance(self.penalty_factor, dict):
-            shared["penalty_factor"] = check_penalty_factor(
-                self.penalty_factor, self.n_features_in_, self.feature_names_in_
-            )
-        return self._base().set_params(**shared)
-
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """The cross-validation curve; see ``CVResult.plot``."""
         check_is_fitted(self)
         return self.cv_.plot(ax=ax, **options)
-
-
-@dataclass(frozen=True)
-class _ByTerm:
-    """A user's constraints where the columns have lost their names: the terms are added back."""
-
-    constraints: Any
-    terms: dict[str, np.ndarray]
-
-    def __call__(self, variables: dict) -> Any:
-        return self.constraints({**variables, **{t: variables["beta"][c] for t, c in self.terms.items()}})
 
 
 def _check_group_factors(factor: np.ndarray, groups: np.ndarray | None, names: list) -> None:

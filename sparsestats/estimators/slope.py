@@ -546,7 +546,6 @@ class SLOPECV(CrossValidated, SLOPE):
         **{k: v for k, v in SLOPE._parameter_constraints.items() if k != "alpha"},
         **CrossValidated._cv_constraints,
     }
-    _base: ClassVar[type] = SLOPE
 
     def __init__(
         self,
@@ -681,7 +680,6 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
         **{k: v for k, v in SLOPEClassifier._parameter_constraints.items() if k != "alpha"},
         **CrossValidated._cv_constraints,
     }
-    _base: ClassVar[type] = SLOPEClassifier
 
     def __init__(
         self,
@@ -819,7 +817,6 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         **{k: v for k, v in GroupSLOPE._parameter_constraints.items() if k != "alpha"},
         **CrossValidated._cv_constraints,
     }
-    _base: ClassVar[type] = GroupSLOPE
 
     def __init__(
         self,
@@ -960,7 +957,6 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         **{k: v for k, v in GroupSLOPEClassifier._parameter_constraints.items() if k != "alpha"},
         **CrossValidated._cv_constraints,
     }
-    _base: ClassVar[type] = GroupSLOPEClassifier
 
     def __init__(
         self,

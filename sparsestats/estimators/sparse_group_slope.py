@@ -382,7 +382,6 @@ class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
         **{k: v for k, v in SparseGroupSLOPE._parameter_constraints.items() if k != "alpha"},
         **CrossValidated._cv_constraints,
     }
-    _base: ClassVar[type] = SparseGroupSLOPE
 
     def __init__(
         self,
@@ -534,7 +533,6 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
         **{k: v for k, v in SparseGroupSLOPEClassifier._parameter_constraints.items() if k != "alpha"},
         **CrossValidated._cv_constraints,
     }
-    _base: ClassVar[type] = SparseGroupSLOPEClassifier
 
     def __init__(
         self,

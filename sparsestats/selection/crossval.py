@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.base import clone, is_classifier
-from sklearn.utils import check_consistent_length
+from sklearn.utils import assert_all_finite, check_consistent_length
 
 from ..exceptions import ConvergenceWarning
 from ..report.cvresult import CVResult
@@ -20,6 +20,9 @@ from . import rules, scores
 from .folds import Split
 from .parallel import Control, run
 from .scores import HeldOut, Scoring
+
+FoldPath = Callable[..., Any]
+"""How a fold's path is fitted: see ``fold_path`` of :func:`cross_validate_path`."""
 
 
 def cross_validate_path(
@@ -36,7 +39,7 @@ def cross_validate_path(
     verbose: int = 0,
     family: str | None = None,
     control: Control | None = None,
-    method: str = "path",
+    fold_path: FoldPath | None = None,
 ) -> CVResult:
     """Score a path of models on rows they have not seen.
 
@@ -73,8 +76,10 @@ def cross_validate_path(
         Key of ``scores.FAMILIES``; None is "binomial" for classifiers and "gaussian" for all else.
     control : object with ``stop()`` or None
         Stop token handed on as ``path(..., control=control)``; left out when None.
-    method : str, default "path"
-        Name of the estimator's method that fits the path.
+    fold_path : callable or None
+        Fits a fold's path in the estimator's stead: ``fold_path(X, target, alphas=, sample_weight=, offset=)``, the
+        response as the loss sees it (classes as 0 and 1), returns coefs, intercepts, alphas, converged and stopped.
+        For data that were validated as a whole: no fold has to look at them again.
 
     Returns
     -------
@@ -115,7 +120,7 @@ def cross_validate_path(
     scoring = scores.resolve(scoring, chosen, weighted=sample_weight is not None)
 
     data = _Data(X, np.asarray(y), target, sample_weight, offset, classes)
-    fold = partial(_fold, estimator, data, alphas, scoring, chosen.name, method)
+    fold = partial(_fold, estimator, data, alphas, scoring, chosen.name, fold_path)
     tasks = [(number, train, test) for number, (train, test) in enumerate(splits)]
     answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds")
     return _collect(answers, alphas, scoring, _rounds(splits), getattr(splits, "description", ""))
@@ -158,20 +163,24 @@ def _fold(
     alphas: np.ndarray,
     scoring: Scoring,
     family: str,
-    method: str,
+    fold_path: FoldPath | None,
     number: int,
     train: np.ndarray,
     test: np.ndarray,
     control: Control | None = None,
 ) -> _FoldScores:
     """Fit one fold's path and score it; runs in a worker."""
-    X = data.X(train) if callable(data.X) else data.X
+    X = data.X
+    if callable(X):
+        X = X(train)
+        assert_all_finite(X)
     weight, offset = _rows(data.sample_weight, train), _rows(data.offset, train)
     keywords = {} if control is None else {"control": control}
+    fit, response = (clone(estimator).path, data.y) if fold_path is None else (fold_path, data.target)
     try:
-        path = getattr(clone(estimator), method)(
+        path = fit(
             _rows(X, train),
-            data.y[train],
+            response[train],
             alphas=alphas,
             sample_weight=weight,
             offset=offset,

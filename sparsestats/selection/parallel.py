@@ -1,7 +1,8 @@
 """Fan-out over tasks: the only file that knows joblib.
 
 Threads are preferred, because the kernels release the GIL and threads share the data; no backend is named,
-so ``joblib.parallel_config("loky")`` or ``("dask")`` around a call moves the tasks elsewhere unchanged.
+so ``joblib.parallel_config("loky")`` or ``("dask")`` around a call moves the tasks elsewhere unchanged. Where
+joblib would choose its threads we start our own: joblib looks for finished tasks every 10 ms, as long as a path takes.
 Answers do not depend on where a task runs: order is kept, and BLAS always runs on one thread (the number of
 its threads changes how sums are rounded).
 """
@@ -10,14 +11,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol, TypeVar
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
+from joblib.parallel import SequentialBackend, ThreadingBackend, get_active_backend
 from threadpoolctl import ThreadpoolController
 
 R = TypeVar("R")
+
+INTERRUPTIBLE = 0.05
+"""Seconds after which a wait for threads looks for a Ctrl-C that reached another thread."""
 
 
 class Control(Protocol):
@@ -73,6 +79,12 @@ def run(
     call = _Call(function, _Home(control, here=True))
     with single_threaded_blas(), _Bar(len(tasks), label, hidden=verbose < 1) as bar:
         try:
+            backend, configured = get_active_backend(prefer="threads")
+            if isinstance(backend, ThreadingBackend | SequentialBackend):
+                workers = backend.effective_n_jobs(configured if n_jobs is None else n_jobs)
+                inner, inner_jobs = backend.get_nested_backend()
+                nested = partial(parallel_config, backend=inner, n_jobs=inner_jobs)
+                return _threads(call, tasks, min(workers, len(tasks)), nested, bar)
             # One task a batch: tasks are long (a path each), and there are few of them.
             parallel = _ReportingParallel(bar, n_jobs=n_jobs, prefer="threads", batch_size=1)
             return list(parallel(delayed(call)(task) for task in tasks))
@@ -80,6 +92,33 @@ def run(
             if control is not None:
                 control.stop()
             raise
+
+
+def _threads(call: _Call, tasks: Sequence[tuple], workers: int, nested: Callable, bar: _Bar) -> list:
+    """The tasks here, one after the other or in a pool whose threads give fan-outs within a task to ``nested``."""
+    if workers <= 1:
+        answers = []
+        for task in tasks:
+            answers.append(call(task))
+            bar.show(len(answers))
+        return answers
+
+    def work(task: tuple) -> Any:
+        with nested():
+            return call(task)
+
+    pool = ThreadPoolExecutor(workers)
+    try:
+        futures = [pool.submit(work, task) for task in tasks]
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, INTERRUPTIBLE, FIRST_COMPLETED)
+            for future in done:
+                future.result()  # an error ends the wait for the others
+            bar.show(len(futures) - len(pending))
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Home:

@@ -171,3 +171,37 @@ def test_dask_cluster_takes_the_tasks_unchanged():
     assert os.getpid() not in {pid for pid, _ in places}
     for a, b in zip(far, run(correlations, [(0,), (1,)]), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def inner(i):
+    return run(place_of_thread, [(j,) for j in range(2)], n_jobs=2)
+
+
+def place_of_thread(j):
+    return threading.get_ident()
+
+
+def test_a_fan_out_within_a_task_of_a_fan_out_within_a_task_stays_in_its_thread():
+    def outer(i):
+        return threading.get_ident(), run(innermost, [(0,), (1,)], n_jobs=2)
+
+    def innermost(i):
+        return threading.get_ident(), inner(i)
+
+    for _, middle in run(outer, [(0,), (1,)], n_jobs=2):
+        for thread, places in middle:
+            assert places == [thread] * 2
+
+
+def test_the_first_error_ends_the_fan_out():
+    done = []
+
+    def task(i):
+        if i == 1:
+            raise ZeroDivisionError
+        time.sleep(0.01)
+        done.append(i)
+
+    with pytest.raises(ZeroDivisionError):
+        run(task, [(i,) for i in range(50)], n_jobs=2)
+    assert len(done) < 25
