@@ -417,7 +417,7 @@ class Fit:
             For "term": a term of the formula, or a variable that only one term uses.
         ax : matplotlib Axes or None
         **options
-            Passed on: ``by`` and ``top`` for "path".
+            Passed on: ``by``, ``top`` and ``name`` for "path".
 
         Returns
         -------

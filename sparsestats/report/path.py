@@ -390,12 +390,14 @@ class Path:
         *,
         by: str | None = None,
         top: int = 9,
+        name: str | None = None,
         mark: Mapping[str, float] | None = None,
     ) -> Any:
         """Coefficients (or norms of groups) against alpha on a log scale, the null model on the left.
 
         Columns are multiplied by their standard deviation where it is known, so that their sizes compare.
-        The strongest lines are coloured and named at their ends; the number selected is written on top.
+        A few lines are coloured and named at their ends, by default the groups that enter first or the columns
+        that end largest; the rest is grey, so that a hundred can be read. The number selected is on top.
 
         Parameters
         ----------
@@ -403,27 +405,40 @@ class Path:
         by : {"column", "group"} or None
             See ``plot_data``.
         top : int
-            How many lines to name, at most 9, by their size at the end of the path.
+            How many lines to name, at most 9.
+        name : {"first", "largest"} or None
+            Which: those that leave zero first, or the largest at the end of the path. None is "first" for groups
+            and "largest" for columns.
         mark : dict of str to float or None
             Alphas to draw a line at, by name.
 
         Returns
         -------
         matplotlib Axes
+
+        Raises
+        ------
+        ValueError
+            For another ``by`` or ``name``.
         """
         by = self._by(by)
+        if name not in (None, "first", "largest"):
+            raise ValueError(f'name must be "first" or "largest", got {name!r}.')
         values, labels = self._lines(by)
         ax = plots.new_axes(ax)
         plots.clean(ax)
         peak = np.max(np.abs(values), axis=0, initial=0.0)
         shown = np.flatnonzero(peak > 0)
         last = np.abs(values[-1]) if len(values) else peak
-        strongest = sorted(shown, key=lambda j: (-last[j], -peak[j]))[: max(0, min(top, len(plots.COLOURS)))]
-        faint = np.setdiff1d(shown, strongest)
+        early = (name or ("first" if by == "group" else "largest")) == "first"
+        enters = np.argmax(values != 0, axis=0) if early and len(values) else np.zeros(len(peak), dtype=int)
+        named = sorted(shown, key=lambda j: (enters[j], -last[j], -peak[j]))
+        named = named[: max(0, min(top, len(plots.COLOURS)))]
+        faint = np.setdiff1d(shown, named)
         marker = "o" if len(self) == 1 else ""
         if len(faint):
             ax.plot(self.alphas, values[:, faint], color=plots.FAINT, linewidth=0.7, marker=marker, zorder=1)
-        for j, colour in zip(strongest, plots.COLOURS, strict=False):
+        for j, colour in zip(named, plots.COLOURS, strict=False):
             ax.plot(self.alphas, values[:, j], color=colour, linewidth=1.5, marker=marker, zorder=3)
         plots.alpha_axis(ax, self.alphas)
         ax.axhline(0, color=plots.INK, linewidth=0.8, zorder=2)
@@ -437,11 +452,10 @@ class Path:
         plots.counts_on_top(ax, self.alphas, counts, f"{by}s selected")
         if mark:
             plots.mark_alphas(ax, mark)
-        if strongest:
-            ends = [float(values[-1, j]) for j in strongest]
-            plots.label_ends(
-                ax, ends, [str(labels[int(j)]) for j in strongest], plots.COLOURS[: len(strongest)]
-            )
+        if named:
+            ends = [float(values[-1, j]) for j in named]
+            names = [plots.shortened(str(labels[int(j)])) for j in named]
+            plots.label_ends(ax, ends, names, plots.COLOURS[: len(named)])
         return ax
 
     def _by(self, by: str | None) -> str:

@@ -128,6 +128,14 @@ def spread(heights: np.ndarray, gap: float, low: float, high: float) -> np.ndarr
     return out
 
 
+def shortened(name: str, most: int = 32) -> str:
+    """The name, its middle left out where it would push the lines themselves aside."""
+    if len(name) <= most:
+        return name
+    head = (most - 3) * 2 // 3
+    return f"{name[:head]}...{name[head + 3 - most :]}"
+
+
 def label_ends(ax: Any, ends: Sequence[float], names: Sequence[str], colours: Sequence[str]) -> None:
     """Names beside the right ends of their lines, pushed apart so that none covers another."""
     low, high = ax.get_ylim()

@@ -189,3 +189,31 @@ def test_plot_takes_one_alpha_a_zero_alpha_and_nothing_selected(path):
     ax.figure.canvas.draw()
     assert ax.get_xlim() == (4.0, 0.0)
     matplotlib.pyplot.close("all")
+
+
+def test_a_plot_of_a_hundred_groups_names_the_ones_that_enter_first():
+    # Group g enters at row g and grows for as long: the first ones end largest, except that group 3 shrinks.
+    rows, m = 101, 100
+    norms = np.maximum(np.arange(rows)[:, None] - np.arange(m), 0.0)
+    norms[4:, 3] = 1e-3
+    path = Path(
+        np.geomspace(1, 0.01, rows),
+        norms[:, np.repeat(np.arange(m), 2)],
+        np.zeros(rows),
+        [],
+        1.0,
+        deviance_ratio=np.zeros(rows),
+        groups=np.repeat(np.arange(m), 2),
+        group_names=[f"pathway {g} with a name as long as such names are" for g in range(m)],
+    )
+
+    def named(**options):
+        ax = path.plot(**options)
+        texts = {text.get_text() for text in ax.texts}
+        assert all(len(text) <= 32 for text in texts)
+        return {int(text.split()[1]) for text in texts}
+
+    assert named() == set(range(9)) and named(top=4) == {0, 1, 2, 3}
+    assert named(name="largest") == {0, 1, 2, *range(4, 10)}
+    with pytest.raises(ValueError, match='"first" or "largest"'):
+        path.plot(name="early")
