@@ -32,6 +32,13 @@ PROVED = 10
 """Up to this many variables a summary proves the global optimum (a tenth of a second)."""
 VARSORTED = 0.95
 """Share of edges along growing variances from which a summary cautions."""
+FOLLOWS = 0.75
+"""Share of edges along growing variances from which an order may be one of units, if the noise says so too."""
+UNEVEN = 3.0
+"""How many times the ninth decile of the noise variances exceeds the first before arrows along growing variances
+are put down to units: under equal noise the ratio is 1 up to sampling (1.1 at 1000 rows, 1.5 at 100)."""
+NEAR = 1e-4
+"""Relative change of a residual variance below which exchanging two neighbours in the order is tried out."""
 STANDARDISED = 0.01
 """Columns whose standard deviations agree to this share count as standardised."""
 
@@ -39,6 +46,7 @@ STANDARDISED = 0.01
 _STATE = (
     "adjacency_",
     "penalized_",
+    "pruned_",
     "order_",
     "order_blocks_",
     "noise_scale_",
@@ -55,6 +63,7 @@ _STATE = (
     "n_features_in_",
     "n_iter_",
     "standardised_",
+    "follows_variances_",
 )
 
 
@@ -70,8 +79,9 @@ class CoLiDE(BaseEstimator):
     that survive ``threshold`` are then fitted again by least squares.
 
     With noise="ev" (all noise variances equal) the graph is identified. With noise="nv" it is not: the score
-    prefers orders whose conditional variances are equal, whatever the truth, so by default its order is only
-    the start of a search on the Gaussian BIC, whose answer is a Markov class (``cpdag_``).
+    prefers orders whose conditional variances are equal, whatever the truth, so by default a search on the
+    Gaussian BIC, started from the order of equal noise, replaces it; its answer is a Markov class
+    (``cpdag_``).
 
     Parameters
     ----------
@@ -83,11 +93,12 @@ class CoLiDE(BaseEstimator):
         "order": insertion search over orders. "path": the published method, Adam along a log-determinant
         acyclicity penalty. "hybrid": both, the better objective.
     refine : {"auto", None, "bic"}, default "auto"
-        "bic": the order is improved, and parents chosen, by the Gaussian BIC
+        "bic": an order by the score of equal noise is improved, and parents chosen, by the Gaussian BIC
         n log rss + (log n + log d) edges.
         "auto" is "bic" for noise="nv" with solver="order", None otherwise.
     threshold : float >= 0 or None, default None
-        Edges with a smaller absolute weight are dropped; None is 0.3, and 0 after refine="bic".
+        Edges with a smaller absolute weight are dropped; None is 0.3, the published value, and 0 after
+        refine="bic". Effects below 0.3 need a smaller one: 0 leaves the choice to ``prune``.
     refit : bool, default True
         Least squares on the edges kept, so that weights are not shrunk. ``refine="bic"`` always refits.
     prune : bool, default True
@@ -128,8 +139,11 @@ class CoLiDE(BaseEstimator):
         are its.
     order_ : ndarray (d,)
         Positions of the variables, causes first.
+    pruned_ : bool ndarray (d, d)
+        Edges of ``penalized_`` that the BIC left out (``prune``).
     order_blocks_ : list of lists of int
-        The order with runs of variables together whose order the data leave undecided.
+        The order with runs of variables together whose order the data leave undecided: exchanging them
+        changes the objective by at most ``tol`` times its null value.
     noise_scale_ : float or ndarray (d,)
         Noise standard deviation of the refitted graph: one ("ev") or one a variable ("nv").
     noise_variances_ : ndarray (d,)
@@ -145,6 +159,14 @@ class CoLiDE(BaseEstimator):
         Duality gap of ``penalized_`` on ``order_``; the worst variable's for noise="nv".
     varsortability_ : float
         Share of edges that lead from a smaller to a larger variance (nan without edges).
+    r2_sortability_ : float
+        Share of edges that lead to the variable better explained by all others, by R2, which no unit
+        changes. Near 1/2, only variances tell the order.
+    follows_variances_ : bool
+        Whether the order may owe more to units than to structure: of three edges or more 3/4 lead to
+        larger variances, and yet the noise variances, which the score wants equal, differ threefold
+        (ninth over first decile). On data with equal noise edges lead to larger variances as well, but the
+        noise variances then come out equal.
     alpha_ : float
         The penalty used, on the data's scale.
     n_features_in_, feature_names_in_, n_iter_
@@ -158,11 +180,13 @@ class CoLiDE(BaseEstimator):
     Warns
     -----
     DataWarning
-        On standardised columns and singular covariances.
+        On singular covariances and, unless refined by BIC, on standardised columns and on orders that
+        follow the variances (``follows_variances_``).
 
     References
     ----------
     Saboksayr, Mateos and Tepper (2024), CoLiDE: Concomitant Linear DAG Estimation, ICLR; equations 2 to 6.
+    Reisach, Seiler and Weichwald (2021), Beware of the simulated DAG!, NeurIPS: orders that follow variances.
 
     Examples
     --------
@@ -296,9 +320,7 @@ class CoLiDE(BaseEstimator):
         self.n_features_in_ = d
         location = np.zeros(d) if mean is None else np.asarray(mean, dtype=np.float64)
         if location.shape != (d,):
-            raise ValueError(
-                f"mean must have one value for each of the {d} columns; got shape {location.shape}"
-            )
+            raise ValueError(f"mean must have one value for each of the {d} columns; got shape {location.shape}")
         return self._fit_moments((S + S.T) / 2, float(n), location)
 
     def _moments(self, X: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray, float]:
@@ -317,9 +339,7 @@ class CoLiDE(BaseEstimator):
 
     def _check_X(self, X: Any, *, reset: bool, n_min: int = 1) -> np.ndarray:
         finite = "allow-nan" if self.missing == "em" else True
-        return validate_data(
-            self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, ensure_min_samples=n_min
-        )
+        return validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, ensure_min_samples=n_min)
 
     def _settings(self, d: int) -> Settings:
         bic = self._refines()
@@ -356,9 +376,7 @@ class CoLiDE(BaseEstimator):
         if self.max_parents is not None and known.required is not None:
             most = int(known.required.sum(axis=0).max())
             if most > self.max_parents:
-                raise ValueError(
-                    f"max_parents={self.max_parents}, but a variable has {most} required parents"
-                )
+                raise ValueError(f"max_parents={self.max_parents}, but a variable has {most} required parents")
         varies = _varying(S, mean)
         found = estimate_on(S, n, known, self._settings(d), varies)
         if found.ridged:
@@ -370,7 +388,7 @@ class CoLiDE(BaseEstimator):
                 stacklevel=3,
             )
         self._take(found, S, n, mean, known, varies)
-        self._caution(varies)
+        self._caution(varies, found.ridged)
         warn_unconverged([self.certificate_], [found.alpha], type(self).__name__)
         return self
 
@@ -381,6 +399,7 @@ class CoLiDE(BaseEstimator):
         self.order_ = found.order
         self.adjacency_ = found.adjacency
         self.penalized_ = found.penalized
+        self.pruned_ = found.pruned
         self.noise_variances_ = found.variances
         inside = found.variances[varies] if varies.any() else found.variances
         self.noise_scale_ = float(np.sqrt(inside.mean())) if self.noise == "ev" else np.sqrt(found.variances)
@@ -392,12 +411,20 @@ class CoLiDE(BaseEstimator):
         self.n_iter_ = found.certificate.n_iter
         self.search_info_ = found.info
         self.cpdag_ = cpdag(self.adjacency_)
-        self.order_blocks_ = undecided_blocks(S, found, known, self.noise == "ev")
+        self.order_blocks_ = undecided_blocks(S, found, known)
+        if varies.all():
+            score = native.Score(S, self.noise == "ev", found.alpha, found.floor, known)
+            self.order_blocks_ = with_tied_neighbours(self.order_blocks_, score, found, self._tie())
         sources, targets = np.nonzero(self.adjacency_)
         v = np.diagonal(S)
         self.varsortability_ = float(np.mean(v[sources] < v[targets])) if len(sources) else float("nan")
 
-    def _caution(self, varies: np.ndarray) -> None:
+    def _tie(self) -> float:
+        """Difference of objectives below which orders are not told apart."""
+        equal, floor = self.noise == "ev", 0.0
+        return self.tol * float(smooth_scores(np.diagonal(self.covariance_), floor, equal).sum())
+
+    def _caution(self, varies: np.ndarray, ridged: bool) -> None:
         sd = np.sqrt(np.diagonal(self.covariance_)[varies])
         self.standardised_ = bool(len(sd) > 2 and np.ptp(sd) <= STANDARDISED * sd.max())
         if self.standardised_ and not self._refines():
@@ -408,6 +435,28 @@ class CoLiDE(BaseEstimator):
                 DataWarning,
                 stacklevel=4,
             )
+        noise = self.noise_variances_[varies]
+        low, high = np.quantile(noise, [0.1, 0.9]) if len(noise) else (0.0, 0.0)
+        self.follows_variances_ = bool(
+            np.count_nonzero(self.adjacency_) >= 3
+            and self.varsortability_ >= FOLLOWS
+            and high > UNEVEN * low
+            and not (self.standardised_ or ridged)
+        )
+        if self.follows_variances_ and not self._refines():
+            warnings.warn(
+                f"{self._following()} arrows go from smaller to larger variance, yet the noise is far from equal "
+                f"(sd {np.sqrt(noise.min()):.3g} to {np.sqrt(noise.max()):.3g}): the order may only follow "
+                "the units of the columns. Put them on one scale that means something, or use "
+                'refine="bic" with n_restarts=10, which no unit changes',
+                DataWarning,
+                stacklevel=4,
+            )
+
+    def _following(self) -> str:
+        count = int(np.count_nonzero(self.adjacency_))
+        follow = round(self.varsortability_ * count)
+        return f"all {count}" if follow == count else f"{follow} of {count}"
 
     # ---- proof, program, stability ------------------------------------------------------------------------
 
@@ -454,8 +503,9 @@ class CoLiDE(BaseEstimator):
         Parameters
         ----------
         constraints : callable or None
-            Takes the variables (``"W"``, and each allowed edge as ``"from -> to"``) and returns a list
-            of cvxpy constraints.
+            Takes the weights and returns a list of cvxpy constraints: ``v["from", "to"]`` is an edge by the
+            names of its variables (0 for a pair the order rules out), ``v["W"]`` the whole matrix.
+            ``lambda v: [v["bmi", "sbp"] >= 0]``.
 
         Returns
         -------
@@ -514,9 +564,7 @@ class CoLiDE(BaseEstimator):
         known, settings = self._knowledge(X.shape[1]), self._settings(X.shape[1])
         centred = X - np.nanmean(X, axis=0)
         tasks = [(centred, known, settings, self.location_, seed) for seed in seeds.spawn(n_boot)]
-        found = run(
-            _replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap"
-        )
+        found = run(_replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap")
         weights = np.stack(found)
         return EdgeFrequencies(self.names(), self.adjacency_, (weights != 0).mean(axis=0), weights, n_boot)
 
@@ -547,9 +595,7 @@ class CoLiDE(BaseEstimator):
             return self.noise_variances_
         return np.where(_varying(self.covariance_, self.location_), self.noise_scale_**2, 0.0)
 
-    def sample(
-        self, n_samples: int = 1, *, do: Mapping | None = None, random_state: Any = None
-    ) -> np.ndarray:
+    def sample(self, n_samples: int = 1, *, do: Mapping | None = None, random_state: Any = None) -> np.ndarray:
         """Rows drawn from the graph with Gaussian noise.
 
         Parameters
@@ -684,6 +730,21 @@ class CoLiDE(BaseEstimator):
     # ---- for the reports ----------------------------------------------------------------------------------
 
     @property
+    def r2_sortability_(self) -> float:
+        """Share of edges that lead to a larger R2 given all others; nan without edges or if singular."""
+        check_is_fitted(self)
+        v = np.diagonal(self.covariance_)
+        sources, targets = np.nonzero(self.adjacency_)
+        if not len(sources) or not (v > 0).all() or self.n_samples_ <= len(v):
+            return float("nan")
+        correlation = self.covariance_ / np.sqrt(np.outer(v, v))
+        try:
+            r2 = 1 - 1 / np.diagonal(np.linalg.inv(correlation))
+        except np.linalg.LinAlgError:
+            return float("nan")
+        return float(np.mean(r2[sources] < r2[targets]))
+
+    @property
     def log_likelihood_(self) -> float:
         """Mean Gaussian log-likelihood of a row of the fitting data, from its moments."""
         check_is_fitted(self)
@@ -713,10 +774,14 @@ class CoLiDE(BaseEstimator):
         if self._refines():
             headline += ", refined by BIC"
         settings = self._settings(self.n_features_in_)
-        shown = (
-            f"alpha {self.alpha:g}, penalty_scale {self.penalty_scale}; threshold {settings.threshold:g}"
-            + (", refitted" if settings.refit or settings.bic else ", not refitted")
+        shown = f"alpha {self.alpha:g}, penalty_scale {self.penalty_scale}; threshold {settings.threshold:g}" + (
+            ", refitted" if settings.refit or settings.bic else ", not refitted"
         )
+        if settings.bic:
+            shown += "; parents chosen by BIC"
+        elif settings.refit and settings.prune:
+            out, of = int(np.count_nonzero(self.pruned_)), int(np.count_nonzero(self.penalized_))
+            shown += f"; {out} of {of} penalised edges pruned by BIC"
         edges = self.to_frame()
         rows = [
             [r[0], r[1], f"{r[2]:.3f}", f"{r[3]:.3f}", f"{r[4]:.3f}"]
@@ -734,12 +799,11 @@ class CoLiDE(BaseEstimator):
     def _notes(self) -> list[str]:
         names = self.names()
         blocks = [
-            names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}"
-            for b in self.order_blocks_
+            names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}" for b in self.order_blocks_
         ]
         shown = " -> ".join(blocks[:SHOWN]) + (" -> ..." if len(blocks) > SHOWN else "")
         braces = (
-            "   (inside braces: undecided, any order there has the same objective)"
+            f"   (inside braces: undecided, objectives within {self._tie():.1e})"
             if any(len(b) > 1 for b in self.order_blocks_)
             else ""
         )
@@ -751,21 +815,21 @@ class CoLiDE(BaseEstimator):
         out = [f"Order: {shown}{braces}{noise}"]
         out.append(self._place_among_all())
         caution = []
-        if np.isfinite(self.varsortability_):
-            count = int(np.count_nonzero(self.adjacency_))
-            follow = round(self.varsortability_ * count)
-            which = f"all {count}" if follow == count else f"{follow} of {count}"
-            if self.varsortability_ >= VARSORTED and not self._refines():
-                caution.append(
-                    f"{which} arrows go from smaller to larger variance; the graph is not trustworthy if "
-                    "columns "
-                    "were rescaled"
-                )
+        if not self._refines() and (self.follows_variances_ or self.varsortability_ >= VARSORTED):
+            what = (
+                "and the noise is far from equal: the order may only follow the units of the columns"
+                if self.follows_variances_
+                else "the graph is not trustworthy if columns were rescaled"
+            )
+            caution.append(
+                f"{self._following()} arrows go from smaller to larger variance "
+                f"({100 * self.r2_sortability_:.0f} % to larger R2, which no unit changes); {what}"
+            )
         if self.standardised_ and not self._refines():
             caution.append("all columns have one variance: directions are not told by this score")
         if self._refines():
             caution.append(
-                "a Gaussian-BIC graph started from CoLiDE's order, not the published estimator; Gaussian "
+                "a Gaussian-BIC graph started from an order of CoLiDE, not the published estimator; Gaussian "
                 "data tell no "
                 "more than the Markov class: fit.cpdag()"
             )
@@ -791,20 +855,12 @@ class CoLiDE(BaseEstimator):
                 f"Penalised objective {self.objective_:.6f} on the BIC's order; "
                 f"the least over all DAGs is {told.bound:.6f}"
             )
-        verdict = (
-            "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
-        )
-        return (
-            f"{verdict} {self.objective_:.6f} before thresholding "
-            f"(all orders of {self.n_features_in_} variables)"
-        )
+        verdict = "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
+        return f"{verdict} {self.objective_:.6f} before thresholding (all orders of {self.n_features_in_} variables)"
 
     def names(self) -> list[str]:
         """Names of the variables; ``x0, x1, ...`` without a frame."""
-        return [
-            str(name)
-            for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
-        ]
+        return [str(name) for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -875,11 +931,12 @@ def estimate_on(
         zero = np.zeros((d, d))
         exact = Certificate("gap", 0.0, 0.0, settings.tol, 0.0, 0.0, 1, "tol")
         order = np.arange(d) if known.must is None else _respecting(np.arange(d), known.must)
-        return Estimate(order, zero, zero, np.zeros(d), np.zeros(d), settings.alpha, 0.0, exact, False, {})
+        none = np.zeros((d, d), dtype=bool)
+        return Estimate(order, zero, zero, np.zeros(d), np.zeros(d), settings.alpha, 0.0, exact, False, none, {})
     part = estimate(np.ascontiguousarray(S[np.ix_(kept, kept)]), n, known.among(kept), settings, control)
     cut = np.ix_(kept, kept)
-    adjacency, penalized = np.zeros((d, d)), np.zeros((d, d))
-    adjacency[cut], penalized[cut] = part.adjacency, part.penalized
+    adjacency, penalized, pruned = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d), dtype=bool)
+    adjacency[cut], penalized[cut], pruned[cut] = part.adjacency, part.penalized, part.pruned
     scale, variances = np.full(d, part.floor), np.zeros(d)
     scale[kept], variances[kept] = part.scale, part.variances
     order = np.concatenate([np.flatnonzero(~varies), kept[part.order]])
@@ -895,6 +952,7 @@ def estimate_on(
         part.floor,
         part.certificate,
         part.ridged,
+        pruned,
         part.info,
     )
 
@@ -909,7 +967,7 @@ def _respecting(order: np.ndarray, must: np.ndarray) -> np.ndarray:
     return np.array(out)
 
 
-def undecided_blocks(S: np.ndarray, found: Estimate, known: Knowledge, equal: bool) -> list[list[int]]:
+def undecided_blocks(S: np.ndarray, found: Estimate, known: Knowledge) -> list[list[int]]:
     """Runs of the order within which any other order has the same objective.
 
     A variable that neither uses one behind it nor would take it (its gradient is within the penalty)
@@ -929,3 +987,35 @@ def undecided_blocks(S: np.ndarray, found: Estimate, known: Knowledge, equal: bo
         else:
             blocks.append([j])
     return blocks
+
+
+def with_tied_neighbours(blocks: list[list[int]], score: native.Score, found: Estimate, tie: float) -> list[list[int]]:
+    """Two single neighbours join when the order with the two exchanged has an objective within ``tie``.
+
+    Most pairs are ruled out by what the exchange does to their residual variances without a penalty.
+    """
+    order, S = found.order, score.S
+    try:
+        half = np.linalg.cholesky(S[np.ix_(order, order)])
+    except np.linalg.LinAlgError:
+        return blocks  # residual variances of zero: the search used a ridge and its warning says so
+    first = np.diagonal(half)[:-1] ** 2
+    shared = np.diagonal(half, -1) ** 2  # explained variance of the second by the first, given those before
+    second = shared + np.diagonal(half)[1:] ** 2
+    change = shared * np.abs(1 - first / second)
+    near = np.abs(change) <= NEAR * np.minimum(first, second)
+    must = score.known.must
+    out: list[list[int]] = []
+    place = 0
+    for block in blocks:
+        a = out[-1][0] if out and len(out[-1]) == 1 and len(block) == 1 else None
+        if a is not None and near[place - 1] and (must is None or not must[a, block[0]]):
+            exchanged = order.copy()
+            exchanged[place - 1], exchanged[place] = block[0], a
+            if abs(native.fit_on_order(score, exchanged).objective - found.certificate.objective) <= tie:
+                out[-1] = [a, block[0]]
+                place += 1
+                continue
+        out.append(list(block))
+        place += len(block)
+    return out

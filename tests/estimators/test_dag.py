@@ -51,6 +51,7 @@ def test_unequal_noise_by_bic_recovers_the_markov_class():
     assert ss.metrics.shd_cpdag(W, ss.CoLiDE("nv").fit(X).adjacency_) <= 6
 
 
+@pytest.mark.filterwarnings("ignore:.*arrows go from smaller:sparsestats.exceptions.DataWarning")
 @pytest.mark.parametrize("noise", ["ev", "nv"])
 def test_answer_is_a_dag_in_its_order_with_recomputed_scales(noise):
     X, _ = simulate(12, 3, unequal=noise == "nv")
@@ -97,15 +98,39 @@ def test_program_of_the_order_has_the_same_optimum(noise):
     np.testing.assert_allclose(W, model.penalized_, atol=1e-4)
 
 
-def test_program_takes_constraints_by_edge():
+def test_program_takes_constraints_by_from_and_to():
     X, _ = simulate(5, 6)
     model = ss.CoLiDE().fit(pd.DataFrame(X, columns=list("abcde")))
     first, second = (model.names()[j] for j in model.order_[:2])
-    edge = f"{first} -> {second}"
-    program = model.program(constraints=lambda v: [v[edge] == 0.25])
+    program = model.program(constraints=lambda v: [v[first, second] == 0.25, v[second, first] == 0])
     program.problem.solve()
-    assert program.variables[edge].value == pytest.approx(0.25, abs=1e-6)
+    v = program.variables
+    assert v[first, second].value == v[f"{first} -> {second}"].value == pytest.approx(0.25, abs=1e-6)
     assert program.problem.value >= model.objective_ - 1e-8
+    assert set(v) - {"W"} == {(model.names()[i], model.names()[j])
+                              for k, i in enumerate(model.order_) for j in model.order_[k + 1 :]}  # fmt: skip
+    # A pair the order rules out is the number 0: constraints on it hold or contradict.
+    model.program(constraints=lambda v: [v[second, first] >= 0.1]).problem.solve()
+    with pytest.raises(KeyError, match="is no edge"):
+        model.program(constraints=lambda v: [v["a", "z"] == 0])
+
+
+def test_knowledge_is_named_by_columns():
+    X, W = simulate(4, 6)
+    i, j = np.argwhere(W)[0]
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    source, target = "abcd"[i], "abcd"[j]
+    model = ss.CoLiDE(required=[(target, source)], tiers={target: 0, source: 1}).fit(frame)
+    assert model.adjacency_[j, i] != 0
+    assert ss.CoLiDE(forbidden=[(source, target)]).fit(frame).adjacency_[i, j] == 0
+
+
+def test_labels_and_row_numbers_are_refused_by_name():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 3)), columns=list("abc"))
+    with pytest.raises(ValueError, match="'sex' is not"):
+        ss.CoLiDE().fit(frame.assign(sex="f"))
+    with pytest.raises(ValueError, match="'patient' numbers the rows"):
+        ss.CoLiDE().fit(frame.assign(patient=np.arange(50)))
 
 
 def test_scaling_the_data_scales_the_noise_and_nothing_else():
@@ -209,10 +234,7 @@ def test_missing_values_by_em_come_close_to_the_whole_data():
         ss.CoLiDE().fit(holes)
     model = ss.CoLiDE(missing="em").fit(holes)
     assert ss.metrics.shd(W, model.adjacency_) <= 1
-    assert (
-        np.abs(model.covariance_ / np.cov(X.T, ddof=0) - 1).max() < 0.2
-        or np.abs(model.adjacency_ - W).max() < 0.2
-    )
+    assert np.abs(model.covariance_ / np.cov(X.T, ddof=0) - 1).max() < 0.2 or np.abs(model.adjacency_ - W).max() < 0.2
     assert np.isnan(model.predict(holes)).any()
 
 
@@ -223,6 +245,41 @@ def test_standardised_columns_warn_unless_refined():
         ss.CoLiDE().fit(X)
     refined = ss.CoLiDE(refine="bic", n_restarts=10).fit(X)
     assert ss.metrics.shd_cpdag(W, refined.adjacency_) <= 4
+
+
+def test_arrows_that_follow_units_warn_and_equal_noise_does_not():
+    # Equal noise also sorts by variance, but then its noise comes out equal: the fits of X are silent.
+    for seed in (15, 16):
+        X, _ = simulate(15, seed)
+        units = np.exp(np.random.default_rng(seed).uniform(-2, 2, 15))
+        assert not ss.CoLiDE().fit(X).follows_variances_
+        with pytest.warns(DataWarning, match="only follow the units"):
+            model = ss.CoLiDE().fit(X * units)
+        assert model.follows_variances_ and model.varsortability_ > 0.75
+        assert "only follow the units" in str(model.__report__().notes)
+        ss.CoLiDE(refine="bic").fit(X * units)  # does not depend on units: silent
+
+
+def test_r2_sortability_is_blind_to_units():
+    X, _ = simulate(8, 15)
+    model = ss.CoLiDE().fit(X)
+    r2 = [1 - 1 / (np.var(X[:, j]) * np.linalg.inv(np.cov(X.T, ddof=0))[j, j]) for j in range(8)]
+    source, target = np.nonzero(model.adjacency_)
+    share = np.mean(np.take(r2, source) < np.take(r2, target))
+    assert model.r2_sortability_ == pytest.approx(share) and share > 0
+    scaled = ss.CoLiDE().fit(3 * X)
+    assert scaled.r2_sortability_ == pytest.approx(share)
+
+
+def test_edges_pruned_by_bic_are_kept_and_told():
+    X, _ = simulate(12, 9, n=100)
+    model = ss.CoLiDE().fit(X)
+    out = model.pruned_
+    assert out.any() and (model.penalized_[out] != 0).all() and not model.adjacency_[out].any()
+    said = f"{out.sum()} of {np.count_nonzero(model.penalized_)} penalised edges pruned by BIC"
+    assert said in model.__report__().settings
+    whole = ss.CoLiDE(prune=False, threshold=0).fit(X)
+    assert not whole.pruned_.any() and ((whole.adjacency_ != 0) == (whole.penalized_ != 0)).all()
 
 
 def test_constant_column_is_alone():
@@ -284,6 +341,20 @@ def test_undecided_variables_share_a_block():
     assert fit_on_order(score, np.array(flipped)).objective == pytest.approx(model.objective_, rel=1e-9)
 
 
+def test_orders_within_tol_of_each_other_are_undecided():
+    # Two joined variables of one variance: f = v1 + v2 - c^2 / v1 is the same both ways.
+    x, z = np.random.default_rng(0).normal(size=(2, 400))
+    X = np.column_stack([x, x + z])
+    X = X / X.std(axis=0)
+    tied = ss.CoLiDE().fit(X)
+    assert np.count_nonzero(tied.adjacency_) == 1 and sorted(map(sorted, tied.order_blocks_)) == [[0, 1]]
+    assert "undecided, objectives within" in str(tied.__report__().notes)
+    # A variance a tenth of a percent apart decides, and so does a tier.
+    apart = ss.CoLiDE().fit(X * [1.0, 1.001])
+    assert apart.order_blocks_ == [[0], [1]]
+    assert ss.CoLiDE(tiers=[[1], [0]]).fit(X).order_blocks_ == [[1], [0]]
+
+
 def test_effects_interventions_and_samples_agree():
     X, _ = simulate(6, 19)
     model = ss.CoLiDE().fit(X)
@@ -293,9 +364,7 @@ def test_effects_interventions_and_samples_agree():
         np.testing.assert_allclose(np.delete(shift, k), np.delete(total[k], k), atol=1e-10)
     drawn = model.sample(100_000, random_state=0)
     # Monte Carlo: 1e5 rows give three digits of the largest covariance.
-    np.testing.assert_allclose(
-        np.cov(drawn.T), model.implied_covariance(), atol=0.03 * np.abs(model.covariance_).max()
-    )
+    np.testing.assert_allclose(np.cov(drawn.T), model.implied_covariance(), atol=0.03 * np.abs(model.covariance_).max())
     set_ = model.sample(50, do={0: 4.0}, random_state=0)
     assert (set_[:, 0] == 4.0).all()
 
@@ -319,9 +388,7 @@ def test_hybrid_is_never_worse_than_either():
         "steps": (2000, 2000, 3000),
         "learning_rate": 1e-3,
     }
-    fits = {
-        s: ss.CoLiDE(solver=s, path_options=options).fit(X).objective_ for s in ("order", "path", "hybrid")
-    }
+    fits = {s: ss.CoLiDE(solver=s, path_options=options).fit(X).objective_ for s in ("order", "path", "hybrid")}
     assert fits["hybrid"] <= min(fits.values()) * (1 + 1e-9)
 
 

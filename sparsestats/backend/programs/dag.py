@@ -10,7 +10,7 @@ scales have been minimised out, while no scale is at its floor. Required edges c
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cvxpy as cp
@@ -20,7 +20,32 @@ from scipy import sparse
 from ..dag import Knowledge
 from .slope import CLARABEL, Program
 
-Constraints = Callable[[Mapping[str, Any]], Sequence[Any]]
+Constraints = Callable[[Mapping[Any, Any]], Sequence[Any]]
+
+
+class Weights(Mapping):
+    """The weights of a program: ``"W"``, the whole matrix, and every edge as ``"from", "to"``."""
+
+    def __init__(self, W: Any, edges: Mapping[tuple[int, int], Any], names: Sequence[str]):
+        self._W, self._edges, self._names = W, edges, [str(name) for name in names]
+        self._position = {name: j for j, name in enumerate(self._names)}
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str) and key == "W":
+            return self._W
+        pair = tuple(key.split(" -> ")) if isinstance(key, str) else key
+        if not (isinstance(pair, tuple) and len(pair) == 2 and all(name in self._position for name in pair)):
+            raise KeyError(f'{key!r} is no edge; "W" or ("from", "to") of {self._names[:10]} are known')
+        i, j = (self._position[name] for name in pair)
+        return self._edges.get((i, j), cp.Constant(0.0))
+
+    def __iter__(self) -> Iterator[Any]:
+        yield "W"
+        if self._names:
+            yield from ((self._names[i], self._names[j]) for i, j in self._edges)
+
+    def __len__(self) -> int:
+        return 1 + (len(self._edges) if self._names else 0)
 
 
 def program(
@@ -44,7 +69,8 @@ def program(
         One noise scale for all variables.
     known : Knowledge or None
     names : sequence of str or None
-        With names, ``variables["from -> to"]`` is the weight of one edge.
+        With names, ``variables["from", "to"]`` is the weight of one edge, and 0 for a pair that the order or
+        the knowledge rules out; ``variables["from -> to"]`` is the same.
     constraints : callable or None
         Takes the variables and returns cvxpy constraints.
 
@@ -69,21 +95,16 @@ def program(
     else:
         leaf, W = None, cp.Constant(np.zeros((d, d)))  # type: ignore[assignment]
     residual = half @ (np.eye(d) - W)
-    loss = (
-        np.sqrt(d) * cp.norm(residual, "fro")
-        if equal
-        else cp.sum([cp.norm(residual[:, j], 2) for j in range(d)])
-    )
+    loss = np.sqrt(d) * cp.norm(residual, "fro") if equal else cp.sum([cp.norm(residual[:, j], 2) for j in range(d)])
     if leaf is None:
         paid: cp.Expression = cp.Constant(0.0)
     else:
         price = np.ones(m) if known.required is None else (~known.required[source, target]).astype(float)
         paid = cp.norm1(cp.multiply(price, leaf))
-    variables: dict[str, Any] = {"W": W}
-    if names is not None and leaf is not None:
-        variables |= {
-            f"{names[int(i)]} -> {names[int(j)]}": leaf[k] for k, (i, j) in enumerate(zip(source, target, strict=True))
-        }
+    at = (
+        {} if leaf is None else {(int(i), int(j)): leaf[k] for k, (i, j) in enumerate(zip(source, target, strict=True))}
+    )
+    variables = Weights(W, at, names or [])
     asked = list(constraints(variables)) if constraints is not None else []
     problem = cp.Problem(cp.Minimize(loss + alpha * paid), asked)
     return Program(problem, variables, loss, paid, asked, alpha)

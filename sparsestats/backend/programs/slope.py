@@ -48,7 +48,7 @@ class Program:
     ----------
     problem : cvxpy.Problem
         Minimise ``loss + alpha * penalty`` subject to ``constraints``.
-    variables : dict of cvxpy expressions
+    variables : mapping of cvxpy expressions
         ``"beta"`` (p,) and ``"intercept"`` on the data's own scale, and one entry a named term.
     loss, penalty : cvxpy expressions
     constraints : list of cvxpy constraints
@@ -57,7 +57,7 @@ class Program:
     """
 
     problem: cp.Problem
-    variables: dict[str, cp.Expression]
+    variables: Mapping[Any, cp.Expression]
     loss: cp.Expression
     penalty: cp.Expression
     constraints: list[cp.Constraint]
