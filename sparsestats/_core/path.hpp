@@ -295,8 +295,10 @@ class PathSolver {
     const double goal = tol * null_;
     double target = 0.7 * goal;
     point.screened = count_groups([&](Index j) { return in[d_.atom_of(j)] != 0; });
+    predict(alpha, previous);
     for (int round = 0;; ++round) {
       solve_on(in, alpha, target, tol <= POLISHED, point, watch);
+      ahead_.clear();
       certify(alpha, point);
       if (point.gap <= goal) break;
       if (watch.stopped()) {
@@ -320,6 +322,24 @@ class PathSolver {
     point.active = count_groups([&](Index j) { return c_[j] != 0; });
     return point;
   }
+  // Between kinks a path is smooth in alpha: its last two points, prolonged, are nearer the next one than the last point
+  // is. Coordinates that are or would come to zero keep their sign or stay.
+  void predict(double alpha, double previous) {
+    ahead_.clear();
+    if (!behind_.empty() && before_ > previous) {
+      const double t = std::min(1.0, (previous - alpha) / (before_ - previous));
+      ahead_.resize(d_.size() + q_);
+      for (Index j = 0; j < d_.size(); ++j) {
+        const double next = c_[j] + t * (c_[j] - behind_[j]);
+        ahead_[j] = c_[j] == 0 || next * c_[j] < 0 ? 0.0 : next;
+      }
+      for (Index k = 0; k < q_; ++k) ahead_[d_.size() + k] = gamma_[k] + t * (gamma_[k] - behind_[d_.size() + k]);
+    }
+    before_ = previous;
+    behind_ = c_;
+    behind_.insert(behind_.end(), gamma_.begin(), gamma_.end());
+  }
+
   // How many groups have a coordinate for which `test` holds.
   template <class Test>
   Index count_groups(Test test) const {
@@ -360,6 +380,12 @@ class PathSolver {
       f = std::make_unique<Rows>(d_, E, loss_, y_.data(), offset_.data(), q > 0);
     }
     Solver solver(*f, J_, units, alpha);
+    if (!ahead_.empty()) {
+      std::vector<double> guess(m + q);
+      for (Index j = 0; j < m; ++j) guess[j] = ahead_[units.id[j]];
+      for (Index k = 0; k < q; ++k) guess[m + k] = ahead_[d_.size() + k];
+      solver.offer(x, guess);
+    }
     const SolveReport report = solver.solve(x.data(), lipschitz_, target, opt_.max_iter - point.iterations, polish, watch);
     point.iterations += report.iterations;
     point.newtons += report.newtons;
@@ -450,6 +476,8 @@ class PathSolver {
   Units all_;
   std::vector<Index> everyone_;
   std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;
+  std::vector<double> behind_, ahead_;  // (c, gamma) one point back, and as predicted for the next alpha
+  double before_ = 0;                   // the alpha of behind_
   double unit_ = 1, null_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
   bool constant_ = false;
 };

@@ -24,6 +24,13 @@ class Solver {
     z_.resize(m_);
   }
 
+  // Put the better of two starts into x.
+  void offer(std::vector<double>& x, const std::vector<double>& guess) {
+    f_.image(x.data(), ix_.data());
+    f_.image(guess.data(), iy_.data());
+    if (objective(guess, iy_) < objective(x, ix_)) x = guess;
+  }
+
   // x holds the start and receives the solution. `lipschitz` is a running estimate, kept between calls.
   // With `polish` a last Newton step brings the answer to rounding, where it is affordable.
   SolveReport solve(double* x, double& lipschitz, double target, Index max_iter, bool polish, Watch& watch) {
