@@ -87,8 +87,16 @@ class Binomial final : public Loss {  // l = log(1 + exp(eta)) - y eta, 0 <= y <
       h[i] = t / ((1 + t) * (1 + t));
     }
   }
-  double divergence(const double*, const double* delta, const double*, const double* w, Index n) const override {
-    return 0.125 * weighted_square(delta, w, n);
+  // l'' is largest where eta is nearest 0 on the way: at one end, or 1/4 in between. Far from 0 that is far below 1/4.
+  double divergence(const double* eta, const double* delta, const double*, const double* w, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) {
+      const double from = eta[i], to = from + delta[i];
+      const double near = (from > 0) == (to > 0) ? std::min(std::abs(from), std::abs(to)) : 0.0;
+      const double t = std::exp(-near);
+      s += w[i] * delta[i] * delta[i] * t / ((1 + t) * (1 + t));
+    }
+    return 0.5 * s / n;
   }
   double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
     double s = 0;
