@@ -230,11 +230,73 @@ class Solver {
 
     // Where radii would cross, those blocks are joined; both ends of the step are then in order, and so is all between.
     // Shorter steps serve where the loss is far from its quadratic model.
-    if (crosses(blocks)) join_crossing_blocks(d, blocks);
+    // Joining many at once is a guess; where it does not pay, blocks are joined one at a time.
+    if (crosses(blocks)) {
+      const std::vector<double> straight = dir_;
+      join_crossing_blocks(d, blocks);
+      if (model_change(d) < 0 && try_steps(actives, a, q, slack)) return true;
+      dir_ = straight;
+      walk(d, blocks);
+    }
+    return try_steps(actives, a, q, slack);
+  }
+
+  bool try_steps(Index actives, Index a, Index q, double slack) {
     double t = 1;
     for (int tries = 0; tries < 8; ++tries, t *= 0.4)
       if (try_step(t, actives, a, q, slack)) return true;
     return false;
+  }
+  // What the direction changes in the quadratic model.
+  double model_change(Index d) const {
+    double s = 0;
+    for (Index i = 0; i < d; ++i) s += dir_[i] * (0.5 * dot(R_.data() + i * d, dir_.data(), d) - slope_[i]);
+    return s;
+  }
+
+  // The same model minimised by the active-set method: go straight until two blocks meet or one reaches 0, tie or hold
+  // those, and go on from there. Every leg lowers the model, so the end is downhill from the start.
+  void walk(Index d, Index blocks) {
+    std::vector<double> at(block_radius_), moved(d, 0.0), goal = dir_, h(d), x;
+    std::vector<Index> owner(d);
+    std::iota(owner.begin(), owner.end(), Index{0});
+    Index size = d;
+    for (Index legs = 0; legs <= blocks; ++legs) {
+      // The first meeting on the way.
+      double t = 1;
+      Index met = -1;
+      for (Index b = 0; b < blocks; ++b) {
+        if (owner[b] < 0) continue;
+        const bool chained = pat_.ordered && b + 1 < blocks;
+        if (chained && owner[b + 1] == owner[b]) continue;
+        const bool next_held = !chained || owner[b + 1] < 0;
+        const double room = at[b] - (next_held ? 0.0 : at[b + 1]), closing = (next_held ? 0.0 : goal[b + 1]) - goal[b];
+        if (closing > 0 && room < t * closing) t = std::max(room, 0.0) / closing, met = b;
+      }
+      for (Index i = 0; i < d; ++i) moved[i] += t * goal[i];
+      for (Index b = 0; b < blocks; ++b) at[b] += t * goal[b];
+      if (met < 0) break;
+      // Blocks are tied or held for good: the pool of `met` takes in the next one, or is held at 0.
+      const Index mine = owner[met];
+      const bool hold = !(pat_.ordered && met + 1 < blocks) || owner[met + 1] < 0;
+      const Index theirs = hold ? -1 : owner[met + 1];
+      for (Index b = 0; b < blocks; ++b)
+        if (owner[b] == mine) owner[b] = theirs;
+      --size;
+      for (Index i = 0; i < d; ++i) owner[i] -= owner[i] > mine;
+      S_.assign(size * size, 0.0);
+      x.assign(size, 0.0);
+      for (Index i = 0; i < d; ++i) {
+        if (owner[i] < 0) continue;
+        for (Index j = 0; j < d; ++j)
+          if (owner[j] >= 0) S_[owner[i] * size + owner[j]] += R_[i * d + j];
+        x[owner[i]] += slope_[i] - dot(R_.data() + i * d, moved.data(), d);
+      }
+      cholesky(S_.data(), size, size, 1e-12, pinned_);
+      cholesky_solve(S_.data(), size, size, pinned_, x.data());
+      for (Index i = 0; i < d; ++i) goal[i] = owner[i] < 0 ? 0.0 : x[owner[i]];
+    }
+    dir_ = moved;
   }
 
   bool try_step(double t, Index actives, Index a, Index q, double slack) {
