@@ -2,23 +2,35 @@
 
     python -m benchmarks.rare_events --draws 40
 
-Each draw is fitted once per fold and once on all rows; every rule then chooses from the same paths. The
-error is the mean squared difference between fitted and true P(Y = K) at the rows of the draw. "published"
-is the rule of the authors' code: differences are scored as if they were coefficients. Ratios to it are
-paired by draw.
+Each draw is fitted once per fold and once on all rows, 20 alphas from alpha_max to alpha_max / 100, first_penalty 1;
+every rule then chooses from the same paths. The error is the mean squared difference between fitted and true
+P(Y = K) at the rows of the draw. Ratios to the published rule are paired by draw.
+
+- published: the rule of the authors' code, 5 folds, Brier score with differences scored as if they were coefficients;
+- Brier, log-loss: the same 5 folds, the models scored;
+- log-loss, 5 x 5 folds: the folds drawn five times (``PRESTOCV(cv=ss.folds(5, repeats=5), scoring="log_loss")``);
+- averaged: ``selection="average"`` with the 5 folds, and with the 5 x 5;
+- oracle: the best alpha of the path, which no rule can know.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+import warnings
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from sparsestats import __version__
 from sparsestats.backend.native.ordinal import NativeOrdinal
 from sparsestats.backend.ordinal import OrdinalProblem, probabilities
-from sparsestats.selection.folds import check_cv
-from sparsestats.selection.rules import EVIDENCE, likelihood_shares
+from sparsestats.exceptions import DataWarning
+from sparsestats.selection.folds import check_cv, folds
+from sparsestats.selection.rules import likelihood_shares
+
+from .report import markdown
 
 DESIGNS = {
     **{f"sparse 1/3 {a}": (1 / 3, a) for a in [(0, 3, 5), (0, 3.5, 5.5), (0, 4, 6)]},
@@ -27,7 +39,7 @@ DESIGNS = {
 }
 """Share of differences that are not 0 (None: all, uniform) and intercepts."""
 N, P, K = 2500, 10, 4
-FIRST = (1.0, 0.3)
+FOLDS, REPEATS = 5, 5
 
 
 def draw(design: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,9 +61,7 @@ def draw(design: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray,
             return X, y, truth
 
 
-def fit(
-    X: np.ndarray, y: np.ndarray, weights: np.ndarray, alphas: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def fit(X: np.ndarray, y: np.ndarray, weights: np.ndarray, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients and intercepts along a path without order constraints."""
     native = NativeOrdinal(OrdinalProblem(X, y, K, weights, monotone="none"))
     result = native.solve_path(alphas, tol=1e-7)
@@ -73,83 +83,97 @@ def published_brier(X: np.ndarray, y: np.ndarray, coef: np.ndarray, intercept: n
 
 
 def one(design: str, seed: np.random.SeedSequence) -> dict[str, float]:
-    """The error of every rule on one draw."""
+    """The error of every rule on one draw, and the share of the rare class."""
     X, y, truth = draw(design, np.random.default_rng(seed))
-    models = {f"first {f:g}": np.column_stack([np.full(P, f), np.ones((P, K - 2))]) for f in FIRST}
-    splits = check_cv(5, y, classifier=True)
-    rare: dict[str, np.ndarray] = {}
-    cv: dict[str, np.ndarray] = {}
-    paths: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name, weights in models.items():
-        top = NativeOrdinal(OrdinalProblem(X, y, K, weights, monotone="none")).alpha_max()
-        alphas = top * np.geomspace(1, 0.01, 20)
-        coefs, levels = paths[name] = fit(X, y, weights, alphas)
-        fitted = [
-            probabilities(X @ b.T + a, "cumulative", "logit").probabilities
-            for b, a in zip(coefs, levels, strict=True)
+    weights = np.ones((P, K - 1))
+    alphas = NativeOrdinal(OrdinalProblem(X, y, K, weights, monotone="none")).alpha_max() * np.geomspace(1, 0.01, 20)
+    coefs, levels = fit(X, y, weights, alphas)
+    rare = np.array([rare_probability(X, b, a) for b, a in zip(coefs, levels, strict=True)])
+    held = []
+    for train, test in check_cv(folds(FOLDS, repeats=REPEATS), y, classifier=True):
+        b, a = fit(np.asfortranarray(X[train]), y[train], weights, alphas)
+        p = [
+            probabilities(X[test] @ bi.T + ai, "cumulative", "logit").probabilities for bi, ai in zip(b, a, strict=True)
         ]
-        rare[name] = np.array([p[:, -1] for p in fitted])
-        held = np.zeros((3, len(alphas)))
-        for train, test in splits:
-            b, a = fit(np.asfortranarray(X[train]), y[train], weights, alphas)
-            for i in range(len(b)):
-                p = probabilities(X[test] @ b[i].T + a[i], "cumulative", "logit").probabilities
-                held[:2, i] += scores(p, y[test])
-                held[2, i] += published_brier(X[test], y[test], b[i], a[i])
-        cv[name] = held / len(splits)
-    plain = "first 1"
+        published = [published_brier(X[test], y[test], bi, ai) for bi, ai in zip(b, a, strict=True)]
+        held.append([(*scores(pi, y[test]), old) for pi, old in zip(p, published, strict=True)])
+    brier, log_loss, published_score = np.mean(held[:FOLDS], axis=0).T
+    repeated = np.mean(held, axis=0)[:, 1]
     chosen = {
-        "published": rare[plain][int(np.argmin(cv[plain][2]))],
-        "Brier": rare[plain][int(np.argmin(cv[plain][0]))],
-        "log-loss": rare[plain][int(np.argmin(cv[plain][1]))],
-        "log-loss, first in 1, .3": _best(rare, cv, [f"first {f:g}" for f in FIRST]),
-        "averaged, full likelihood": _mean_model(X, *paths[plain], likelihood_shares(cv[plain][1], N, 1.0)),
-        "averaged, power .1": _mean_model(X, *paths[plain], likelihood_shares(cv[plain][1], N, EVIDENCE)),
+        "published": rare[np.argmin(published_score)],
+        "Brier": rare[np.argmin(brier)],
+        "log-loss": rare[np.argmin(log_loss)],
+        "log-loss, 5 x 5 folds": rare[np.argmin(repeated)],
+        "averaged": mean_model(X, coefs, levels, likelihood_shares(log_loss, N)),
+        "averaged, 5 x 5 folds": mean_model(X, coefs, levels, likelihood_shares(repeated, N)),
     }
     out = {name: float(((p - truth[:, -1]) ** 2).mean()) for name, p in chosen.items()}
-    out["oracle"] = float(((rare[plain] - truth[:, -1]) ** 2).mean(axis=1).min())
+    out["oracle"] = float(((rare - truth[:, -1]) ** 2).mean(axis=1).min())
     return out
 
 
-def _best(rare: dict[str, np.ndarray], cv: dict[str, np.ndarray], names: list[str]) -> np.ndarray:
-    name = min(names, key=lambda m: cv[m][1].min())
-    return rare[name][int(np.argmin(cv[name][1]))]
+def rare_probability(X: np.ndarray, coef: np.ndarray, level: np.ndarray) -> np.ndarray:
+    return probabilities(X @ coef.T + level, "cumulative", "logit").probabilities[:, -1]
 
 
-def _mean_model(X: np.ndarray, coefs: np.ndarray, levels: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def mean_model(X: np.ndarray, coefs: np.ndarray, levels: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """P(Y = K) of the one model whose coefficients are the weighted mean."""
-    eta = X @ np.tensordot(weight, coefs, 1).T + weight @ levels
-    return probabilities(eta, "cumulative", "logit").probabilities[:, -1]
+    return rare_probability(X, np.tensordot(shares, coefs, 1), shares @ levels)
+
+
+def report(errors: pd.DataFrame, seed: int, seconds: float) -> str:
+    """Errors by design and rule, and ratios to the published rule, pooled and by design."""
+    rules = [name for name in errors.columns if name not in ("design", "draw")]
+    logs = np.log(errors[rules].div(errors["published"], axis=0))
+    by_design = logs.groupby(errors["design"], sort=False)
+    draws = len(errors) // len(DESIGNS)
+    rows = []
+    for rule in rules:
+        v, of = logs[rule], np.exp(by_design[rule].mean())
+        se = v.std() / np.sqrt(len(v))
+        rows.append(
+            [rule, f"{np.exp(v.mean()):.3f}", f"{np.exp(v.mean()) * se:.3f}", f"{v.mean() / se:.1f}" if se else "",
+             f"{of.max():.3f} ({of.idxmax()})" if se else "", f"{of.min():.3f}"]
+        )  # fmt: skip
+    mean = 1e5 * errors.groupby("design", sort=False)[rules].mean()
+    spread = 1e5 * errors.groupby("design", sort=False)[rules].sem()
+    table = [[d, *(f"{mean.loc[d, r]:.2f} ({spread.loc[d, r]:.2f})" for r in rules)] for d in DESIGNS]
+    ratios = np.exp(by_design.mean())
+    return (
+        f"# Rare-class probabilities: rules for choosing alpha\n\nsparsestats {__version__}; {len(DESIGNS)} designs x "
+        f"{draws} draws, n = {N}, p = {P}, K = {K}; seed {seed}: draw i of design d is SeedSequence([{seed}, d, i]); "
+        f"{seconds:.0f} s. What each rule is: benchmarks/rare_events.py.\n\n"
+        f"Pooled over {len(errors)} draws: geometric mean of paired ratios of squared errors to the published rule.\n\n"
+        + markdown(["rule", "ratio", "se", "t", "worst design", "best design"], rows)
+        + "\nMean squared error x 1e5 (standard error over draws).\n\n"
+        + markdown(["design", *rules], table)
+        + "\nGeometric mean of paired ratios to the published rule, by design.\n\n"
+        + markdown(["design", *rules], [[d, *(f"{ratios.loc[d, r]:.3f}" for r in rules)] for d in DESIGNS])
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=40, help="draws a design")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="folder for rare_events.csv and rare_events.md")
     options = parser.parse_args()
+    # A fold may hold out no row of a class with fewer rows than folds; the draw counts all the same.
+    warnings.simplefilter("ignore", DataWarning)
     began = time.perf_counter()
-    logs: dict[str, list[float]] = {}
+    found = []
     for d, design in enumerate(DESIGNS):
-        rows = [one(design, np.random.SeedSequence([options.seed, d, i])) for i in range(options.draws)]
-        names = list(rows[0])
-        means = {name: np.mean([row[name] for row in rows]) for name in names}
-        print(f"{design:24s}" + "".join(f"  {name} {1e5 * means[name]:.2f}" for name in names), flush=True)
-        for name in names:
-            logs.setdefault(name, []).extend(np.log(row[name] / row["published"]) for row in rows)
-    print(
-        f"\npooled over {len(logs['published'])} draws: geometric mean of paired ratios to the published rule"
-    )
-    for name, values in logs.items():
-        v = np.array(values)
-        by_design = [np.exp(part.mean()) for part in np.split(v, len(DESIGNS))]
-        t = v.mean() / (v.std(ddof=1) / np.sqrt(len(v))) if v.any() else 0.0
-        print(
-            f"  {name:26s} {np.exp(v.mean()):.3f}  (t = {t:5.1f}; "
-            f"worst design {max(by_design):.3f}, best {min(by_design):.3f})"
-        )
-    print(f"{time.perf_counter() - began:.0f} s")
+        for i in range(options.draws):
+            row = one(design, np.random.SeedSequence([options.seed, d, i]))
+            found.append({"design": design, "draw": i, **row})
+        print(f"{design}: {time.perf_counter() - began:.0f} s", flush=True)
+    errors = pd.DataFrame(found)
+    text = report(errors, options.seed, time.perf_counter() - began)
+    print(text)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        errors.to_csv(options.out / "rare_events.csv", index=False, float_format="%.6g")
+        (options.out / "rare_events.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

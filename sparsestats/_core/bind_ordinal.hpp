@@ -8,7 +8,21 @@ struct BoundOrdinal {
   std::unique_ptr<ss::Features> features;
   std::unique_ptr<ss::Family> family;
   std::vector<double> w, offset, share;
+
+  void check(const Vector& eta) const {
+    if (static_cast<Index>(eta.shape(0)) != family->eta_size())
+      throw std::invalid_argument("one linear predictor a place of the slots is needed");
+  }
 };
+
+const char* block_name(ss::Block block) {
+  switch (block) {
+    case ss::Block::kUpTo: return "up to";
+    case ss::Block::kEdge: return "edge";
+    case ss::Block::kCorner: return "corner";
+    default: return "pair";
+  }
+}
 
 nb::dict ordinal_fits(const std::vector<ss::OrdinalFit>& fits, std::vector<double>&& psi, size_t coordinates) {
   const size_t k = fits.size();
@@ -134,6 +148,46 @@ void bind_ordinal(nb::module_& m) {
         for (Index j = 0; j < b.features->p; ++j) v.push_back(b.features->scale(j));
         const size_t k = v.size();
         return give(std::move(v), {k});
+      })
+      // The likelihood by itself, for solvers written in Python: linear predictors lie slot after slot.
+      .def("slots",
+           [](const BoundOrdinal& b) {
+             nb::list out;
+             for (const ss::Slot& s : b.family->slots()) out.append(nb::make_tuple(s.boundary, s.begin, s.end, s.at));
+             return out;
+           })
+      .def("pieces",
+           [](const BoundOrdinal& b) {
+             nb::list out;
+             for (const ss::Piece& s : b.family->pieces())
+               out.append(nb::make_tuple(block_name(s.block), s.t, s.u, s.begin, s.end, s.at));
+             return out;
+           })
+      .def("start", [](const BoundOrdinal& b) {
+        std::vector<double> a = b.family->start(b.share);
+        const size_t k = a.size();
+        return give(std::move(a), {k});
+      })
+      .def("evaluate",
+           [](const BoundOrdinal& b, Vector eta) {
+             b.check(eta);
+             std::vector<double> slope(b.family->eta_size()), weight(b.family->piece_size());
+             double value = 0;
+             {
+               nb::gil_scoped_release release;
+               value = b.family->evaluate(eta.data(), b.w.data(), slope.data(), weight.data());
+             }
+             const size_t k = slope.size(), q = weight.size();
+             return nb::make_tuple(value, give(std::move(slope), {k}), give(std::move(weight), {q}));
+           })
+      .def("conjugate",
+           [](const BoundOrdinal& b, Vector eta, double s) {
+             b.check(eta);
+             return b.family->conjugate(eta.data(), b.w.data(), s);
+           })
+      .def("reach", [](const BoundOrdinal& b, Vector eta, Vector step) {
+        b.check(eta), b.check(step);
+        return b.family->reach(eta.data(), step.data());
       });
   m.def("ordinal_path", &ordinal_path, "data"_a, "weight"_a, "alphas"_a, "l1_ratio"_a, "tol"_a, "max_iter"_a, "ordered"_a,
         "control"_a);

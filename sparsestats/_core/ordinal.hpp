@@ -571,6 +571,7 @@ class OrdinalSolver {
     Control control;
     Watch watch(control, {});
     std::vector<double> kept = weight_;
+    const std::vector<double> intercepts = psi_;
     for (Index i = 0; i < size_; ++i)
       if (weight_[i] > 0) weight_[i] = kInfinity;
     null_ = 1;
@@ -583,7 +584,8 @@ class OrdinalSolver {
     minimise(0, 0, true, watch, out);
     options_.tol = tol;
     options_.ordered = ordered;
-    ordered_psi_ = psi_;
+    // Free columns may cross already; intercepts alone never do.
+    ordered_psi_ = options_.ordered && crossings() > 0 ? intercepts : psi_;
     null_ = loss_;
     full_gradient();
     weight_ = std::move(kept);

@@ -25,7 +25,7 @@ from .arguments import Asked, check_names
 from .fitting import _free_terms, _notes, _where_learned
 from .relearned import Relearned, learns
 from .response import Rows, _counted
-from .terms import _checked_terms, penalty_factors
+from .terms import _checked_terms, group_labels, penalty_factors
 
 _MOST_LEVELS = 30
 """Distinct values of a numeric response that are still taken for categories."""
@@ -76,8 +76,9 @@ def presto(
         scorer.
     **params
         Of the estimator: l1_ratio, first_penalty, parallel (bool, or a list of terms), family, link, reverse,
-        monotone, repair, standardize, penalty_factor (array, or dict of term to number), solver, tol,
-        max_iter, constraints, verbose.
+        monotone, repair, standardize, penalty ("l1", "group", "slope", "mcp" or a penalty; groups are the terms,
+        or groups={term: name}), penalty_factor (array, or dict of term to number), solver, tol, max_iter,
+        constraints, verbose.
 
     Returns
     -------
@@ -251,11 +252,14 @@ def ordered_classes(built: Design) -> Rows:
 
 
 def _prepared(params: Mapping[str, Any], spec: Spec, K: int) -> PRESTO:
-    model = PRESTO(**{"parallel": False, **params})
+    model = PRESTO(**{"parallel": False, **params, "groups": None})
     settings: dict[str, Any] = {
         "penalty_factor": penalty_factors(model.penalty_factor, spec),
         "categories": np.arange(K),
     }
+    penalty = model._penalty()
+    if penalty is not None and penalty.grouped:
+        settings["groups"] = group_labels(params.get("groups"), spec)
     if not isinstance(model.parallel, bool):
         named = [model.parallel] if isinstance(model.parallel, str) else list(model.parallel)
         terms = _checked_terms("parallel", dict.fromkeys(named), spec)

@@ -6,6 +6,7 @@ Shared by the solvers written in Python: whatever found a model, the same text c
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from .certificate import Certificate
-from .penalties import has, require
+from .penalties import entry_alpha, has, require
 from .problem import Problem
 from .standardize import Standardization, dense_columns, is_sparse, standardization
 
@@ -257,20 +258,15 @@ class Coordinates:
         if self.constant or self.n_penalized == 0:
             return 0.0
         z = -self.adjoint(self.gradient(self.offset + self.Q @ self.null_v))
-        penalty = self.problem.penalty
-        if has(penalty, "dual_norm"):
-            return float(penalty.dual_norm(z))
-        # z is in t times the subdifferential of J at 0 exactly when prox_{tJ}(z) = 0
-        high = 1.0
-        while penalty.prox(z, high).any():
-            high *= 2.0
-            if high > 1e30:
-                return math.inf
-        low = 0.0
-        while high - low > 1e-12 * high:
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if penalty.prox(z, middle).any() else (low, middle)
-        return high
+        return entry_alpha(self.problem.penalty, z)
+
+    def at(self, alpha: float) -> Coordinates:
+        """These coordinates with the penalty as it is at ``alpha``."""
+        if alpha == 0.0 or not has(self.problem.penalty, "at"):
+            return self
+        moved = copy(self)
+        moved.problem = replace(self.problem, penalty=self.problem.penalty.at(alpha))
+        return moved
 
     def deviance_ratio(self, beta: np.ndarray, b0: float) -> float:
         """1 - loss / null loss (0 where the null model fits)."""

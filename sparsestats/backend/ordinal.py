@@ -28,7 +28,7 @@ LINKS = ("logit", "probit", "cloglog", "loglog")
 
 @dataclass(frozen=True, eq=False)
 class OrdinalProblem:
-    """min over (a, B) of  mean loss + alpha sum_jk w_jk (r |psi_jk| + (1 - r) psi_jk^2 / 2).
+    """min over (a, B) of  mean loss + alpha sum_jk w_jk (r |psi_jk| + (1 - r) psi_jk^2 / 2), or + alpha J(w psi).
 
     psi_j0 = s_j b_j0 and psi_jk = s_j (b_jk - b_j,k-1), s the columns' standard deviations (or 1).
 
@@ -47,6 +47,11 @@ class OrdinalProblem:
     monotone : {"none", "train", "box", "auto"}
         Whether boundaries must keep their order: nowhere, at the rows of X, in the box they span, or at the
         rows of X once a fit crosses there.
+    penalty : Penalty or None
+        J, of the products w_jk psi_jk whose weight is neither 0 nor infinite, by column; None is the first form.
+    groups : int (p,) with labels 0..m-1, or None for every column alone
+        For a J that acts on groups: the differences psi_jk, k >= 1, of the columns of a group enter together,
+        and so do their psi_j0.
     """
 
     X: Any
@@ -60,6 +65,8 @@ class OrdinalProblem:
     l1_ratio: float = 1.0
     standardize: bool = True
     monotone: str = "auto"
+    penalty: Any = None
+    groups: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -51,7 +51,13 @@ class Penalty:
     - ``expression(c)``: J as a cvxpy expression, for ``solver="cvxpy"``;
     - ``screen(gradient, alpha_next, alpha_prev) -> bool mask``: columns worth trying at the next alpha;
     - ``resolve(n_samples, groups, sizes) -> Penalty``: called once before a fit for penalties that depend on
-      the shape of the data; returns a copy with its arrays filled in.
+      the shape of the data; returns a copy with its arrays filled in;
+    - ``fixed() -> Penalty``: the resolved penalty with those arrays given, so that resolving changes nothing;
+    - ``at(alpha) -> Penalty``: the J of this alpha, for penalties whose shape moves with it;
+    - ``entry(z) -> float``: the smallest alpha at which c = 0 is stationary when -gradient is z there, where no
+      dual norm says it;
+    - ``tangent(c) -> (p,)``: slopes of a J that is concave in each |c_j|, for solvers that majorise it;
+    - ``adapted(curvature) -> Penalty``: the copy whose concavity is in units of the loss's curvature.
 
     Attributes
     ----------
@@ -119,6 +125,10 @@ class Penalty:
         sizes : array (m,), size of each group (its rank where groups are orthonormalised); ones (p,) without
             groups
         """
+        return self
+
+    def fixed(self) -> Penalty:
+        """This penalty, resolved, as one that no data change any more."""
         return self
 
 
@@ -201,6 +211,9 @@ class SortedL1(Penalty):
     ) -> SortedL1:
         p = len(groups) if groups is not None else len(_given(sizes, "sizes", self))
         return replace(self, weights=sequences.elementwise(self.sequence, p, q=self.q, n=n_samples))
+
+    def fixed(self) -> SortedL1:
+        return replace(self, sequence=_given(self.weights, "weights", self))
 
     def value(self, c: np.ndarray) -> float:
         return _sorted_sum(np.abs(c), _given(self.weights, "weights", self))
@@ -290,6 +303,9 @@ class GroupSortedL1(Penalty):
             weights=sequences.groupwise(self.sequence, size, q=self.q, n=n_samples),
             group_weights=np.sqrt(np.asarray(size, dtype=float)),
         )
+
+    def fixed(self) -> GroupSortedL1:
+        return replace(self, sequence=_given(self.weights, "weights", self))
 
     def _parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return (
@@ -419,6 +435,9 @@ class SparseGroupSortedL1(Penalty):
             settings |= dict(sequence=(v, w), l1_ratio=r)
         return replace(self, v=v, w=w, **settings)
 
+    def fixed(self) -> SparseGroupSortedL1:
+        return replace(self, sequence=(_given(self.v, "v", self), _given(self.w, "w", self)))
+
     @property
     def _columns(self) -> SortedL1:
         return SortedL1(weights=self.l1_ratio * _given(self.v, "v", self))
@@ -501,6 +520,110 @@ class SparseGroupSortedL1(Penalty):
         # Columns left out are 0 and rank last, so those inside meet the first weights.
         keep[inside] = sorted_screen(magnitudes[inside], (2.0 * alpha_next - alpha_prev) * v[: len(inside)])
         return keep
+
+
+@dataclass(frozen=True, eq=False)
+class MCP(Penalty):
+    """The minimax concave penalty: alpha J(c) = sum_j p(|c_j|), p(t) = alpha t - t^2/(2 gamma) up to gamma alpha,
+    constant beyond.
+
+    Small coefficients are treated as by the lasso, large ones are not shrunk at all. It is not convex: fits are
+    certified by stationarity.
+
+    Parameters
+    ----------
+    gamma : float > 0 or array (p,), default 3.0
+        Where p turns flat, as a multiple of alpha; smaller is more concave, inf is the lasso. Values above 1 suit
+        a loss of unit curvature in every coefficient, such as squares of standardised columns.
+    alpha : float > 0
+        Filled in by :meth:`at`: the shape of J moves with it.
+
+    Raises
+    ------
+    ValueError
+        For gamma <= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.backend.penalties import MCP
+    >>> MCP(gamma=3.0).at(1.0).prox(np.array([0.5, 2.0, 5.0]), 1.0)
+    array([0. , 1.5, 5. ])
+
+    References
+    ----------
+    Zhang (2010), Nearly unbiased variable selection under minimax concave penalty, Annals of Statistics 38.
+    """
+
+    name: ClassVar[str] = "MCP"
+    native: ClassVar[str | None] = None
+
+    gamma: float | np.ndarray = 3.0
+    alpha: float | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not np.all(np.asarray(self.gamma) > 0):
+            raise ValueError(f"gamma of the MCP must be > 0, got {np.min(self.gamma)}")
+
+    def at(self, alpha: float) -> MCP:
+        return replace(self, alpha=alpha)
+
+    def adapted(self, curvature: np.ndarray) -> MCP:
+        """gamma over the curvature v: for one coefficient alone (u - alpha)/(v - v/gamma) as with v = 1."""
+        return replace(self, gamma=self.gamma / np.maximum(curvature, 1e-300))
+
+    @property
+    def _knee(self) -> Any:
+        """|c| from which on J is flat."""
+        if self.alpha is None:
+            raise ValueError("the MCP has no alpha: call at(alpha)")
+        return self.gamma * self.alpha
+
+    def value(self, c: np.ndarray) -> float:
+        t = np.minimum(np.abs(c), self._knee)
+        return float(np.sum(t - t * (t / (2.0 * self._knee))))
+
+    def tangent(self, c: np.ndarray) -> np.ndarray:
+        return np.maximum(1.0 - np.abs(c) / self._knee, 0.0)
+
+    def entry(self, z: np.ndarray) -> float:
+        return float(np.abs(z).max(initial=0.0))
+
+    def prox(self, u: np.ndarray, step: float) -> np.ndarray:
+        size, knee = np.abs(u), self._knee
+        bend = np.broadcast_to(step / knee, u.shape)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            firm = np.where(size <= knee, np.maximum(size - step, 0.0) / (1.0 - bend), size)
+        # From bend 1 on the objective is concave between 0 and the knee: the better of its two ends.
+        hard = np.where(size > np.sqrt(step * knee), size, 0.0)
+        return np.sign(u) * np.where(bend < 1.0, firm, hard)
+
+
+SHIPPED: dict[str, type[Penalty]] = {
+    cls.__name__: cls for cls in (L1, SortedL1, GroupSortedL1, SparseGroupSortedL1, MCP)
+}
+"""The penalties that a saved model may name."""
+
+
+def entry_alpha(penalty: Any, z: np.ndarray) -> float:
+    """The smallest alpha at which c = 0 is stationary when -gradient is ``z`` there; inf when there is none.
+
+    From the penalty's ``dual_norm`` or ``entry``, or by bisection on its ``prox``.
+    """
+    for method in ("dual_norm", "entry"):
+        if has(penalty, method):
+            return float(getattr(penalty, method)(z))
+    # z is in t times the subdifferential of J at 0 exactly when prox_{tJ}(z) = 0
+    high = 1.0
+    while penalty.prox(z, high).any():
+        high *= 2.0
+        if high > 1e30:
+            return float("inf")
+    low = 0.0
+    while high - low > 1e-12 * high:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if penalty.prox(z, middle).any() else (low, middle)
+    return high
 
 
 def _labels_and_sizes(penalty: Any, groups: Any, sizes: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -157,15 +157,16 @@ def _fits(
             )
         if not alpha >= 0:
             raise ValueError(f"alpha must be a finite number >= 0; got {alpha}")
+        here = coordinates.at(alpha)
         if coordinates.constant:
             v, c, n_iter, stop = coordinates.null_v, np.zeros_like(c), 0, "tol"
         elif alpha == 0.0 or coordinates.weightless:
             yield _unpenalized(coordinates, tol)
             continue
         else:
-            v, c, n_iter, stop = accelerate(coordinates, alpha, v, c, tol, max_iter)
+            v, c, n_iter, stop = accelerate(here, alpha, v, c, tol, max_iter)
         beta, b0 = coordinates.to_model(v - coordinates.G @ c, c)
-        yield beta, float(b0), coordinates.certify(alpha, beta, b0, tol=tol, n_iter=n_iter, stop=stop)
+        yield beta, float(b0), here.certify(alpha, beta, b0, tol=tol, n_iter=n_iter, stop=stop)
 
 
 def _unpenalized(coordinates: Coordinates, tol: float) -> Solution:

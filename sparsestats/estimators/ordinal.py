@@ -14,18 +14,26 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from ..backend import ordinal
+from ..backend import ordinal, ordinal_path
 from ..backend.certificate import Certificate, warn_unconverged
-from ..backend.native.ordinal import NativeOrdinal
 from ..backend.ordinal import OrdinalProblem, OrdinalResult
-from ..backend.path import Relative, grid
+from ..backend.path import Relative
+from ..backend.penalties import MCP, GroupSortedL1, Penalty, SortedL1
 from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
-from ..validation import check_penalty_factor, check_vector, check_weights
+from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
 from ._path import CrossValidated
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
+
+PENALTIES: dict[str, Penalty | None] = {
+    "l1": None,
+    "group": GroupSortedL1("lasso"),
+    "slope": SortedL1("bh"),
+    "mcp": MCP(),
+}
+"""Penalties on the differences by name; None is the L1 of the core."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +96,17 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         What predictions do with rows whose boundaries cross all the same; they are counted and warned about.
     standardize : bool, default True
         Scale columns to unit variance (divisor n, weighted). Coefficients come back on the data's own scale.
+    penalty : {"l1", "group", "slope", "mcp"} or Penalty, default "l1"
+        J in place of the sum of h, then alpha J(f psi), psi_j1 times first_penalty: "group" sums
+        sqrt(size) ||.|| over groups of differences (k >= 2) and over groups of first coefficients, so that a
+        column leaves proportional odds at all boundaries or at none; "slope" is sorted L1 over all
+        (``ss.penalties.SortedL1("bh", q=0.1)``); "mcp" does not shrink large differences
+        (``ss.penalties.MCP(gamma=3.0)``, its concavity relative to the curvature of the likelihood at the null
+        model), is not convex and certified by stationarity. Or a penalty of ``ss.penalties`` or your own. All
+        but "l1" need l1_ratio 1; but for "l1" and "mcp" ``monotone="auto"`` counts and repairs crossings, and
+        "train" goes through cvxpy.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns whose differences enter together under a penalty on groups; None is each column alone.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         f; 0 leaves a column unpenalised at every boundary.
     solver : {"auto", "cvxpy"}, default "auto"
@@ -109,7 +128,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
     coef_ : ndarray (K-1, p), one row a boundary, in the order of ``categories_``
     intercept_ : ndarray (K-1,)
     alpha_, alpha_max_, alpha_po_ : float
-        ``alpha_po_`` is the smallest alpha at which the fit is proportional odds (inf for a pure ridge).
+        ``alpha_po_`` is the smallest alpha at which the fit is proportional odds (inf for a pure ridge, NaN for
+        a penalty other than "l1").
     certificate_ : Certificate
     n_crossing_ : int
         Rows at which the fit without order constraints had boundaries out of order.
@@ -124,7 +144,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    Faletto & Bien (2023), Predicting rare events by shrinking towards proportional odds, ICML.
+    Faletto & Bien (2023), Predicting rare events by shrinking towards proportional odds, ICML. Groups: Yuan & Lin
+    (2006); SLOPE: Bogdan et al. (2015); MCP: Zhang (2010), by local linear approximation (Zou & Li 2008).
 
     Examples
     --------
@@ -149,6 +170,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         "monotone": [StrOptions({"auto", "none", "train", "box"})],
         "repair": [StrOptions({"rearrange", "isotonic", "clip", "raise"})],
         "standardize": ["boolean"],
+        "penalty": [StrOptions(set(PENALTIES)), Penalty],
+        "groups": [None, str, "array-like", dict],
         "penalty_factor": ["array-like", dict, None],
         "solver": [StrOptions({"auto", "cvxpy"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -171,6 +194,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         monotone: str = "auto",
         repair: str = "rearrange",
         standardize: bool = True,
+        penalty: str | Penalty = "l1",
+        groups: Any = None,
         penalty_factor: Any = None,
         solver: str = "auto",
         tol: float = 1e-8,
@@ -189,6 +214,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         self.monotone = monotone
         self.repair = repair
         self.standardize = standardize
+        self.penalty = penalty
+        self.groups = groups
         self.penalty_factor = penalty_factor
         self.solver = solver
         self.tol = tol
@@ -316,7 +343,28 @@ class PRESTO(ClassifierMixin, BaseEstimator):
             l1_ratio=float(self.l1_ratio),
             standardize=bool(self.standardize),
             monotone=self.monotone,
+            penalty=self._penalty(),
+            groups=self._groups(rows.X.shape[1]),
         )
+
+    def _penalty(self) -> Penalty | None:
+        """The penalty on the differences; None for the L1, which the core mixes with squares."""
+        chosen = PENALTIES[self.penalty] if isinstance(self.penalty, str) else self.penalty
+        if chosen is None or chosen.native == "l1":
+            return None
+        if self.l1_ratio != 1:
+            raise ValueError(
+                f"l1_ratio mixes the L1 penalty with squares; the {chosen.name} penalty needs l1_ratio=1, "
+                f"got {self.l1_ratio}"
+            )
+        return chosen
+
+    def _groups(self, p: int) -> np.ndarray | None:
+        """Labels of the columns; None where the penalty knows no groups."""
+        penalty = self._penalty()
+        if penalty is None or not penalty.grouped:
+            return None
+        return check_groups(self.groups, p, getattr(self, "feature_names_in_", None))[0]
 
     def _penalty_weights(self, p: int, m: int) -> np.ndarray:
         names = getattr(self, "feature_names_in_", None)
@@ -349,19 +397,10 @@ class PRESTO(ClassifierMixin, BaseEstimator):
     # --------------------------------------------------------------------------------------------
 
     def _solve(self, problem: OrdinalProblem, alphas: Any, control: Any = None) -> OrdinalResult:
-        through_cvxpy = (
-            self.constraints is not None
-            or self.solver == "cvxpy"
-            or (self.monotone == "box" and self.family == "cumulative")
-        )
-        native = NativeOrdinal(problem)
-        automatic = alphas is None or isinstance(alphas, Relative)
-        chosen = grid(alphas, native.alpha_max() if automatic else np.nan)[0]
-        if not through_cvxpy:
-            return native.solve_path(chosen, tol=self.tol, max_iter=self.max_iter, control=control)
-        from ..backend.programs import ordinal as program
-
-        return program.solve_path(problem, chosen, tol=self.tol, constraints=self.constraints)
+        return ordinal_path.solve_path(
+            problem, alphas, tol=self.tol, max_iter=self.max_iter, solver=self.solver,
+            constraints=self.constraints, control=control,
+        )  # fmt: skip
 
     def _fold_path(
         self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
@@ -378,7 +417,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         X, y, sample_weight, offset : as in ``fit``
         """
         worker = clone(self)
-        return NativeOrdinal(worker._problem(worker._rows(X, y, sample_weight, offset))).alpha_max()
+        return ordinal_path.alpha_max(worker._problem(worker._rows(X, y, sample_weight, offset)))
 
     def alpha_po(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """The smallest alpha at which the fit to this data is proportional odds; inf when ``l1_ratio`` is 0.
@@ -388,7 +427,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         X, y, sample_weight, offset : as in ``fit``
         """
         worker = clone(self)
-        return NativeOrdinal(worker._problem(worker._rows(X, y, sample_weight, offset))).alpha_po()
+        return ordinal_path.alpha_po(worker._problem(worker._rows(X, y, sample_weight, offset)))
 
     def path(
         self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None
@@ -470,7 +509,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
         warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
         self._take(self._dress(problem, result), 0, offset is not None)
-        self.alpha_po_ = NativeOrdinal(problem).alpha_po()
+        self.alpha_po_ = ordinal_path.alpha_po(problem)
         return self
 
     def _take(self, path: OrdinalPath, row: int, has_offset: bool) -> None:
@@ -526,7 +565,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
 
         worker = clone(self)
         problem = worker._problem(worker._rows(X, y, sample_weight, offset))
-        alpha = DEFAULT_FRACTION * NativeOrdinal(problem).alpha_max() if self.alpha is None else self.alpha
+        alpha = DEFAULT_FRACTION * ordinal_path.alpha_max(problem) if self.alpha is None else self.alpha
         return program(problem, alpha, constraints=self.constraints)
 
     # ---- predictions
@@ -629,6 +668,17 @@ class PRESTOCV(PRESTO):
         What predictions do with rows whose boundaries cross all the same; they are counted and warned about.
     standardize : bool, default True
         Scale columns to unit variance (divisor n, weighted). Coefficients come back on the data's own scale.
+    penalty : {"l1", "group", "slope", "mcp"} or Penalty, default "l1"
+        J in place of the sum of h, then alpha J(f psi), psi_j1 times first_penalty: "group" sums
+        sqrt(size) ||.|| over groups of differences (k >= 2) and over groups of first coefficients, so that a
+        column leaves proportional odds at all boundaries or at none; "slope" is sorted L1 over all
+        (``ss.penalties.SortedL1("bh", q=0.1)``); "mcp" does not shrink large differences
+        (``ss.penalties.MCP(gamma=3.0)``, its concavity relative to the curvature of the likelihood at the null
+        model), is not convex and certified by stationarity. Or a penalty of ``ss.penalties`` or your own. All
+        but "l1" need l1_ratio 1; but for "l1" and "mcp" ``monotone="auto"`` counts and repairs crossings, and
+        "train" goes through cvxpy.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns whose differences enter together under a penalty on groups; None is each column alone.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         f; 0 leaves a column unpenalised at every boundary.
     solver : {"auto", "cvxpy"}, default "auto"
@@ -711,6 +761,8 @@ class PRESTOCV(PRESTO):
         monotone: str = "auto",
         repair: str = "rearrange",
         standardize: bool = True,
+        penalty: str | Penalty = "l1",
+        groups: Any = None,
         penalty_factor: Any = None,
         solver: str = "auto",
         tol: float = 1e-8,
@@ -734,6 +786,8 @@ class PRESTOCV(PRESTO):
         self.monotone = monotone
         self.repair = repair
         self.standardize = standardize
+        self.penalty = penalty
+        self.groups = groups
         self.penalty_factor = penalty_factor
         self.solver = solver
         self.tol = tol
@@ -798,7 +852,7 @@ class PRESTOCV(PRESTO):
         self._take(self.path_, self.cv_.index("min" if averaged else self.selection), offset is not None)
         if averaged:
             self._average(len(labels))
-        self.alpha_po_ = NativeOrdinal(problem).alpha_po()
+        self.alpha_po_ = ordinal_path.alpha_po(problem)
         return self
 
     def _average(self, n: int) -> None:
@@ -817,6 +871,8 @@ class PRESTOCV(PRESTO):
         p, names = self.n_features_in_, getattr(self, "feature_names_in_", None)
         if isinstance(self.penalty_factor, dict):
             shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, p, names)
+        if self.groups is not None:
+            shared["groups"] = check_groups(self.groups, p, names)[0]
         if not isinstance(self.parallel, bool | np.bool_):
             shared["parallel"] = self._parallel_columns(p, names).tolist()
         return PRESTO(**shared)

@@ -136,7 +136,8 @@ def summarize(fit: OrdinalFit) -> Summary:
     }
     template = fit.template
     order = " < ".join(str(c) for c in fit.levels[:8]) + (" < ..." if len(fit.levels) > 8 else "")
-    shape = f"first_penalty {template.first_penalty:g}; penalty on adjacent differences"
+    words_of = template.penalty if isinstance(template.penalty, str) else template.penalty.name
+    shape = f"first_penalty {template.first_penalty:g}; {words_of} penalty on differences"
     if template.l1_ratio < 1:
         shape += f", l1_ratio {template.l1_ratio:g}"
     header = [

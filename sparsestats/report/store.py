@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..backend.certificate import Certificate
+from ..backend.penalties import SHIPPED, Penalty
 from .call import Call
 from .cvresult import CVResult
 from .path import Path
@@ -46,6 +47,8 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case pd.DataFrame():
             return {"frame": {str(name): plain(value[name].to_numpy()) for name in value.columns}}
+        case Penalty() if type(value).__name__ in SHIPPED and type(value) is SHIPPED[type(value).__name__]:
+            return {"penalty": type(value).__name__, "settings": plain(vars(value))}
         case sparse.csr_array():
             return {
                 "csr": [plain(part) for part in (value.data, value.indices, value.indptr)],
@@ -70,6 +73,8 @@ def revive(value: Any) -> Any:
             return float(text)
         case {"frame": dict(columns)} if len(value) == 1:
             return pd.DataFrame({name: revive(column) for name, column in columns.items()})
+        case {"penalty": str(name), "settings": dict(settings)} if len(value) == 2 and name in SHIPPED:
+            return SHIPPED[name](**{key: revive(item) for key, item in settings.items()})
         case {"csr": [data, indices, indptr], "shape": [int(rows), int(width)]} if len(value) == 2:
             return sparse.csr_array((revive(data), revive(indices), revive(indptr)), shape=(rows, width))
     return {key: revive(item) for key, item in value.items()}

@@ -139,6 +139,30 @@ def test_average_is_the_estimators_and_is_told(table):
         ss.presto("state ~ x", table, alpha=0.01).at("average")
 
 
+def test_terms_are_groups_of_differences(table, tmp_path):
+    fit = ss.presto("state ~ x + z + g", table, penalty="group", alphas=ss.relative(1, 0.02, 8))
+    moved = (np.diff(fit.path.coefs, axis=1) != 0).any(axis=1)
+    factor = [j for j, name in enumerate(fit.path.names) if str(name).startswith("g")]
+    assert len(factor) == 3
+    assert (moved[:, factor].all(axis=1) == moved[:, factor].any(axis=1)).all() and moved[-1, factor].all()
+    assert "group penalty on differences" in str(fit.at(fit.path.alphas[4]))
+
+
+def test_penalties_survive_saving(table, tmp_path):
+    chosen = ss.penalties.SortedL1("oscar", q=0.2)
+    fit = ss.presto("state ~ x + z", table, penalty=chosen, alpha=0.01)
+    fit.save(tmp_path / "m.json")
+    again = ss.load(tmp_path / "m.json")
+    assert again.template.penalty == chosen
+    assert again.summary().to_text() == fit.summary().to_text()
+    assert "sorted L1 penalty on differences" in str(again)
+
+
+def test_stationarity_is_named_as_such(table):
+    text = str(ss.presto("state ~ x + z", table, penalty="mcp", alpha=0.01))
+    assert "stationarity" in text and "CONVERGED" in text and "duality gap" not in text
+
+
 def test_plots_are_returned(fitted):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

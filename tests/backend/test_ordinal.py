@@ -90,6 +90,15 @@ def test_gap_bounds_suboptimality(data, family, link):
         assert early.objective >= best - 1e-12
 
 
+@pytest.mark.parametrize(("family", "link"), MODELS)
+def test_nothing_enters_at_alpha_max_whatever_the_link(data, family, link):
+    X, y = data
+    offset = np.random.default_rng(8).normal(size=len(y)) / 2  # no start is the null model then
+    native = NativeOrdinal(make(X, y, family=family, link=link, offset=offset))
+    result = native.solve_path(native.alpha_max() * np.array([1 + 1e-9, 0.999]), tol=1e-10)
+    assert not result.coefs[0].any() and result.coefs[1].any()
+
+
 def test_alpha_max_is_where_the_first_difference_enters(data):
     X, y = data
     native = NativeOrdinal(make(X, y))
@@ -244,6 +253,18 @@ def test_order_constrained_optimum_is_reached_not_frozen(crossing):
         # interior point accuracy of cvxpy on exponential cones is about 1e-7
         assert result.certificates[row].objective == pytest.approx(program.value, abs=3e-7)
         assert result.certificates[row].converged
+
+
+def test_free_columns_that_cross_are_put_in_order(crossing):
+    """The unpenalised model crosses before any penalised difference enters: the order starts from the intercepts."""
+    X, y = crossing
+    problem = make(X, y, weights=np.zeros((X.shape[1], int(y.max()))), monotone="auto")
+    result = NativeOrdinal(problem).solve_path([1e-3])
+    limit = NativeOrdinal(make(X, y, monotone="auto")).solve_path([1e-7])
+    assert result.constrained[0] and result.certificates[0].converged
+    assert np.diff(X @ result.coefs[0].T + result.intercepts[0], axis=1).min() > 0
+    # without penalties the two are one problem; 1e-7 times the sum of differences is left
+    assert result.losses[0] == pytest.approx(limit.losses[0], abs=2e-6)
 
 
 def test_repaired_probabilities_are_probabilities():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsestats.backend.penalties import L1, GroupSortedL1, Penalty, SortedL1, has, require
+from sparsestats.backend.penalties import L1, MCP, GroupSortedL1, Penalty, SortedL1, entry_alpha, has, require
 from sparsestats.exceptions import MissingMethodError
 
 GROUPS = np.array([0, 1, 1, 2, 2, 2, 0, 3, 3, 3, 3])
@@ -246,3 +246,62 @@ def test_a_subclass_is_not_taken_for_the_compiled_original():
         pass
 
     assert SortedL1.native == "sorted_l1" and Mine.native is None
+
+
+@pytest.mark.parametrize("step", [0.2, 1.0, 2.9, 3.0, 8.0], ids=str)
+def test_mcp_prox_is_the_best_point_of_a_fine_grid(step):
+    penalty = MCP(gamma=np.array([3.0, 1.5])).at(0.7)
+    grid = np.linspace(-6, 6, 240_001)
+    for u in np.array([[-4.0, 0.9], [0.3, -2.1], [1.4, 1.4], [0.0, 5.0]]):
+        found = penalty.prox(u, step)
+        for j, gamma in enumerate(penalty.gamma):
+            own = MCP(gamma).at(0.7)
+            t = np.minimum(np.abs(grid), gamma * 0.7)
+            values = (grid - u[j]) ** 2 / 2 + step * (t - t**2 / (2 * gamma * 0.7))
+            here = (found[j] - u[j]) ** 2 / 2 + step * own.value(found[j : j + 1])
+            assert here <= values.min() + 1e-12
+
+
+def test_mcp_tangent_is_the_slope_of_its_value_and_bounds_it():
+    penalty, h = MCP(gamma=2.0).at(1.5), 1e-6
+    for c in (0.0, 0.4, 2.9, 3.1, 10.0):
+        slope = (penalty.value(np.array([c + h])) - penalty.value(np.array([c]))) / h
+        assert penalty.tangent(np.array([c]))[0] == pytest.approx(slope, abs=1e-5)
+        for other in (0.0, 1.0, 5.0):
+            above = penalty.value(np.array([c])) + penalty.tangent(np.array([c]))[0] * (other - c)
+            assert penalty.value(np.array([other])) <= above + 1e-12
+
+
+def test_mcp_on_orthonormal_columns_is_firm_thresholding():
+    import sparsestats as ss
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    X = np.linalg.qr(X - X.mean(0))[0] * np.sqrt(60)
+    y = X @ [3.0, 0.9, 0.3, 0.0] + 0.1 * rng.normal(size=60)
+    u = X.T @ (y - y.mean()) / 60
+    model = ss.Penalized(penalty=ss.penalties.MCP(3.0), alpha=0.5, standardize=False).fit(X, y)
+    assert model.certificate_.kind == "stationarity" and model.certificate_.converged
+    np.testing.assert_allclose(model.coef_, MCP(3.0).at(0.5).prox(u, 0.5), atol=1e-7)
+    assert model.coef_[0] == pytest.approx(u[0], abs=1e-7) and model.coef_[3] == 0
+    assert model.alpha_max_ == pytest.approx(np.abs(u).max())
+
+
+def test_entry_is_where_the_prox_leaves_zero():
+    z = np.array([0.4, -1.3, 0.9])
+    assert entry_alpha(MCP(3.0), z) == 1.3 == entry_alpha(L1(), z)
+
+
+def test_a_concavity_that_is_not_positive_is_refused():
+    with pytest.raises(ValueError, match="gamma of the MCP must be > 0"):
+        MCP(0.0)
+    with pytest.raises(ValueError, match="no alpha"):
+        MCP(2.0).value(np.ones(2))
+
+
+@pytest.mark.parametrize("penalty", [SortedL1("gaussian"), GroupSortedL1("mean")], ids=["slope", "group"])
+def test_a_fixed_penalty_is_not_resolved_anew(penalty):
+    labels = np.array([0, 0, 1, 2])
+    sizes = np.bincount(labels) if penalty.grouped else np.ones(4)
+    once = penalty.resolve(50, labels, sizes)
+    np.testing.assert_array_equal(once.fixed().resolve(7, labels, sizes).weights, once.weights)

@@ -22,7 +22,12 @@ def data():
     return X, y
 
 
-CHECKED = [ss.PRESTO(), ss.PRESTOCV(ss.relative(1, 0.05, 10), cv=3)]
+CHECKED = [
+    ss.PRESTO(),
+    ss.PRESTOCV(ss.relative(1, 0.05, 10), cv=3),
+    ss.PRESTO(penalty="group"),
+    ss.PRESTO(penalty="mcp"),
+]
 
 
 @pytest.mark.slow
@@ -231,3 +236,51 @@ def test_clone_and_inputs_are_left_alone(data):
     y.setflags(write=False)
     model = clone(ss.PRESTO(alpha=0.01)).fit(np.asfortranarray(X), y)
     assert model.get_params()["alpha"] == 0.01
+
+
+@pytest.mark.parametrize("penalty", ["group", "slope", "mcp"])
+def test_named_penalties_are_those_of_the_shared_backend(data, penalty):
+    X, y = data
+    given = {
+        "group": ss.penalties.GroupSortedL1("lasso"),
+        "slope": ss.penalties.SortedL1("bh", q=0.1),
+        "mcp": ss.penalties.MCP(3.0),
+    }[penalty]
+    named = ss.PRESTO(penalty=penalty).fit(X, y)
+    np.testing.assert_array_equal(named.coef_, ss.PRESTO(penalty=given).fit(X, y).coef_)
+    assert named.certificate_.converged and named.coef_.any()
+    assert named.alpha_ == pytest.approx(0.1 * named.alpha_max_) and np.isnan(named.alpha_po_)
+    assert (named.certificate_.kind == "stationarity") == (penalty == "mcp")
+    small = 0.01 * named.alpha_max_
+    assert not np.allclose(
+        ss.PRESTO(small, penalty=penalty).fit(X, y).coef_, ss.PRESTO(small).fit(X, y).coef_, atol=1e-4
+    )
+    np.testing.assert_allclose(named.predict_proba(X).sum(axis=1), 1)
+
+
+def test_groups_of_columns_enter_together_in_both_halves_of_a_cross_validation(data):
+    X, y = data
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = ss.PRESTOCV(
+        ss.relative(1, 0.05, 6), cv=3, penalty="group", groups={"b": "pair", "c": "pair"}, scoring="log_loss"
+    ).fit(frame, y)
+    moved = (np.diff(model.path_.coefs, axis=1) != 0).any(axis=1)
+    assert (moved[:, 1] == moved[:, 2]).all()
+    first = model.path_.coefs[:, 0] != 0
+    assert (first[:, 1] == first[:, 2]).all() and first.any(axis=0).all()
+    same = ss.PRESTO(penalty="group", groups=[0, 1, 1, 2], alpha=model.alpha_).fit(X, y)
+    np.testing.assert_allclose(same.coef_, model.coef_, atol=1e-5)  # another start, certified to 1e-8
+
+
+def test_penalties_and_their_limits_are_told(data):
+    X, y = data
+    with pytest.raises(ValueError, match="l1_ratio mixes the L1"):
+        ss.PRESTO(penalty="group", l1_ratio=0.5).fit(X, y)
+    with pytest.raises(ValueError, match="not convex"):
+        ss.PRESTO(penalty="mcp", constraints=lambda v: []).fit(X, y)
+    with pytest.raises(ValueError, match="'penalty' parameter"):
+        ss.PRESTO(penalty="lasso").fit(X, y)
+    bounded = ss.PRESTO(penalty="slope", alpha=0.01, constraints=lambda v: [v["coef"][0, 0] >= -0.5]).fit(X, y)
+    assert bounded.coef_[0, 0] == pytest.approx(-0.5, abs=1e-6)
+    program = ss.PRESTO(penalty="slope", alpha=0.01).program(X, y)
+    assert program.problem.is_dcp()

@@ -47,6 +47,8 @@ class NativeOrdinal:
             offset = None if problem.offset is None else problem.offset[kept]
         else:
             offset = problem.offset
+        self.rows, self.order = X, order  # rows with weight, and the order that sorts them by class
+        self.offset = None if offset is None else np.ascontiguousarray(offset[order], dtype=np.float64)
         # The core reads columns in place and keeps a view: no other order may reach it.
         self._columns = columns(X if sparse.issparse(X) else np.asfortranarray(X))
         self.data = ext.Ordinal(
@@ -55,7 +57,7 @@ class NativeOrdinal:
             np.concatenate([[0], np.cumsum(counts[self.present])]).tolist(),
             np.ascontiguousarray(weights, dtype=np.float64),
             np.ascontiguousarray(weights[order], dtype=np.float64),
-            None if offset is None else np.ascontiguousarray(offset[order], dtype=np.float64),
+            self.offset,
             problem.family,
             problem.link,
             bool(problem.standardize),
@@ -92,7 +94,7 @@ class NativeOrdinal:
 
     def alpha_max(self) -> float:
         """The smallest alpha at which every penalised difference is 0."""
-        return float(self._run([], 1e-8, 1, False, None)["alpha_max"])
+        return float(self._run([], 1e-8, 100, False, None)["alpha_max"])
 
     def alpha_po(self) -> float:
         """The smallest alpha at which all boundaries share their coefficients; inf for a pure ridge."""

@@ -20,6 +20,8 @@ import numpy as np
 from ..certificate import Certificate
 from ..native.ordinal import NativeOrdinal
 from ..ordinal import OrdinalProblem, OrdinalResult, loss
+from ..ordinal_newton import alpha_max, resolved_penalty
+from ..penalties import require
 from ..standardize import moments
 
 Constraints = Callable[[Mapping[str, Any]], Sequence[cp.Constraint]]
@@ -104,10 +106,7 @@ def program(
     f = _loss(eta, y, w, m, problem.family) / n
     held = [psi[np.isinf(weights)] == 0] if np.isinf(weights).any() else []
     finite = np.where(np.isinf(weights), 0.0, weights)
-    r = problem.l1_ratio
-    J = r * cp.sum(cp.multiply(finite, cp.abs(psi))) + (1 - r) / 2 * cp.sum(
-        cp.multiply(finite, cp.square(psi))
-    )
+    J = _penalty(problem, finite, psi)
     order = []
     if problem.family == "cumulative" and (problem.monotone != "none" if ordered is None else ordered):
         order = _order(problem, Z, psi, level, eta, m)
@@ -117,6 +116,21 @@ def program(
     return OrdinalProgram(
         cp.Problem(cp.Minimize(f + alpha * J), [*held, *order, *own]), variables, f, J, order, own
     )
+
+
+def _penalty(problem: OrdinalProblem, weights: np.ndarray, psi: cp.Variable) -> cp.Expression:
+    if problem.penalty is None:
+        r = problem.l1_ratio
+        return r * cp.sum(cp.multiply(weights, cp.abs(psi))) + (1 - r) / 2 * cp.sum(
+            cp.multiply(weights, cp.square(psi))
+        )
+    require(problem.penalty, ("expression",), 'solver="cvxpy"')
+    penalised = weights > 0
+    if not penalised.any():
+        return cp.Constant(0.0)
+    at = np.flatnonzero(penalised)
+    c = cp.multiply(weights[penalised], cp.vec(psi, order="C")[at])
+    return resolved_penalty(problem, penalised)[0].expression(c)
 
 
 def _loss(eta: cp.Expression, y: np.ndarray, w: np.ndarray, m: int, family: str) -> cp.Expression:
@@ -206,7 +220,7 @@ def solve_path(
         coefs=np.array(coefs),
         intercepts=np.array(intercepts),
         certificates=certificates,
-        alpha_max=null.alpha_max,
+        alpha_max=null.alpha_max if problem.penalty is None else alpha_max(problem),
         null_objective=scale,
         losses=np.array(losses),
         crossing=np.array(crossing),

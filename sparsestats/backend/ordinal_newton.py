@@ -1,0 +1,329 @@
+"""Ordinal likelihoods under any penalty of the backend: proximal Newton in the differences of coefficients.
+
+One step minimises the quadratic model of the loss plus the penalty. That is penalised least squares in as many
+rows as there are differences, and goes to whatever solver the backend has for the penalty: the compiled one, or
+the proximal one, which needs no more than ``value`` and ``prox``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from . import losses, proximal
+from .certificate import Certificate
+from .native import slope as native_slope
+from .native.ordinal import NativeOrdinal
+from .ordinal import OrdinalProblem, OrdinalResult
+from .ordinal_likelihood import OrdinalLikelihood
+from .penalties import entry_alpha, has, require
+from .problem import Problem
+
+INNER_TOL = 1e-11
+"""Certificate asked of the quadratic problems, as a share of their null objective."""
+
+_RIDGE = 1e-10
+"""Share of its largest diagonal entry added to a Hessian. It pulls towards the current point, so that it slows the
+last step a little and moves no solution; without it collinear columns would have no Cholesky factor."""
+
+
+@dataclass(eq=False)
+class State:
+    """A point and all that the likelihood says there; ``c`` are the penalised differences times their weights."""
+
+    psi: np.ndarray
+    eta: np.ndarray
+    loss: float
+    gradient: np.ndarray
+    weight: np.ndarray
+    slope: np.ndarray
+
+
+class Differences:
+    """An ordinal problem in the coordinates its penalty sees.
+
+    Parameters
+    ----------
+    problem : OrdinalProblem
+        With a penalty, not resolved.
+
+    Attributes
+    ----------
+    penalised, free : bool ndarray (p + 1, m)
+        Differences under the penalty, and those (intercepts among them) it leaves alone; the others are 0.
+    null_objective : float
+    """
+
+    def __init__(self, problem: OrdinalProblem):
+        self.problem = problem
+        self.native = NativeOrdinal(problem)
+        self.likelihood = OrdinalLikelihood(self.native)
+        p, m = self.likelihood.p, self.likelihood.m
+        weights = np.vstack([self.native._weights, np.zeros(m)])
+        weights[:-1][self.native.data.scales() <= 0] = np.inf
+        self.free = weights == 0
+        self.penalised = np.isfinite(weights) & ~self.free
+        self.w = weights[self.penalised]
+        self.penalty, self.labels = resolved_penalty(problem, self.penalised[:p])
+        self.null = self._fit_free(self.evaluate(self.likelihood.start))
+        self.null_objective = self.null.loss
+
+    # ---- the likelihood ----
+
+    def evaluate(self, psi: np.ndarray, eta: np.ndarray | None = None) -> State:
+        eta = self.likelihood.eta(psi) if eta is None else eta
+        loss, slope, weight = self.native.data.evaluate(eta + self.likelihood.offset)
+        return State(psi, eta, float(loss), self.likelihood.gradient(slope), weight, slope)
+
+    def value(self, eta: np.ndarray) -> float:
+        return float(self.native.data.evaluate(eta + self.likelihood.offset)[0])
+
+    def c(self, psi: np.ndarray) -> np.ndarray:
+        return psi[self.penalised] * self.w
+
+    def z(self, state: State) -> np.ndarray:
+        """-gradient in c."""
+        return -state.gradient[self.penalised] / self.w
+
+    def _fit_free(self, state: State) -> State:
+        """Newton on the differences that are not penalised."""
+        for _ in range(100):
+            g = state.gradient[self.free]
+            H = self.likelihood.hessian(state.weight)[self.free][:, self.free]
+            step = np.zeros_like(state.psi)
+            step[self.free] = -linalg.cho_solve(_factor(H), g)
+            decrement = -float(g @ step[self.free])
+            if decrement <= 1e-30 * max(1.0, state.loss):
+                break
+            state, moved = self.move(state, step, -decrement, lambda _: 0.0)
+            if not moved:
+                break
+        return state
+
+    def move(self, state: State, step: np.ndarray, slope: float, penalty: Any) -> tuple[State, bool]:
+        """The longest of the steps 1, 1/2, ... that stays inside the domain and decreases enough.
+
+        ``slope`` < 0 is the decrease that the model promises, ``penalty`` maps psi to its share of the objective.
+        """
+        eta_step = self.likelihood.eta(step)
+        t = min(1.0, 0.99 * self.native.data.reach(state.eta + self.likelihood.offset, eta_step))
+        before = state.loss + penalty(state.psi)
+        # Below the rounding of the objective a decrease cannot be seen; such a step is a refinement.
+        noise = 1e-13 * max(1.0, abs(before))
+        while t > 1e-12:
+            psi, eta = state.psi + t * step, state.eta + t * eta_step
+            if self.value(eta) + penalty(psi) <= before + 1e-4 * t * slope + noise:
+                return self.evaluate(psi), True
+            t *= 0.5
+        return state, False
+
+    # ---- certificates ----
+
+    def alpha_max(self) -> float:
+        """The smallest alpha at which every penalised difference is 0."""
+        return entry_alpha(self.penalty, self.z(self.null)) if len(self.w) else 0.0
+
+    def bound(self, state: State, alpha: float, penalty: Any) -> float:
+        """Dual value at the residuals of ``state``, shrunk until they are feasible."""
+        z = self.z(state)
+        tight = has(penalty, "dual_bound")
+        size = penalty.dual_bound(z, self.c(state.psi), alpha) if tight else penalty.dual_norm(z)
+        s = alpha / size if size > alpha else 1.0
+        offset = self.likelihood.offset
+        conjugate = self.native.data.conjugate(state.eta + offset, s)
+        return float(s * (state.slope @ offset) - conjugate)
+
+    def left(self, state: State) -> float:
+        """What the equations of the free differences still lack, in units of the objective."""
+        return float(np.abs(state.gradient[self.free]) @ np.abs(state.psi[self.free]))
+
+    def certify(self, state: State, alpha: float, penalty: Any, tol: float, n_iter: int, stop: str) -> Certificate:
+        """The certificate of a point: a duality gap, or its prox-gradient residual where J has no dual norm."""
+        objective = state.loss + alpha * penalty.value(self.c(state.psi))
+        if has(penalty, "dual_norm"):
+            # What the free equations still lack would make the bound too good by as much.
+            bound = self.bound(state, alpha, penalty) - self.left(state)
+            kind, value = "gap", max(objective - bound, 0.0)
+        else:
+            c, z = self.c(state.psi), self.z(state)
+            step = 1.0 / max(float(np.linalg.norm(self.schur(state)[0], 2)), 1e-300)
+            moved = penalty.prox(c + step * z, step * alpha)
+            size = max(np.linalg.norm(c), np.linalg.norm(moved))
+            kind, bound = "stationarity", -math.inf
+            value = float(np.linalg.norm(moved - c) / step * size) + self.left(state)
+        return Certificate(kind, value, self.null_objective, tol, objective, bound, n_iter, stop)
+
+    def schur(self, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The quadratic model in c with the free differences at their best: S and b of c'Sc/2 - b'c; and the
+        response of the free differences, f = f0 + K (c - c0) + k."""
+        H = self.likelihood.hessian(state.weight)
+        H_ff, H_cf = H[self.free][:, self.free], H[self.penalised][:, self.free] / self.w[:, None]
+        factor = _factor(H_ff)
+        K = -linalg.cho_solve(factor, H_cf.T)
+        k = -linalg.cho_solve(factor, state.gradient[self.free])
+        S = H[self.penalised][:, self.penalised] / np.outer(self.w, self.w) + H_cf @ K
+        S = 0.5 * (S + S.T)
+        S[np.diag_indices_from(S)] += _RIDGE * max(float(S.diagonal().max(initial=0.0)), 1e-300)
+        b = S @ self.c(state.psi) + self.z(state) - H_cf @ k
+        return S, b, K, k
+
+    def step(self, state: State, alpha: float, penalty: Any) -> np.ndarray:
+        """The proximal Newton step in psi."""
+        S, b, K, k = self.schur(state)
+        c0, d = self.c(state.psi), len(b)
+        root = linalg.cholesky(S, lower=True)
+        model = Problem(
+            X=np.asfortranarray(math.sqrt(d) * root.T),
+            y=math.sqrt(d) * linalg.solve_triangular(root, b, lower=True),
+            loss=losses.Gaussian(),
+            penalty=penalty.fixed(),
+            fit_intercept=False,
+            standardize=False,
+            groups=self.labels if penalty.grouped else None,
+        )
+        if native_slope.supports(model):
+            c = native_slope.NativeProblem(model).solve_path([alpha], tol=INNER_TOL).coefs[0]
+        else:
+            c = proximal.solve(replace(model, penalty=penalty), alpha, tol=INNER_TOL, start=(c0, 0.0))[0]
+        step = np.zeros_like(state.psi)
+        step[self.penalised] = (c - c0) / self.w
+        step[self.free] = K @ (c - c0) + k
+        return step
+
+
+def resolved_penalty(problem: OrdinalProblem, penalised: np.ndarray) -> tuple[Any, np.ndarray]:
+    """The problem's penalty with its arrays filled in for the penalised differences (p, m), and their groups."""
+    labels = difference_groups(problem.groups, penalised)
+    if problem.penalty.grouped:
+        return problem.penalty.resolve(problem.shape[0], labels, np.bincount(labels)), labels
+    return problem.penalty.resolve(problem.shape[0], None, np.ones(len(labels))), labels
+
+
+def difference_groups(groups: np.ndarray | None, penalised: np.ndarray) -> np.ndarray:
+    """Group of each penalised difference: those of one group of columns after the first boundary enter together,
+    and so do its coefficients at the first. Labels 0.. in order of first appearance."""
+    p, m = penalised.shape
+    columns = np.arange(p) if groups is None else groups
+    label = 2 * np.asarray(columns)[:, None] + (np.arange(m) > 0)
+    _, first, inverse = np.unique(label[penalised], return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _factor(A: np.ndarray) -> tuple[np.ndarray, bool]:
+    A = A + _RIDGE * max(float(A.diagonal().max(initial=0.0)), 1e-300) * np.eye(len(A))
+    return linalg.cho_factor(A)
+
+
+def alpha_max(problem: OrdinalProblem) -> float:
+    """The smallest alpha at which every penalised difference is 0."""
+    return Differences(problem).alpha_max()
+
+
+def solve_path(
+    problem: OrdinalProblem, alphas: Sequence[float] | np.ndarray, *, tol: float = 1e-8, max_iter: int = 100
+) -> OrdinalResult:
+    """Fit decreasing alphas under ``problem.penalty``, each from the one before.
+
+    The order of the boundaries is left free, whatever ``problem.monotone``; rows where they cross are counted.
+
+    Parameters
+    ----------
+    problem : OrdinalProblem
+    alphas : sequence of float, non-increasing, >= 0
+        At 0 the penalty is dropped.
+    tol : float
+        Certificate asked for, as a share of the null objective.
+    max_iter : int
+        Newton steps at each alpha.
+
+    Raises
+    ------
+    MissingMethodError
+        Naming what the penalty lacks.
+    """
+    began = time.perf_counter()
+    require(problem.penalty, ("value", "prox"), "the proximal Newton solver")
+    space = Differences(problem)
+    state = space.null
+    found: list[State] = []
+    certificates: list[Certificate] = []
+    for alpha in map(float, alphas):
+        if alpha == 0:
+            plain = replace(problem, penalty=None, l1_ratio=1.0, monotone="none")
+            result = NativeOrdinal(plain).solve_path([0.0], tol=tol, max_iter=max_iter)
+            return _joined(space, found, certificates, alphas, result, began)
+        state, certificate = _fit(space, state, alpha, tol, max_iter)
+        found.append(state)
+        certificates.append(certificate)
+    return _joined(space, found, certificates, alphas, None, began)
+
+
+def _fit(space: Differences, state: State, alpha: float, tol: float, max_iter: int) -> tuple[State, Certificate]:
+    penalty = space.penalty.at(alpha) if has(space.penalty, "at") else space.penalty
+
+    def share(psi: np.ndarray) -> float:
+        return alpha * penalty.value(space.c(psi))
+
+    for iteration in range(max_iter + 1):
+        certificate = space.certify(state, alpha, penalty, tol, iteration, "tol")
+        if certificate.converged or len(space.w) == 0:
+            return state, certificate
+        if iteration == max_iter:
+            break
+        step = space.step(state, alpha, penalty)
+        promised = float(np.sum(state.gradient * step)) + share(state.psi + step) - share(state.psi)
+        state, moved = space.move(state, step, min(promised, 0.0), share)
+        if not moved:
+            return state, replace(certificate, stop="precision")
+    return state, replace(certificate, stop="max_iter")
+
+
+def _joined(
+    space: Differences,
+    found: list[State],
+    certificates: list[Certificate],
+    alphas: Sequence[float] | np.ndarray,
+    last: OrdinalResult | None,
+    began: float,
+) -> OrdinalResult:
+    native, m = space.native, space.likelihood.m
+    psi = np.array([state.psi.ravel() for state in found]).reshape(len(found), -1)
+    shape = (0, (space.likelihood.p + 1) * m)
+    coefs, intercepts = native._to_data_scale(psi if len(found) else np.empty(shape))
+    losses_ = np.array([state.loss for state in found])
+    crossing = np.array([crossing_rows(space.problem, b, a) for b, a in zip(coefs, intercepts, strict=True)])
+    if last is not None:
+        coefs, intercepts = np.concatenate([coefs, last.coefs]), np.concatenate([intercepts, last.intercepts])
+        losses_, certificates = np.append(losses_, last.losses), [*certificates, *last.certificates]
+        crossing = np.append(crossing, last.crossing)
+    k = len(certificates)
+    return OrdinalResult(
+        alphas=np.asarray(alphas, dtype=float)[:k],
+        coefs=coefs,
+        intercepts=intercepts,
+        certificates=certificates,
+        alpha_max=space.alpha_max(),
+        null_objective=space.null_objective,
+        losses=losses_,
+        crossing=crossing.astype(int),
+        constrained=np.zeros(k, dtype=bool),
+        seconds=time.perf_counter() - began,
+        info={
+            "iterations": np.array([certificate.n_iter for certificate in certificates]),
+            "active": np.count_nonzero(np.diff(coefs, axis=1, prepend=0.0), axis=(1, 2)),
+        },
+    )
+
+
+def crossing_rows(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> int:
+    """Rows at which boundaries of a cumulative model are out of order."""
+    if problem.family != "cumulative":
+        return 0
+    with np.errstate(invalid="ignore"):  # boundaries of absent classes are infinite
+        return int((np.diff(problem.X @ coef.T + intercept, axis=1) < 0).any(axis=1).sum())
