@@ -17,7 +17,7 @@ _HOMES = {
     "estimators.dag": ("CoLiDE",),
     "estimators.noise": ("noise_scaled",),
     "estimators.ordinal": ("PRESTO", "PRESTOCV"),
-    "estimators.penalized": ("Penalized",),
+    "estimators.penalized": ("Penalized", "PenalizedCV"),
     "estimators.preprocess": ("ModelMatrix",),
     "estimators.slope": (
         "SLOPE",

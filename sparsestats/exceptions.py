@@ -42,10 +42,12 @@ class UnseenLevelError(ValueError):
 
     def __init__(self, variable: str, levels: Sequence[object], rows: Sequence[int]):
         self.variable, self.levels, self.rows = variable, list(levels), [int(r) for r in rows]
+        where, these = ("row", "this row") if len(self.rows) == 1 else ("rows", "these rows")
+        what = "a level that was" if len(self.levels) == 1 else "levels that were"
         shown = ", ".join(map(str, self.rows[:5])) + (", ..." if len(self.rows) > 5 else "")
         super().__init__(
-            f"{variable!r} has levels that were not seen at fit: {self.levels} (rows {shown}). "
-            'Pass unseen="nan" to get NaN for these rows.'
+            f"{variable!r} has {what} not seen at fit: {self.levels} ({where} {shown}). "
+            f'Pass unseen="nan" to get NaN for {these}.'
         )
 
     def __reduce__(self):

@@ -21,6 +21,7 @@ from ..report.fit import Fit, Training
 from ..report.path import Path
 from ..selection.crossval import cross_validate_path
 from ..selection.folds import check_cv
+from ..selection.scores import of_loss
 from . import response
 from .arguments import Asked, check_names
 from .relearned import Relearned, learns
@@ -231,6 +232,7 @@ def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, ask
     X: Any = rows.X
     if asked.terms_in_folds and learns(built.spec):
         X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)
+    folds = model.fold_paths(rows.X, rows.y, rows.sample_weight, rows.offset)
     cv = cross_validate_path(
         model,
         X,
@@ -238,13 +240,13 @@ def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, ask
         alphas=path.alphas,
         splits=splits,
         scoring=asked.scoring,
-        family=family_of(model),
+        family=of_loss(folds.problem.loss),
         sample_weight=rows.sample_weight,
         offset=rows.offset,
         n_jobs=asked.n_jobs,
         verbose=model.get_params(deep=False).get("verbose", 0),
         control=ext.Control(),
-        fold_path=model.fold_paths(rows.X, rows.y, rows.sample_weight, rows.offset),
+        fold_path=folds,
     )
     if path.groups is None:
         return replace(cv, n_nonzero=path.n_nonzero)

@@ -15,7 +15,7 @@ from ..backend.penalties import L1, Penalty
 from ..backend.problem import PathResult, Problem
 from ..report.protocol import Report
 from ..validation import check_groups
-from ._path import PathRegressor
+from ._path import CrossValidated, PathRegressor
 
 
 class Penalized(PathRegressor):
@@ -179,4 +179,132 @@ class Penalized(PathRegressor):
         return Report(
             headline=f"{self._headline}, {self._loss.name}",
             settings=f"penalty {self._penalty().name}; standardize = {self.standardize}",
+            not_saveable="A Penalized fit cannot be saved as JSON: its loss and penalty are Python objects, and a "
+            "saved fit holds numbers and names only, so that loading one runs no code. Keep fit.tidy(path=True), or "
+            "pickle fit.estimator where you trust the file. A loss and penalty that a named model has (ss.slope, "
+            "ss.gslope, ss.sgslope) are saved through that one.",
         )
+
+
+class PenalizedCV(CrossValidated, Penalized):
+    """Penalised regression from a loss and a penalty, alpha chosen by cross-validation.
+
+    Minimises  (1/n) sum_i w_i l(y_i, b0 + x_i'b) + alpha J(f * S b)
+
+    at the alpha whose models predict held-out rows best; see ``Penalized``.
+
+    Parameters
+    ----------
+    loss : Loss or None, default None
+        From ``ss.losses``, or a subclass of ``ss.losses.Loss``; None is ``ss.losses.Gaussian()``.
+    penalty : Penalty or None, default None
+        From ``ss.penalties``, or a subclass of ``ss.penalties.Penalty``; None is ``ss.penalties.L1()``.
+    alphas : array-like, ``ss.relative(...)`` or None, default None
+        Penalty strengths; None is 100 geometric values from alpha_max to alpha_max / 100.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted), inside each fold; "group" makes each group
+        orthonormal. Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies what the penalty sees of a column; 0 leaves the column free.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        For penalties that act on groups; None takes the penalty's own labels, or every column alone.
+    solver : {"auto", "proximal", "cvxpy"}, default "auto"
+        The compiled core where it knows both parts, else "proximal"; "cvxpy" needs their ``expression``.
+    tol : float > 0, default 1e-8
+        Certificate asked for, as a share of the null objective; paths of the folds stop at 1e-6.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale. Chooses ``solver="cvxpy"``.
+    cv : int, splitter or iterable of (train, test), default 10
+        An int means shuffled folds.
+    scoring : str, callable or None
+        None is the default of the loss: "mse" (gaussian), "log_loss" (binomial), "deviance" (poisson), "mae" (huber).
+        A loss of your own has "loss" (itself, on held-out rows, the default), "mse" and "mae". Or any score of
+        scikit-learn.
+    selection : {"min", "1se"}, default "min"
+        The alpha with the best mean score, or the largest within one standard error of it.
+    n_jobs : int or None
+        Workers over folds; the answer does not depend on it.
+    random_state : int, RandomState or None, default 0
+        Seed of the shuffled folds.
+    verbose : int, default 0
+        1 shows progress.
+
+    Attributes
+    ----------
+    coef_ : ndarray (p,)
+    intercept_ : float
+    alpha_, alpha_max_, alpha_min_, alpha_1se_ : float
+    alphas_ : ndarray (k,)
+    certificate_ : Certificate
+        A duality gap where the loss has ``conjugate`` and the penalty ``dual_norm``, else stationarity.
+    n_iter_ : int
+    path_ : Path
+    cv_ : CVResult
+    cv_results_ : DataFrame, one row a fold and alpha
+
+    Raises
+    ------
+    MissingMethodError
+        At ``fit``, naming the methods that the loss or the penalty lacks for this solver.
+    ValueError
+        At ``fit``, for bad data, a response the loss has no value for, or parameters out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsestats as ss
+    >>> X = np.random.default_rng(0).normal(size=(80, 5))
+    >>> y = 2 * X[:, 0] + np.random.default_rng(1).normal(size=80)
+    >>> model = ss.PenalizedCV(penalty=ss.penalties.SortedL1(q=0.2), cv=5, selection="1se").fit(X, y)
+    >>> np.flatnonzero(model.coef_).tolist()
+    [0]
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{k: v for k, v in Penalized._parameter_constraints.items() if k != "alpha"},
+        **CrossValidated._cv_constraints,
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        loss: Loss | None = None,
+        penalty: Penalty | None = None,
+        alphas: Any = None,
+        *,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        groups: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        constraints: Any = None,
+        cv: Any = 10,
+        scoring: Any = None,
+        selection: str = "min",
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alphas = alphas
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.groups = groups
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.constraints = constraints
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose

@@ -576,6 +576,11 @@ class Fit:
         Parameters
         ----------
         path : str or path
+
+        Raises
+        ------
+        TypeError
+            For a model that holds code, as ``Penalized`` does in its loss and penalty. Nothing is written.
         """
         text = json.dumps(self.to_dict(), allow_nan=False)
         with open(path, "w", encoding="utf-8", newline="\n") as file:

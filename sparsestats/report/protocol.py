@@ -49,6 +49,8 @@ class Report:
         The family's own plots: kind -> ``plot(fit, ax, **options) -> Axes``.
     frames : mapping of str to callable
         The frames behind those plots: kind -> ``frame(fit) -> DataFrame``.
+    not_saveable : str
+        Why a fit of this model cannot be written as JSON; empty where it can.
     """
 
     headline: str
@@ -57,6 +59,7 @@ class Report:
     notes: Sequence[str] = ()
     plots: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     frames: Mapping[str, Callable[[Any], pd.DataFrame]] = field(default_factory=dict)
+    not_saveable: str = ""
 
 
 def report_of(estimator: Any) -> Report:

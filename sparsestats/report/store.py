@@ -18,6 +18,7 @@ from ..backend.penalties import SHIPPED, Penalty
 from .call import Call
 from .cvresult import CVResult
 from .path import Path
+from .protocol import report_of
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -81,7 +82,15 @@ def revive(value: Any) -> Any:
 
 
 def to_dict(fit: Fit) -> dict[str, Any]:
-    """The fit as plain JSON values."""
+    """The fit as plain JSON values.
+
+    Raises
+    ------
+    NotSaveable
+        For a model that is more than its numbers and names, such as one with a loss of the user's own.
+    """
+    if reason := report_of(fit.template).not_saveable:
+        raise NotSaveable(reason)
     params, lost = {}, []
     for name, value in fit.template.get_params(deep=False).items():
         try:

@@ -19,7 +19,7 @@ from ..report.cvresult import CVResult
 from . import rules, scores
 from .folds import Split
 from .parallel import Control, run
-from .scores import HeldOut, Scoring
+from .scores import Family, HeldOut, Scoring
 
 FoldPath = Callable[..., Any]
 """How a fold's path is fitted: see ``fold_path`` of :func:`cross_validate_path`."""
@@ -37,7 +37,7 @@ def cross_validate_path(
     offset: np.ndarray | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
-    family: str | None = None,
+    family: str | Family | None = None,
     control: Control | None = None,
     fold_path: FoldPath | None = None,
 ) -> CVResult:
@@ -72,8 +72,9 @@ def cross_validate_path(
         Workers over folds; see ``parallel.run``. The answer does not depend on it.
     verbose : int, default 0
         1 or more shows a progress bar.
-    family : str or None
-        Key of ``scores.FAMILIES``; None is "binomial" for classifiers and "gaussian" for all else.
+    family : str, Family or None
+        Key of ``scores.FAMILIES``, or ``scores.of_loss(loss)``; None is "binomial" for classifiers and "gaussian" for
+        all else.
     control : object with ``stop()`` or None
         Stop token handed on as ``path(..., control=control)``; left out when None.
     fold_path : callable or None
@@ -116,11 +117,12 @@ def cross_validate_path(
     alphas = _check_alphas(alphas)
     check_consistent_length(X, y, sample_weight, offset)
     classes, target = _code(y) if is_classifier(estimator) else (None, np.asarray(y, dtype=float))
-    chosen = scores.FAMILIES[family or ("gaussian" if classes is None else "binomial")]
+    family = family or ("gaussian" if classes is None else "binomial")
+    chosen = family if isinstance(family, Family) else scores.FAMILIES[family]
     scoring = scores.resolve(scoring, chosen, weighted=sample_weight is not None)
 
     data = _Data(X, np.asarray(y), target, sample_weight, offset, classes)
-    fold = partial(_fold, estimator, data, alphas, scoring, chosen.name, fold_path)
+    fold = partial(_fold, estimator, data, alphas, scoring, chosen, fold_path)
     tasks = [(number, train, test) for number, (train, test) in enumerate(splits)]
     answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds")
     return _collect(answers, alphas, scoring, _rounds(splits), getattr(splits, "description", ""))
@@ -162,7 +164,7 @@ def _fold(
     data: _Data,
     alphas: np.ndarray,
     scoring: Scoring,
-    family: str,
+    family: Family,
     fold_path: FoldPath | None,
     number: int,
     train: np.ndarray,
@@ -196,7 +198,7 @@ def _fold(
     X_test, known = _rows(X, test), _rows(data.offset, test)
     null = 0.0
     if getattr(estimator, "fit_intercept", True):
-        null = scores.FAMILIES[family].null_intercept(data.target[train], weight, offset)
+        null = family.null_intercept(data.target[train], weight, offset)
     eta = np.empty((len(test), len(alphas) + 1))
     eta[:, :n_fitted] = X_test @ path.coefs.T + path.intercepts
     eta[:, n_fitted:-1] = eta[:, n_fitted - 1, None]
@@ -204,9 +206,9 @@ def _fold(
     if known is not None:
         eta += known[:, None]
     weight_test = _rows(data.sample_weight, test)
-    values = scoring(HeldOut(
-            X_test, data.y[test], data.target[test], eta, weight_test, data.classes, scores.FAMILIES[family].mean
-        ))
+    values = scoring(
+        HeldOut(X_test, data.y[test], data.target[test], eta, weight_test, data.classes, family.mean)
+    )
     carried = np.minimum(np.arange(len(alphas)), n_fitted - 1)
     return _FoldScores(
         scores=values[:-1],

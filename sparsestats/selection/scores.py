@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit, logit, xlogy
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
@@ -108,6 +109,23 @@ class Family:
     scores: Mapping[str, Score]
     null_intercept: Callable[[np.ndarray, np.ndarray | None, np.ndarray | None], float]
     mean: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+
+def of_loss(loss: Any) -> Family:
+    """The scores for models of this loss: those of its family, or for a loss of the user's own the loss itself."""
+    if loss.native is not None and loss.name in FAMILIES:
+        return FAMILIES[loss.name]
+    on_means = {"mse": _squared_error, "mae": _absolute_error}
+    return Family(
+        loss.name,
+        "loss",
+        _table(
+            Score("loss", partial(_loss_value, loss)),
+            *(Score(name, partial(_of_means, score, loss.mean)) for name, score in on_means.items()),
+        ),
+        partial(_loss_null, loss),
+        loss.mean,
+    )
 
 
 def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = False) -> Scoring:
@@ -288,13 +306,20 @@ def _median_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | 
     return float(values[order][np.searchsorted(held, 0.5 * held[-1])])
 
 
-def _on_means(score: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """The score of the means exp(eta)."""
+def _of_means(
+    score: Callable[..., np.ndarray], mean: Callable, y: np.ndarray, eta: np.ndarray, w: np.ndarray
+) -> np.ndarray:
+    return score(y, np.column_stack([mean(column) for column in eta.T]), w)
 
-    def of_means(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
-        return score(y, np.exp(eta), w)
 
-    return of_means
+def _loss_value(loss: Any, y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.array([loss.value(column, y, len(y) * w) for column in eta.T])
+
+
+def _loss_null(loss: Any, y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> float:
+    known = np.zeros(len(y)) if offset is None else offset
+    weight = None if weight is None else weight * (len(y) / weight.sum())
+    return float(minimize_scalar(lambda intercept: loss.value(known + intercept, y, weight)).x)
 
 
 def _table(*scores: Score) -> dict[str, Score]:
@@ -332,8 +357,8 @@ FAMILIES: dict[str, Family] = {
         "deviance",
         _table(
             Score("deviance", _poisson_deviance),
-            Score("mse", _on_means(_squared_error)),
-            Score("mae", _on_means(_absolute_error)),
+            Score("mse", partial(_of_means, _squared_error, np.exp)),
+            Score("mae", partial(_of_means, _absolute_error, np.exp)),
         ),
         _poisson_null,
         np.exp,

@@ -104,6 +104,23 @@ def test_constraints_that_do_not_bind_change_nothing(problem_of):
     np.testing.assert_allclose(duals[0], 0, atol=1e-8)
 
 
+@pytest.mark.parametrize("share", [0.5, 2.0], ids=["some selected", "none selected"])
+def test_coefficients_that_end_beside_zero_are_zero_under_constraints(share, limit, problem_of):
+    problem = problem_of()
+    alpha = share * proximal.alpha_max(problem)
+    free = solve(problem, alpha, tol=1e-7)[0]
+    beta, _, certificate, _ = solve(problem, alpha, tol=1e-7, constraints=lambda v: [cp.abs(v["beta"]) <= 1000])
+    np.testing.assert_array_equal(beta == 0, free == 0)  # proximal steps find the zeros of the free fit
+    assert np.sum(beta == 0) >= 2 and certificate.converged
+
+
+def test_a_zero_that_a_constraint_excludes_is_kept(problem_of):
+    problem = problem_of()
+    alpha = 2 * proximal.alpha_max(problem)
+    beta = solve(problem, alpha, constraints=lambda v: [v["beta"][0] >= 1e-3, v["beta"][1] == 0])[0]
+    assert beta[0] == pytest.approx(1e-3, rel=1e-6) and np.all(beta[problem.penalized][1:] == 0)
+
+
 def test_curved_constraints_are_certified_by_a_second_program(problem_of, independent):
     problem = problem_of("gaussian", "group")
     alpha = 0.05 * proximal.alpha_max(problem)

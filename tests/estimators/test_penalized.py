@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -11,6 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sparsestats as ss
 from sparsestats.exceptions import ConvergenceWarning
+from sparsestats.selection.folds import check_cv
 
 
 @parametrize_with_checks([ss.Penalized()])
@@ -147,3 +149,69 @@ def test_parts_survive_clone_set_params_and_pickle(data):
 def test_report_names_loss_and_penalty():
     report = ss.Penalized(ss.losses.Binomial(), ss.penalties.L1()).__report__()
     assert report.headline == "Penalised regression, binomial" and "penalty L1" in report.settings
+
+
+class LogCosh(ss.losses.Loss):
+    """A loss of one's own: quadratic near 0, linear far away."""
+
+    name = "log-cosh"
+
+    def _share(self, y, w):
+        return (np.ones(len(y)) if w is None else w) / len(y)
+
+    def value(self, eta, y, w=None):
+        r = y - eta
+        return float(self._share(y, w) @ (np.logaddexp(r, -r) - np.log(2)))
+
+    def gradient(self, eta, y, w=None):
+        return -self._share(y, w) * np.tanh(y - eta)
+
+    def curvature(self, eta, y, w=None):
+        return self._share(y, w) / np.cosh(y - eta) ** 2
+
+
+@parametrize_with_checks([ss.PenalizedCV(cv=3)])
+def test_sklearn_conventions_of_the_cv_twin(estimator, check):
+    check(estimator)
+
+
+def test_cross_validation_is_the_named_twin_s(data):
+    options = {"cv": 5, "alphas": ss.relative(1, 0.01, 15), "selection": "1se", "tol": 1e-10}
+    own = ss.PenalizedCV(penalty=ss.penalties.SortedL1(q=0.2), **options).fit(*data)
+    named = ss.SLOPECV(q=0.2, **options).fit(*data)
+    np.testing.assert_array_equal(own.cv_.mean, named.cv_.mean)  # the same kernels on the same folds
+    assert own.alpha_ == named.alpha_ < own.alpha_max_
+    np.testing.assert_array_equal(own.coef_, named.coef_)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_loss_of_one_s_own_scores_the_held_out_rows(data, n_jobs):
+    X, y = data
+    rows = {"sample_weight": np.linspace(0.5, 2, 80), "offset": np.linspace(-1, 1, 80)}
+    loss = LogCosh()
+    model = ss.PenalizedCV(loss, alphas=ss.relative(1, 0.05, 6), cv=4, n_jobs=n_jobs, tol=1e-6).fit(X, y, **rows)
+    assert model.cv_.scoring == "loss" and model.cv_.mean.min() < 0.95 * model.cv_.null
+    splits = check_cv(4, y)
+    train, test = splits[2]
+    part = {name: values[train] for name, values in rows.items()}
+    path = ss.Penalized(loss, tol=1e-6).path(X[train], y[train], model.alphas_, **part)
+    eta = X[test] @ path.coefs[4] + path.intercepts[4] + rows["offset"][test]
+    share = rows["sample_weight"][test] / rows["sample_weight"][test].sum()
+    expected = share @ np.log(np.cosh(y[test] - eta))
+    score = model.cv_results_.query("fold == 2")["score"].iloc[4]
+    assert score == pytest.approx(expected, rel=1e-3)  # two stationary points to 1e-6 of the null loss
+
+
+def test_the_formula_door_cross_validates_by_the_loss(data):
+    X, y = data
+    frame = pd.DataFrame(X, columns=list("abcdef")).assign(y=y)
+    fit = ss.fit("y ~ .", frame, ss.Penalized(LogCosh(), tol=1e-6), alpha="cv", cv=3, alphas=ss.relative(1, 0.1, 4))
+    assert fit.cv.scoring == "loss"
+
+
+def test_a_fit_that_holds_code_is_refused_at_save(data, tmp_path):
+    frame = pd.DataFrame(data[0], columns=list("abcdef")).assign(y=data[1])
+    fit = ss.fit("y ~ .", frame, ss.Penalized(LogCosh(), tol=1e-6), alpha=0.3)
+    with pytest.raises(TypeError, match=r"loss and penalty are Python objects.*pickle fit\.estimator"):
+        fit.save(tmp_path / "model.json")
+    assert not (tmp_path / "model.json").exists()

@@ -133,8 +133,10 @@ def test_unseen_level_names_variable_level_and_rows(data):
 
 def test_level_left_out_at_fit_for_missing_values_is_unseen_later(data):
     holed = data.assign(x=data.x.where(data.g != "b"))
-    with pytest.raises(UnseenLevelError, match=r"\['b'\]"):
+    with pytest.raises(UnseenLevelError, match=r"has a level that was not seen.*\['b'\] \(rows 0, 1"):
         design("y ~ x + g", holed).spec.transform(data)
+    with pytest.raises(UnseenLevelError, match=r"\['b'\] \(row 0\).*NaN for this row\."):
+        design("y ~ x + g", holed).spec.transform(data.iloc[:1])
 
 
 def test_levels_of_numbers_match_by_value(data):
