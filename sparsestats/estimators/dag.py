@@ -697,13 +697,13 @@ class CoLiDE(BaseEstimator):
         return graph
 
     def plot(self, kind: str = "dag", ax: Any = None, *, frequencies: EdgeFrequencies | None = None) -> Any:
-        """The graph, causes on the left.
+        """The graph, causes on the left; solid blue edges raise, dashed orange ones lower.
 
         Parameters
         ----------
         kind : {"dag", "cpdag", "matrix"}
-            "cpdag" draws edges that may point either way without heads. "matrix" shows the weights in
-            the order.
+            "cpdag" draws edges that may point either way in grey, without heads. "matrix" shows the weights
+            in the order, and stays readable beyond 40 variables.
         ax : matplotlib Axes or None
         frequencies : EdgeFrequencies or None
             Of ``bootstrap``: written beside the edges instead of the weights.
