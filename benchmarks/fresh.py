@@ -1,6 +1,6 @@
 """What only a fresh process shows: import time, first fit, memory peak. Run by ``probes``; prints JSON.
 
-Usage: ``python -P fresh.py import | first-fit DATA.npz | memory DATA.npz``.
+Usage: ``python -P fresh.py import | first-fit DATA.npz | memory DATA.npz | wide P``.
 """
 
 import json
@@ -66,6 +66,49 @@ def memory(path: str) -> dict:
     }
 
 
+def wide(columns: str) -> dict:
+    """Seconds of the processor and bytes beyond X of a group SLOPE path of 500 rows and very many columns.
+
+    Groups of U{3..20} columns, equicorrelated (0.3), of which 30 are active; made here, in place, because a file
+    of X would be read through a second copy of it.
+    """
+    import numpy as np
+
+    import sparsestats
+
+    n, p = 500, int(columns)
+    rng = np.random.default_rng(41)
+    sizes = rng.integers(3, 21, p)
+    groups = np.repeat(np.arange(p), sizes)[:p]
+    X = np.empty((n, p), order="F")
+    for g, start in enumerate(np.flatnonzero(np.diff(groups, prepend=-1))):
+        block = X[:, start : start + sizes[g]]
+        block[:] = rng.standard_normal(block.shape) * 0.7**0.5
+        block += 0.3**0.5 * rng.standard_normal((n, 1))
+    y = rng.standard_normal(n)
+    for g in rng.choice(groups[-1] + 1, 30, replace=False):
+        columns_of = np.flatnonzero(groups == g)
+        y += X[:, columns_of] @ rng.normal(0.0, 0.5, len(columns_of))
+    tiny = sparsestats.GroupSLOPE(groups=np.arange(4) // 2)
+    tiny.path(np.asfortranarray(X[:20, :4]), rng.standard_normal(20))
+    model = sparsestats.GroupSLOPE(groups=groups, tol=1e-6)
+    before = resident("VmRSS")
+    with open("/proc/self/clear_refs", "w") as switch:
+        switch.write("5")
+    started = time.process_time()
+    path = model.path(X, y, sparsestats.relative(1, 0.1, 50))
+    return {
+        "seconds": time.process_time() - started,
+        "extra": resident("VmHWM") - before,
+        "x": X.nbytes,
+        "n_plus_p": n + p,
+        "result": np.asarray(path.coefs).nbytes,
+        "working_set": int(np.max(path.n_nonzero)),
+        "converged": bool(path.converged.all()),
+        "alphas": len(path),
+    }
+
+
 def resident(field: str) -> int:
     with open("/proc/self/status") as status:
         return 1024 * next(int(line.split()[1]) for line in status if line.startswith(field))
@@ -73,4 +116,5 @@ def resident(field: str) -> int:
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    print(json.dumps({"import": import_time, "first-fit": first_fit, "memory": memory}[command](*arguments)))
+    known = {"import": import_time, "first-fit": first_fit, "memory": memory, "wide": wide}
+    print(json.dumps(known[command](*arguments)))

@@ -95,6 +95,8 @@ SUITES: dict[str, Suite] = {
         quick_races=(Race("gslope A", 1e-8, "sparsestats", peer_target=1e-4),),
     ),
     "sgslope": Suite("Sparse-group SLOPE paths; times only", probe=probes.sparse_group),
+    "losses": Suite("Binomial and Poisson paths over the gaussian one, processor time", probe=probes.losses),
+    "wide": Suite("Group SLOPE with 100 000 dense columns", probe=probes.wide),
     "start": Suite("Import and first fit, fresh processes", probe=probes.start_up),
     "formula": Suite("The R door over the array door, percent", probe=probes.formula_overhead),
     "cv": Suite("Cross-validation in units of one path", probe=probes.cross_validation),
