@@ -30,6 +30,8 @@ OURS = {
     "type_measure": "scoring",
     "standardise": "standardize",
     "intercept": "fit_intercept, or '0 +' in the formula",
+    "categories": "the formula: C(y, levels=[...]) ~ x, or an ordered categorical dtype",
+    "nominal": "parallel: [the terms with proportional odds], the others are nominal",
     "exposure": "offset, on the scale of the link",
     "subset": "a selection of rows of data before the call",
     "na_action": 'missing="drop" or "raise"',

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .._core import ext
 from ..backend.ordinal import probabilities
@@ -145,11 +146,14 @@ def _again(
 
 
 def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> OrdinalFit:
-    built = design(
-        formula, data, unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")),
-        missing=asked.missing, env=asked.env, offset=asked.offset,
+    read = partial(
+        design, formula, data, missing=asked.missing, env=asked.env, offset=asked.offset,
         sample_weight=asked.sample_weight, row_groups=asked.row_groups,
     )  # fmt: skip
+    built = read(unpenalized=_free_terms(asked.unpenalized, params.get("penalty_factor")))
+    likelihood = asked.alpha == 0
+    if likelihood:  # nothing is penalised: factors are coded against their first level, as in any regression
+        built = read(unpenalized=[term.name for term in built.spec.terms] or None)
     if built.response is None:
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
     if not built.names:
@@ -160,6 +164,8 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         )
     rows = ordered_classes(built)
     model = _prepared(params, built.spec, len(rows.levels or ()))
+    if likelihood:
+        model.set_params(penalty_factor=None)  # alpha_po is about the penalty that was asked for
     alphas = asked.alphas if asked.alpha is None or asked.alpha == "cv" else [float(asked.alpha)]
     path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
     path = replace(path, feature_names=built.spec.names, categories=_array(rows.levels or ()))
@@ -185,7 +191,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         rows=rows.X,
         row_offset=rows.offset,
         tests=_tests(problem),
-        inference=_inference(problem, built.spec.names),
+        inference=_inference(problem, built.spec.names, path.boundaries, model.reverse),
     )
     if asked.alpha is None:
         return made
@@ -282,16 +288,26 @@ def _references(problem: Any, model: PRESTO) -> dict[str, np.ndarray]:
     return {"prop. odds": shared, "null": np.tile(share[flip], (len(problem.codes), 1))}
 
 
-def _inference(problem: Any, names: Any) -> dict[str, Callable[[], Any]]:
+def _inference(problem: Any, names: Any, boundaries: list[str], reverse: bool) -> dict[str, Callable[[], Any]]:
     if problem.family != "cumulative":
         return {}
     columns = [str(name) for name in names]
     return {
-        "wald": partial(wald_table, problem, columns),
+        "wald": partial(_wald, problem, columns, boundaries, reverse),
         "score": partial(score_test, problem),
         "lr": partial(likelihood_ratio, problem),
         "brant": partial(brant_test, problem, columns),
     }
+
+
+def _wald(problem: Any, columns: list[str], boundaries: list[str], reverse: bool) -> pd.DataFrame:
+    """The Wald table with the names of the boundaries, in the order of the categories; "all" for shared ones."""
+    table = wald_table(problem, columns)
+    k, m = table["boundary"].to_numpy(), len(boundaries)
+    place = np.where(k < 0, -1, m - 1 - k) if reverse else k
+    order = np.lexsort([place, pd.Index(["(intercept)", *columns]).get_indexer(table["column"])])
+    named = np.array([*boundaries, "all"], dtype=object)[place]
+    return table.assign(boundary=named).iloc[order].reset_index(drop=True)
 
 
 def _tests(problem: Any) -> tuple[str, ...]:

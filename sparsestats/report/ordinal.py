@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -189,7 +190,15 @@ class OrdinalPath(Path):
             }
         )
 
-    def plot(self, ax: Any = None, *, by: str | None = None, top: int = 9, mark: Any = None) -> Any:
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        by: str | None = None,
+        top: int = 9,
+        name: str | None = None,
+        mark: Mapping[str, float] | None = None,
+    ) -> Any:
         """Coefficients against alpha, one line a column and boundary; where a bundle splits, odds part.
 
         Parameters
@@ -199,6 +208,8 @@ class OrdinalPath(Path):
             Kept for the signature of paths.
         top : int
             How many columns to colour and name.
+        name : {"first", "largest"} or None
+            Which: those that leave zero first, or (None) the largest at the end of the path.
         mark : dict of str to float or None
             Alphas to draw a line at, by name.
         """
@@ -207,7 +218,8 @@ class OrdinalPath(Path):
         scale = np.ones(self.coefs.shape[2]) if self.sd is None else self.sd
         values = self.coefs * scale
         size = np.abs(values[-1]).max(axis=0) if len(self) else np.zeros(values.shape[2])
-        order = [j for j in np.argsort(-size) if size[j] > 0]
+        entered = np.argmax((values != 0).any(axis=1), axis=0) if name == "first" else np.zeros(len(size))
+        order = [j for j in np.lexsort([-size, entered]) if size[j] > 0]
         top = max(0, min(top, len(plots.COLOURS)))
         for j in order[top:]:
             ax.plot(self.alphas, values[:, :, j], color=plots.FAINT, linewidth=0.7, zorder=1)

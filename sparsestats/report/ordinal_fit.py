@@ -145,6 +145,8 @@ class OrdinalFit(Fit):
         Returns
         -------
         DataFrame with term, column, level, boundary, alpha, estimate, estimate_std
+            At alpha = 0 (cumulative family) also std_error, conf_low, conf_high and p_value, where the likelihood
+            has them.
         """
         if direction not in ("lower", "higher"):
             raise ValueError(f'direction must be "lower" or "higher", got {direction!r}.')
@@ -179,7 +181,20 @@ class OrdinalFit(Fit):
                     }
                 )
             )
-        return pd.concat(parts, ignore_index=True)
+        frame = pd.concat(parts, ignore_index=True)
+        table = None if whole or self.alpha != 0 else self.wald()[0]
+        return frame if table is None else _with_errors(frame, table, sign)
+
+    def wald(self) -> tuple[pd.DataFrame | None, str]:
+        """The Wald table of a fit at alpha = 0; None and the reason where there is none."""
+        if self.alpha != 0:
+            return None, "Wald tests are for maximum likelihood: fit with alpha=0 (selection voids them)."
+        if "wald" not in self.inference:
+            return None, "standard errors are for the cumulative family"
+        try:
+            return self.inference["wald"](), ""
+        except ValueError as error:
+            return None, str(error)
 
     def glance(self) -> pd.DataFrame:
         """One row about the fit, as in :meth:`Fit.glance`, with ``n_steps`` and ``alpha_po``."""
@@ -267,23 +282,29 @@ class OrdinalFit(Fit):
         return frames.with_columns(frame, added)
 
     def margins(self, step: float = 1e-4) -> pd.DataFrame:
-        """Average marginal effects: mean change of each category's probability a unit of a column.
+        """Average marginal effects over the fit's own rows, on the probability of each category.
 
-        Columns of the design count one by one (a 0/1 column is moved from 0 to 1), over the fit's own rows.
-        Derivatives are central differences of width ``step`` standard deviations.
+        Of a number: the mean derivative, by central differences of width ``step`` standard deviations. Of a level
+        of a factor: the mean change if every row had that level instead of the factor's first. Of a lone 0/1
+        column: the mean change from 0 to 1.
 
         Returns
         -------
-        DataFrame columns x categories
+        DataFrame columns x categories; rows sum to 0
         """
         X = self._own_rows("margins()")
+        X = X.toarray() if hasattr(X, "toarray") else X
         alpha = self._alpha(None, "margins()")
-        rows = []
         w = self.weights / self.weights.sum()
+        rows = []
         for j in range(X.shape[1]):
             low, high = X.copy(), X.copy()
             if np.isin(X[:, j], (0.0, 1.0)).all():
-                low[:, j], high[:, j], width = 0.0, 1.0, 1.0
+                width, levels = 1.0, self._levels_beside(X, j)
+                low[:, levels], high[:, levels] = 0.0, 0.0
+                high[:, j] = 1.0
+                if (X[:, levels].sum(axis=1) == 1).all():  # a column for every level, the first among them
+                    low[:, levels[0]] = 1.0
             else:
                 h = step * max(float(X[:, j].std()), 1e-300)
                 low[:, j] -= h
@@ -297,8 +318,17 @@ class OrdinalFit(Fit):
             rows, index=pd.Index(self.columns.array, name="column"), columns=[str(c) for c in self.levels]
         )
 
+    def _levels_beside(self, X: np.ndarray, j: int) -> np.ndarray:
+        """Columns of the factor that column j is a level of; j alone where its term is no factor."""
+        beside = np.flatnonzero(self.columns.term_of == self.columns.term_of[j])
+        block = X[:, beside]
+        factor = np.isin(block, (0.0, 1.0)).all() and (block.sum(axis=1) <= 1).all()
+        return beside if factor and len(beside) > 1 else np.array([j])
+
     def calibration(self, category: Any = None, bins: int = 10) -> pd.DataFrame:
         """Predicted and observed frequency of one category in bins of equal weight, in sample.
+
+        The limits are Wilson's 95 % interval of the observed share, the weight of a bin taken for its number of rows.
 
         Parameters
         ----------
@@ -308,7 +338,7 @@ class OrdinalFit(Fit):
 
         Returns
         -------
-        DataFrame with bin, n, predicted, observed
+        DataFrame with bin, n, events, predicted, observed, low, high
         """
         X = self._own_rows("calibration()")
         k = int(np.argmin(self.counts)) if category is None else list(self.levels).index(category)
@@ -318,18 +348,18 @@ class OrdinalFit(Fit):
         at = np.minimum((share * bins - 1e-12).astype(int), bins - 1)
         hit = (self.codes == k)[order]
         w = self.weights[order]
-        return pd.DataFrame(
-            [
-                {
-                    "bin": b,
-                    "n": float(w[at == b].sum()),
-                    "predicted": float(np.average(p[order][at == b], weights=w[at == b])),
-                    "observed": float(np.average(hit[at == b], weights=w[at == b])),
-                }
-                for b in range(bins)
-                if (at == b).any()
-            ]
-        )
+        rows = []
+        for b in range(bins):
+            n = float(w[at == b].sum())
+            if n == 0:
+                continue
+            predicted, observed = (float(np.average(v[at == b], weights=w[at == b])) for v in (p[order], hit))
+            low, high = _wilson(observed, n)
+            rows.append(
+                {"bin": b, "n": n, "events": n * observed, "predicted": predicted, "observed": observed,
+                 "low": low, "high": high}
+            )  # fmt: skip
+        return pd.DataFrame(rows)
 
     def infer(self, what: str) -> Any:
         """Likelihood theory of the unpenalised model on the fit's rows.
@@ -353,10 +383,11 @@ class OrdinalFit(Fit):
             known = ", ".join(map(repr, self.inference)) or "nothing"
             lost = "" if self.rows is not None else " (a saved model holds no rows to test)"
             raise ValueError(f"infer() knows {known} here{lost}; got {what!r}.")
-        if what == "wald" and self.alpha != 0:
-            raise ValueError(
-                "Wald tests are for maximum likelihood: fit with alpha=0 (selection voids them)."
-            )
+        if what == "wald":
+            table, reason = self.wald()
+            if table is None:
+                raise ValueError(reason)
+            return table
         return self.inference[what]()
 
     def _own_rows(self, who: str) -> np.ndarray:
@@ -430,3 +461,30 @@ class OrdinalFit(Fit):
     def to_dict(self) -> dict[str, Any]:
         """Everything ``ss.load`` needs, as plain JSON values: no rows of the data, no labels of rows."""
         return ordinal_store.to_dict(self)
+
+
+def _wilson(share: float, n: float, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's interval of a share; it holds where events are few, and never leaves [0, 1]."""
+    centre, half = share + z * z / (2 * n), z * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    scale = 1 + z * z / n
+    return max(0.0, float((centre - half) / scale)), min(1.0, float((centre + half) / scale))
+
+
+def _with_errors(frame: pd.DataFrame, table: pd.DataFrame, sign: float) -> pd.DataFrame:
+    """The tidy frame with the Wald table's columns; a coefficient that boundaries share stands at each."""
+    known = {(row.boundary, row.column): row for row in table.itertuples()}
+    shared = {row.column: row for row in table.itertuples() if row.boundary == "all"}
+    rows = [
+        known.get((b, c), shared.get(c)) for b, c in zip(frame["boundary"], frame["column"], strict=True)
+    ]
+    low, high = ("conf_low", "conf_high") if sign > 0 else ("conf_high", "conf_low")
+
+    def column(name: str, factor: float = 1.0) -> list[float]:
+        return [np.nan if row is None else factor * getattr(row, name) for row in rows]
+
+    return frame.assign(
+        std_error=column("std_error"),
+        conf_low=column(low, sign),
+        conf_high=column(high, sign),
+        p_value=column("p_value"),
+    )

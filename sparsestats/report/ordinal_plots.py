@@ -43,9 +43,16 @@ def calibration(fit: OrdinalFit, ax: Any, category: Any = None, bins: int = 10) 
     ax = plots.new_axes(ax)
     plots.clean(ax)
     top = 1.05 * float(table[["predicted", "observed"]].to_numpy().max())
-    ax.plot([0, top], [0, top], color=plots.FAINT, linewidth=1)
-    ax.plot(table["predicted"], table["observed"], "o-", color=plots.COLOURS[0], markersize=4)
+    reach = min(1.0, 1.05 * max(top, float(table["high"].max())))
+    ax.plot([0, reach], [0, reach], color=plots.INK, linewidth=0.8, zorder=1)
+    x, y = table["predicted"], table["observed"]
+    ax.errorbar(
+        x, y, yerr=[y - table["low"], table["high"] - y], fmt="o", markersize=4.5, color=plots.COLOURS[0],
+        ecolor=plots.FAINT, elinewidth=1.2, capsize=2, zorder=3,
+    )  # fmt: skip
+    ax.set_xlim(0, top)
+    ax.set_ylim(0, reach)
     name = fit.levels[int(np.argmin(fit.counts))] if category is None else category
-    ax.set_xlabel(f"predicted P({fit.response.name} = {name})")
-    ax.set_ylabel("observed share (in sample)")
+    ax.set_xlabel(f"predicted P({fit.response.name} = {name}), {len(table)} bins of equal weight")
+    ax.set_ylabel("observed share (in sample, 95 % intervals)")
     return ax

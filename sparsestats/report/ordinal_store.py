@@ -21,7 +21,6 @@ _PATH = ("categories", "family", "link", "reverse", "repair")
 
 def to_dict(fit: OrdinalFit) -> dict[str, Any]:
     """The fit as plain JSON values; scores and the Wald table stand in for the rows they came from."""
-    wald = fit.alpha == 0 and "wald" in fit.inference
     return {
         **common_to_dict(fit),
         "format": FORMAT,
@@ -33,7 +32,7 @@ def to_dict(fit: OrdinalFit) -> dict[str, Any]:
                 "tests": list(fit.tests),
                 "shares": fit.shares,
                 "scores": _scores(fit),
-                "wald": fit.inference["wald"]() if wald else None,
+                "wald": fit.wald()[0],
             }
         ),
         "average": None if fit.average is None else path_to_dict(fit.average),

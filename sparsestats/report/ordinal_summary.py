@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from . import describe
 from .protocol import Table
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .ordinal_fit import OrdinalFit
 
 _MOST_ROWS = 40
+_PENALTIES = {"l1": "L1", "group": "group", "slope": "SLOPE", "mcp": "MCP"}
 STEP = 1e-12
 """Differences of coefficients up to this are rounding."""
 
@@ -75,23 +77,12 @@ def _along(fit: OrdinalFit) -> Table:
     return Table(("alpha", "columns", "steps", "deviance ratio", "relative gap"), rows, "rrrrr")
 
 
-def _wald(fit: OrdinalFit) -> Table:
-    table = fit.inference["wald"]()
-    names = [*fit.path.boundaries, "all"]
+def _wald(table: pd.DataFrame) -> Table:
     rows = [
-        (
-            names[int(r.boundary)],
-            str(r.column),
-            number(r.estimate),
-            number(r.std_error),
-            f"{r.z:.2f}",
-            f"{r.p_value:.2g}",
-        )
+        (r.boundary, r.column, number(r.estimate), number(r.std_error), f"{r.z:.2f}", f"{r.p_value:.2g}")
         for r in table.itertuples()
     ]
     notes = ["maximum likelihood; standard errors from the observed information"]
-    if fit.path.reverse:
-        notes.append("of the reversed categories, boundaries from the last to the first")
     return Table(("boundary", "term", "estimate", "std. error", "z", "p"), rows, "llrrrr", notes)
 
 
@@ -136,10 +127,13 @@ def summarize(fit: OrdinalFit) -> Summary:
     }
     template = fit.template
     order = " < ".join(str(c) for c in fit.levels[:8]) + (" < ..." if len(fit.levels) > 8 else "")
-    words_of = template.penalty if isinstance(template.penalty, str) else template.penalty.name
+    chosen = template.penalty
+    words_of = _PENALTIES[chosen] if isinstance(chosen, str) else chosen.name
     shape = f"first_penalty {template.first_penalty:g}; {words_of} penalty on differences"
     if template.l1_ratio < 1:
         shape += f", l1_ratio {template.l1_ratio:g}"
+    if fit.alpha == 0:
+        shape = "maximum likelihood, no penalty"
     header = [
         (
             f"PRESTO, {words[fit.path.family]} {fit.path.link}, {len(fit.levels)} ordered levels",
@@ -150,7 +144,7 @@ def summarize(fit: OrdinalFit) -> Summary:
         (_direction(fit), ""),
     ]
     place = _averaged(fit) if fit.rule == "average" else describe._place(fit)
-    if np.isfinite(fit.alpha_po):
+    if np.isfinite(fit.alpha_po) and fit.rule != "average":
         place += f" (alpha_po {number(fit.alpha_po)}: from there on, proportional odds)"
     header.append((place, ""))
     own = []
@@ -160,9 +154,12 @@ def summarize(fit: OrdinalFit) -> Summary:
         own.append(_coefficients(fit, fit.alpha))
         scores = _scores(fit, fit.alpha)
         own += [] if scores is None else [scores]
-        if fit.alpha == 0 and "wald" in fit.inference and fit.path.family == "cumulative":
-            own.append(_wald(fit))
+        table, reason = fit.wald()
+        if table is not None:
+            own.append(_wald(table))
     notes: list[tuple[str, str]] = [("Proportional odds", test) for test in fit.tests]
+    if fit.alpha == 0 and table is None:
+        notes.append(("No standard errors", reason))
     if fit.cv is not None:
         for rule in ("min", "1se"):
             where = "" if rule == fit.rule else f' -> fit.at("{rule}")'
@@ -174,8 +171,8 @@ def summarize(fit: OrdinalFit) -> Summary:
             notes.append(("", f"null {fit.cv.scoring} {number(fit.cv.null)}"))
     notes.append(("Certificate", describe._certificate(fit)))
     if fit.alpha is not None and not fit.interpolated and fit.path.family == "cumulative":
-        i, _, _ = fit.path.locate(fit.alpha)
-        bound, crossing = bool(fit.path.info["constrained"][i]), int(fit.path.info["crossing"][i])
+        i, _, _ = fit.model.locate(fit.alpha)
+        bound, crossing = bool(fit.model.info["constrained"][i]), int(fit.model.info["crossing"][i])
         held = (
             "constraints hold the boundaries in order at the rows of the fit"
             if bound

@@ -87,9 +87,51 @@ def test_parallel_terms_by_name_at_maximum_likelihood(table):
     coef = fit.coef()
     assert np.ptp(coef["x"]) == 0 and np.ptp(coef["z"]) > 0
     wald = fit.infer("wald")
-    assert set(wald[wald["column"] == "x"]["boundary"]) == {-1}
+    assert set(wald[wald["column"] == "x"]["boundary"]) == {"all"}
     assert "std. error" in str(fit.summary())
     assert fit.infer("brant")["column"][0] == "(all)"
+
+
+def test_at_alpha_0_factors_are_coded_against_their_first_level_and_have_errors(table):
+    fit = ss.presto("state ~ x + g", table, alpha=0)
+    assert [c for c in fit.coef().columns if c.startswith("g")] == ["g[T.b]", "g[T.c]"]
+    tidy = fit.tidy()
+    assert (tidy["std_error"] > 0).all()
+    wald = fit.infer("wald").set_index(["boundary", "column"])
+    for row in tidy.itertuples():
+        assert row.estimate == pytest.approx(wald.loc[(row.boundary, row.column), "estimate"], abs=1e-6)
+    turned = fit.tidy(direction="higher")
+    np.testing.assert_allclose(turned["conf_low"], -tidy["conf_high"])
+    assert "std_error" not in ss.presto("state ~ x + g", table, alpha=0.01).tidy()
+    # statsmodels: opposite signs of the slopes, the same errors, one vector for all boundaries
+    from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+    shared = ss.presto("state ~ x + g", table, alpha=0, parallel=True).tidy().set_index("column")
+    X = pd.DataFrame({"x": table["x"], "g[T.b]": table["g"] == "b", "g[T.c]": table["g"] == "c"}).astype(float)
+    theirs = OrderedModel(table["state"], X, distr="logit").fit(method="bfgs", disp=False, gtol=1e-8, maxiter=500)
+    for name in X:
+        ours = shared.loc[name].iloc[0]
+        assert ours["estimate"] == pytest.approx(-theirs.params[name], abs=1e-4)
+        assert ours["std_error"] == pytest.approx(theirs.bse[name], rel=1e-3)
+
+
+def test_errors_of_a_reversed_model_stand_at_their_boundaries(table):
+    fit = ss.presto("state ~ x + g", table, alpha=0, reverse=True)
+    coef = fit.coef()
+    wald = fit.infer("wald")
+    assert list(wald["boundary"][:3]) == [">fine", ">poor", ">bad"]
+    for row in wald.itertuples():
+        assert row.estimate == pytest.approx(coef.loc[row.boundary, row.column], abs=1e-6)
+    # without penalty the reversed model is the same one: signs turned, errors kept
+    other = ss.presto("state ~ x + g", table, alpha=0).infer("wald")
+    np.testing.assert_allclose(wald["std_error"], other["std_error"], rtol=1e-5)
+    np.testing.assert_allclose(wald["estimate"], -other["estimate"], atol=1e-5)
+
+
+def test_a_summary_without_standard_errors_says_why(table):
+    doubled = table.assign(w=2 * table["x"])
+    text = str(ss.presto("state ~ x + w", doubled, alpha=0))
+    assert "No standard errors: columns are collinear" in text and "std. error" not in text
 
 
 def test_wald_tests_of_selected_coefficients_are_refused(fitted):
@@ -103,9 +145,30 @@ def test_margins_sum_to_zero_over_categories(fitted):
     assert margins.loc["x", "fine"] * fitted.coef()["x"].iloc[0] > 0
 
 
+def test_margins_of_a_factor_compare_levels_with_the_first(table):
+    fit = ss.presto("state ~ x + C(g)", table, alpha=0)
+    margins = fit.margins()
+    p = {g: fit.predict(table.assign(g=g)).mean() for g in "abc"}
+    np.testing.assert_allclose(margins.loc["C(g)[T.b]"], p["b"] - p["a"], atol=1e-12)
+    shrunk = ss.presto("state ~ x + C(g)", table, alpha=0.002)
+    p = {g: shrunk.predict(table.assign(g=g)).mean() for g in "abc"}
+    margins = shrunk.margins()
+    np.testing.assert_allclose(margins.loc["C(g)[a]"], 0, atol=1e-15)
+    np.testing.assert_allclose(margins.loc["C(g)[c]"], p["c"] - p["a"], atol=1e-12)
+    slope = shrunk.predict(table.assign(x=table["x"] + 1e-5)) - shrunk.predict(table.assign(x=table["x"] - 1e-5))
+    np.testing.assert_allclose(margins.loc["x"], slope.mean() / 2e-5, atol=1e-7)
+
+
+def test_misspelt_arguments_of_other_packages_are_answered(table):
+    with pytest.raises(TypeError, match=r"C\(y, levels"):
+        ss.presto("label ~ x", table, categories=["fine", "poor", "bad", "awful"])
+
+
 def test_calibration_covers_all_rows(table, fitted):
     bins = fitted.calibration()
     assert bins["n"].sum() == len(table)
+    assert (bins["low"] <= bins["observed"]).all() and (bins["observed"] <= bins["high"]).all()
+    assert bins["events"].sum() == (table["state"] == "awful").sum() and (bins["high"] > 0).all()
     share = (table["state"] == "awful").mean()
     assert np.average(bins["observed"], weights=bins["n"]) == pytest.approx(share)
     # intercepts are unpenalised, so the mean fitted probability of an end class is its share
