@@ -92,7 +92,7 @@ def _uncrossed(columns: list[list[int]], before: Sequence[list[int]], after: Seq
         joined = before if forward else after
         current = []
         for members in best if forward else best[::-1]:
-            mean = [np.mean([place[i] for i in joined[j]]) if joined[j] else place[j] for j in members]
+            mean = [float(np.mean([place[i] for i in joined[j]])) if joined[j] else place[j] for j in members]
             ranked = [members[k] for k in np.argsort(mean, kind="stable")]
             place.update({item: k - (len(ranked) - 1) / 2 for k, item in enumerate(ranked)})
             current.append(ranked)
