@@ -46,6 +46,24 @@ def check_vector(values: Any, n: int, name: str) -> np.ndarray:
     return array
 
 
+def check_offset(values: Any, n: int, responses: int = 1) -> np.ndarray | None:
+    """An offset for each linear predictor: (n,), or (n, K) when a row has K of them; None stays None."""
+    if values is None:
+        return None
+    if responses == 1:
+        return check_squares(check_vector(values, n, "offset"), "offset")
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (n, responses):
+        raise ValueError(
+            f"offset needs a column for each of the {responses} classes, in the order of classes_, shape "
+            f"({n}, {responses}); got shape {array.shape}. One number a row would change no probability"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"offset must be finite; row {int(np.argmin(np.isfinite(array).all(axis=1)))} is not")
+    check_squares(np.ravel(array), "offset")
+    return array
+
+
 def check_squares(values: np.ndarray, name: str) -> np.ndarray:
     """The same vector, refused when the sum of its squares is beyond the largest double."""
     with np.errstate(over="ignore"):

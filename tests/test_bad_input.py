@@ -50,9 +50,13 @@ ERRORS = {
         fit(X, np.array(["no", "yes"])[LABELS], 1 - LABELS, cls=ss.GroupSLOPEClassifier),
         "rows with sample_weight > 0 have one class, 'no'",
     ),
-    "three classes": (
-        fit(y=np.arange(30) % 3, cls=ss.SLOPEClassifier),
-        "Only binary classification is supported. The type of the target is multiclass: 3 classes",
+    "one of three classes without weight": (
+        fit(X, np.array(["a", "b", "c"])[np.arange(30) % 3], (np.arange(30) % 3).astype(float), cls=ss.SLOPEClassifier),
+        "no row with sample_weight > 0 has class 'a'",
+    ),
+    "one offset for three classes": (
+        fit(X, np.arange(30) % 3, None, np.ones(30), cls=ss.SLOPEClassifier),
+        r"offset needs a column for each of the 3 classes, .* shape \(30, 3\); got shape \(30,\)",
     ),
     "numbers for classes": (fit(cls=ss.SLOPEClassifier), "Unknown label type: continuous"),
     "negative alpha": (fit(alpha=-1), r"'alpha' parameter of SLOPE must be a float in the range \[0.0, inf\)"),

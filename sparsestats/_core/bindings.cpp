@@ -72,7 +72,7 @@ struct BoundDesign {
   std::unique_ptr<ss::Design> design;
 };
 
-nb::dict to_dict(ss::PathOutput&& out, Index p) {
+nb::dict to_dict(ss::PathOutput&& out, Index p, Index responses) {
   const size_t k = out.points.size();
   nb::dict result;
   auto real = [&](auto get) {
@@ -86,7 +86,6 @@ nb::dict to_dict(ss::PathOutput&& out, Index p) {
     return give(std::move(v), {k});
   };
   result["alphas"] = real([](auto& s) { return s.alpha; });
-  result["intercepts"] = real([](auto& s) { return s.intercept; });
   result["objectives"] = real([](auto& s) { return s.objective; });
   result["bounds"] = real([](auto& s) { return s.bound; });
   result["gaps"] = real([](auto& s) { return s.gap; });
@@ -100,7 +99,14 @@ nb::dict to_dict(ss::PathOutput&& out, Index p) {
   nb::list stops;
   for (const auto& point : out.points) stops.append(nb::str(point.stop));
   result["stops"] = stops;
-  result["coefs"] = give(std::move(out.coefs), {k, static_cast<size_t>(p)});
+  const size_t K = responses;
+  if (K == 1) {
+    result["coefs"] = give(std::move(out.coefs), {k, static_cast<size_t>(p)});
+    result["intercepts"] = give(std::move(out.intercepts), {k});
+  } else {
+    result["coefs"] = give(std::move(out.coefs), {k, K, static_cast<size_t>(p)});
+    result["intercepts"] = give(std::move(out.intercepts), {k, K});
+  }
   result["alpha_max"] = out.alpha_max;
   result["null_objective"] = out.null_objective;
   result["stopped"] = out.stopped;
@@ -111,9 +117,11 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
                     const ss::PenaltySpec& spec, std::vector<double> alphas, double tol, Index max_iter, bool screening,
                     double stop_deviance, ss::Control& control) {
   const ss::Design& design = *bound.design;
-  if (static_cast<Index>(y.shape(0)) != design.n()) throw std::invalid_argument("y and X differ in length");
-  const auto loss = ss::make_loss(loss_name, loss_parameter);
-  const auto penalty = ss::make_penalty(spec, design.size(), design.groups(), tol);
+  const ss::Predictors predictors(design);
+  if (static_cast<Index>(y.shape(0)) != predictors.n()) throw std::invalid_argument("y and X differ in length");
+  const auto loss = ss::make_loss(loss_name, loss_parameter, design.responses());
+  if (loss->responses() != design.responses()) throw std::invalid_argument("loss and design differ in responses");
+  const auto penalty = ss::make_penalty(spec, predictors.size(), predictors.groups(), tol);
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
   const double* offset_data = offset.is_none() ? nullptr : o.data();
   ss::Watch watch(control, signals());
@@ -127,7 +135,7 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
       out = solver.run(alphas, watch);
   }
   if (PyErr_Occurred()) throw nb::python_error();
-  return to_dict(std::move(out), design.p());
+  return to_dict(std::move(out), design.p(), design.responses());
 }
 
 }  // namespace
@@ -187,7 +195,7 @@ NB_MODULE(_ext, m) {
       .def(
           "__init__",
           [](BoundDesign* self, Columns& X, Vector w, bool fit_intercept, const std::string& standardize,
-             std::vector<Index> groups, std::vector<double> factor, bool group_weights) {
+             std::vector<Index> groups, std::vector<double> factor, bool group_weights, Index responses) {
             ss::DesignOptions o;
             o.fit_intercept = fit_intercept;
             o.scale = standardize == "columns";
@@ -195,6 +203,7 @@ NB_MODULE(_ext, m) {
             o.group = std::move(groups);
             o.factor = std::move(factor);
             o.group_weights = group_weights;
+            o.responses = responses;
             if (static_cast<Index>(w.shape(0)) != X.storage->n) throw std::invalid_argument("X and weights differ in length");
             const double* weights = w.data();
             std::unique_ptr<ss::Design> design;
@@ -204,7 +213,7 @@ NB_MODULE(_ext, m) {
             }
             new (self) BoundDesign{&X, std::move(design)};
           },
-          "X"_a, "weights"_a, "fit_intercept"_a, "standardize"_a, "groups"_a, "factor"_a, "group_weights"_a,
+          "X"_a, "weights"_a, "fit_intercept"_a, "standardize"_a, "groups"_a, "factor"_a, "group_weights"_a, "responses"_a = 1,
           nb::keep_alive<1, 2>())
       .def("labels",
                    [](const BoundDesign& b) {

@@ -26,6 +26,7 @@ struct DesignOptions {
   std::vector<Index> group;           // label of every column, 0..m-1; empty: each column is its own group
   std::vector<double> factor;         // penalty factor of every column; 0 is free; empty: ones
   bool group_weights = false;         // absorb sqrt(size of the group, or rank when orthonormalised) into the scales
+  Index responses = 1;                // linear predictors that share the columns; a group holds its columns' copies for all
 };
 
 class Design {
@@ -49,6 +50,9 @@ class Design {
   Index group_of(Index coordinate) const { return group_[coordinate]; }
   Index group_rank(Index g) const { return rank_[g]; }  // its size, unless orthonormalised
   Index group_label(Index g) const { return label_[g]; }
+  Index responses() const { return opt_.responses; }
+  bool grouped() const { return !opt_.group.empty(); }
+  bool is_free(Index column) const { return !opt_.factor.empty() && opt_.factor[column] == 0; }
   const std::vector<double>& weights() const { return w_; }
   const double* free_column(Index k) const { return Q_.data() + k * n_; }
 
@@ -132,8 +136,6 @@ class Design {
     for (Index t = 0; t < m; ++t) ids.insert(ids.end(), cols_.begin() + start_[us[t]], cols_.begin() + start_[us[t] + 1]);
     return ids;
   }
-  bool is_free(Index j) const { return !opt_.factor.empty() && opt_.factor[j] == 0; }
-
   double wdot(const double* a, const double* b) const {
     double s = 0;
     for (Index i = 0; i < n_; ++i) s += w_[i] * a[i] * b[i];
@@ -228,7 +230,7 @@ class Design {
     }
     if (opt_.orthonormalise) orthonormalise(mean, constant);
     for (Index j = 0; j < size(); ++j) {
-      const double k = opt_.group_weights ? std::sqrt(static_cast<double>(std::max<Index>(rank_[group_[j]], 1))) : 1.0;
+      const double k = opt_.group_weights ? std::sqrt(static_cast<double>(std::max<Index>(rank_[group_[j]], 1) * opt_.responses)) : 1.0;
       inv_[j] /= k * (opt_.factor.empty() ? 1.0 : opt_.factor[cols_[j]]);
     }
   }

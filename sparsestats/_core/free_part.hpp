@@ -2,18 +2,20 @@
 #pragma once
 #include <vector>
 
-#include "design.hpp"
 #include "losses.hpp"
+#include "predictors.hpp"
 
 namespace ss {
 
 // Damped Newton on gamma: makes Q'theta = 0 to rounding, which is what turns a residual into a dual point. Moves gamma
 // and eta = ... + Q gamma together.
-inline void fit_free_part(const Design& d, const Loss& loss, const double* y, double* gamma, double* eta) {
+inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y, double* gamma, double* eta) {
   const Index n = d.n(), q = d.q();
   if (q == 0) return;
   const double* w = d.weights().data();
-  std::vector<double> g(q), H(q * q), rows(q * n), h(n), e(n), trial(n);
+  std::vector<double> g(q), H(q * q), columns, h(n), e(n), trial(n);
+  std::vector<Index> block(q);
+  for (Index k = 0; k < q; ++k) block[k] = d.free_block(k);
   std::vector<char> pinned;
   double F = loss.value(eta, y, w, n);
   for (int it = 0; it < 100; ++it) {
@@ -23,10 +25,8 @@ inline void fit_free_part(const Design& d, const Loss& loss, const double* y, do
       e[i] *= w[i] / n;
       total += std::abs(e[i]);
     }
-    for (Index k = 0; k < q; ++k) {
-      g[k] = dot(d.free_column(k), e.data(), n);
-      size = std::max(size, std::abs(g[k]));
-    }
+    d.free_dots(e.data(), g.data());
+    for (double slope : g) size = std::max(size, std::abs(slope));
     if (size <= 1e-15 * total) return;
     // The second round of a failed step uses the majorant, which descends from anywhere.
     const std::vector<double> gradient = g;
@@ -39,16 +39,16 @@ inline void fit_free_part(const Design& d, const Loss& loss, const double* y, do
         loss.majorant(eta, y, h.data(), n);
       else
         loss.curvature(eta, y, h.data(), n);
-      for (Index i = 0; i < n; ++i) h[i] = std::sqrt(h[i] * w[i] / n);
-      for (Index k = 0; k < q; ++k)
-        for (Index i = 0; i < n; ++i) rows[k * n + i] = h[i] * d.free_column(k)[i];
-      gram_rows(rows.data(), q, n, n, H.data(), q);
+      for (Index i = 0; i < n; ++i) h[i] *= w[i] / n;
+      columns.resize(q * d.rows());
+      for (Index k = 0; k < q; ++k) std::copy_n(d.free_column(k), d.rows(), columns.data() + k * d.rows());
+      weighted_gram(columns, block, h, d.rows(), H.data(), q);
       cholesky(H.data(), q, q, 1e-14, pinned);
       cholesky_solve(H.data(), q, q, pinned, g.data());
       double t = 1;
       for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
         std::copy(eta, eta + n, trial.data());
-        for (Index k = 0; k < q; ++k) axpy(t * g[k], d.free_column(k), trial.data(), n);
+        d.free_axpy(t, g.data(), trial.data());
         const double value = loss.value(trial.data(), y, w, n);
         moved = value < F || (last && !safe);
         if (moved) {

@@ -17,6 +17,9 @@ constexpr double ROUNDING = 1e-12;
 class Loss {
  public:
   virtual ~Loss() = default;
+  // Linear predictors a row has. With several, vectors hold one block of rows for each, and the Hessian of a row is
+  // diag(h) - h h' / sum(h) with h from `curvature` (or `majorant`).
+  virtual Index responses() const { return 1; }
   virtual double value(const double* eta, const double* y, const double* w, Index n) const = 0;
   // e_i = -l'(y_i, eta_i); the dual point is theta_i = (w_i / n) e_i
   virtual void residual(const double* eta, const double* y, double* e, Index n) const = 0;
@@ -205,14 +208,114 @@ class Huber final : public Loss {  // l = r^2 / 2 up to |r| = delta, then delta 
   double delta_;
 };
 
-// `parameter` is Huber's delta; the other losses have none.
-inline std::unique_ptr<Loss> make_loss(const std::string& name, double parameter) {
+// l = log sum_k exp(eta_k) - sum_k y_k eta_k over K predictors, y in the simplex: the symmetric softmax, in which adding one
+// number to all K predictors of a row changes nothing. Block k holds class k.
+class Multinomial final : public Loss {
+ public:
+  explicit Multinomial(Index classes) : K_(classes) {}
+  Index responses() const override { return K_; }
+  double value(const double* eta, const double* y, const double* w, Index n) const override {
+    const Index m = n / K_;
+    double s = 0;
+    for (Index i = 0; i < m; ++i) {
+      if (w[i] == 0) continue;
+      const Index top = largest(eta, i, m);
+      double others = 0, fitted = 0;  // relative to the largest predictor, so that a sure row adds log1p of little
+      for (Index k = 0; k < K_; ++k) {
+        const double t = eta[k * m + i] - eta[top * m + i];
+        if (k != top) others += std::exp(t);
+        fitted += y[k * m + i] * t;
+      }
+      s += w[i] * (std::log1p(others) - fitted);
+    }
+    return s / n;
+  }
+  void residual(const double* eta, const double* y, double* e, Index n) const override {
+    const Index m = n / K_;
+    for (Index i = 0; i < m; ++i) {
+      // 1 - prob of the largest class is summed from the others: for an indicator y no tail cancels.
+      const Index top = largest(eta, i, m);
+      double others = 0;
+      for (Index k = 0; k < K_; ++k)
+        if (k != top) others += e[k * m + i] = std::exp(eta[k * m + i] - eta[top * m + i]);
+      e[top * m + i] = 1;
+      for (Index k = 0; k < K_; ++k) {
+        const double prob = e[k * m + i] / (1 + others), target = y[k * m + i];
+        const double rest = k == top ? others / (1 + others) : 1 - prob;
+        e[k * m + i] = target * rest - (1 - target) * prob;
+      }
+    }
+  }
+  void curvature(const double* eta, const double*, double* h, Index n) const override {  // the probabilities
+    const Index m = n / K_;
+    for (Index i = 0; i < m; ++i) {
+      const double top = eta[largest(eta, i, m) * m + i];
+      double total = 0;
+      for (Index k = 0; k < K_; ++k) total += h[k * m + i] = std::exp(eta[k * m + i] - top);
+      for (Index k = 0; k < K_; ++k) h[k * m + i] /= total;
+    }
+  }
+  void majorant(const double*, const double*, double* h, Index n) const override { std::fill(h, h + n, 0.5); }
+  // The variance of delta under any probabilities is at most a quarter of its squared range.
+  double divergence(const double*, const double* delta, const double*, const double* w, Index n) const override {
+    const Index m = n / K_;
+    double s = 0;
+    for (Index i = 0; i < m; ++i) {
+      double low = delta[i], high = delta[i];
+      for (Index k = 1; k < K_; ++k) {
+        low = std::min(low, delta[k * m + i]);
+        high = std::max(high, delta[k * m + i]);
+      }
+      s += w[i] * (high - low) * (high - low);
+    }
+    return 0.125 * s / n;
+  }
+  double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
+    double s = 0;
+    for (Index i = 0; i < n; ++i) {
+      if (w[i] == 0) continue;
+      const double prob = y[i] - u[i];
+      if (prob < 0) return -std::numeric_limits<double>::infinity();
+      s -= w[i] * (xlogx(prob) + u[i] * offset[i]);
+    }
+    return s / n;
+  }
+  // Probabilities y - u that are not negative and sum to 1.
+  double clip(double* u, const double* y, Index n) const override {
+    const Index m = n / K_;
+    double change = 0;
+    for (Index i = 0; i < m; ++i) {
+      double sum = 0;
+      for (Index k = 0; k < K_; ++k) sum += u[k * m + i];
+      change = std::max(change, std::abs(sum));
+      for (Index k = 0; k < K_; ++k) {
+        const double inside = std::clamp(u[k * m + i], y[k * m + i] - 1, y[k * m + i]);
+        change = std::max(change, std::abs(inside - u[k * m + i]));
+        u[k * m + i] = inside;
+      }
+    }
+    return change;
+  }
+
+ private:
+  Index largest(const double* eta, Index i, Index m) const {
+    Index top = 0;
+    for (Index k = 1; k < K_; ++k)
+      if (eta[k * m + i] > eta[top * m + i]) top = k;
+    return top;
+  }
+  Index K_;
+};
+
+// `parameter` is Huber's delta; `responses` the classes of a multinomial loss. The other losses have neither.
+inline std::unique_ptr<Loss> make_loss(const std::string& name, double parameter, Index responses = 1) {
+  if (name == "multinomial") return std::make_unique<Multinomial>(responses);
   if (name == "gaussian") return std::make_unique<Gaussian>();
   if (name == "binomial") return std::make_unique<Binomial>();
   if (name == "poisson") return std::make_unique<Poisson>();
   if (name == "huber") return std::make_unique<Huber>(parameter);
   throw std::invalid_argument("the compiled core has no loss named '" + name +
-                              "'; it has gaussian, binomial, poisson, huber");
+                              "'; it has gaussian, binomial, multinomial, poisson, huber");
 }
 
 }  // namespace ss

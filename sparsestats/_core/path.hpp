@@ -15,7 +15,7 @@ struct PathOptions {
 };
 
 struct PathPoint {
-  double alpha, intercept, objective, bound, gap, deviance_ratio, seconds;
+  double alpha, objective, bound, gap, deviance_ratio, seconds;
   Index iterations, newtons, screened, active, repaired;
   const char* stop;
 };
@@ -23,7 +23,8 @@ struct PathPoint {
 struct PathOutput {
   double alpha_max = 0, null_objective = 0;
   std::vector<PathPoint> points;
-  std::vector<double> coefs;  // points x p
+  std::vector<double> coefs;       // points x responses x p
+  std::vector<double> intercepts;  // points x responses
   const char* stopped = "";
 };
 
@@ -114,7 +115,7 @@ class PathSolver {
  public:
   PathSolver(const Design& design, const Loss& loss, Penalty& penalty, const double* y, const double* offset,
              PathOptions options)
-      : d_(design), loss_(loss), J_(penalty), opt_(options), n_(design.n()), q_(design.q()), gram_(design) {
+      : d_(design), loss_(loss), J_(penalty), opt_(options), n_(d_.n()), q_(d_.q()), gram_(design) {
     y_.assign(y, y + n_);
     offset_.assign(n_, 0.0);
     if (offset) offset_.assign(offset, offset + n_);
@@ -144,10 +145,13 @@ class PathSolver {
       PathPoint point = alpha > 0 ? fit(alpha, previous, opt_.tol, watch) : fit_unpenalised(watch);
       point.alpha = asked;
       point.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      out.coefs.resize(out.coefs.size() + d_.p());
-      double* beta = out.coefs.data() + out.coefs.size() - d_.p();
-      point.intercept = unit_ * d_.to_data_scale(c_.data(), gamma_.data(), beta);
-      for (Index j = 0; j < d_.p(); ++j) beta[j] *= unit_;
+      const Index K = d_.responses(), done = static_cast<Index>(out.points.size());
+      out.coefs.resize((done + 1) * K * d_.p());
+      out.intercepts.resize((done + 1) * K);
+      double *beta = out.coefs.data() + done * K * d_.p(), *b0 = out.intercepts.data() + done * K;
+      d_.to_data_scale(c_.data(), gamma_.data(), alpha == 0, beta, b0);
+      for (Index j = 0; j < K * d_.p(); ++j) beta[j] *= unit_;
+      for (Index k = 0; k < K; ++k) b0[k] *= unit_;
       for (double* v : {&point.objective, &point.bound, &point.gap}) *v *= unit_ * unit_;
       out.points.push_back(point);
       previous = alpha;
@@ -212,8 +216,7 @@ class PathSolver {
 
   void compute_eta() {
     eta_ = offset_;
-    if (!eliminated())
-      for (Index k = 0; k < q_; ++k) axpy(gamma_[k], d_.free_column(k), eta_.data(), n_);
+    if (!eliminated()) d_.free_axpy(1, gamma_.data(), eta_.data());
     d_.axpy_atoms(everyone_.data(), d_.atoms(), c_.data(), eta_.data());
   }
 
@@ -467,7 +470,7 @@ class PathSolver {
     return point;
   }
 
-  const Design& d_;
+  const Predictors d_;
   const Loss& loss_;
   Penalty& J_;
   PathOptions opt_;

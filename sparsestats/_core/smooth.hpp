@@ -74,7 +74,7 @@ class Quadratic final : public Smooth {
 // Any loss, through the rows: eta = offset + Q gamma + X~_E c.
 class Rows final : public Smooth {
  public:
-  Rows(const Design& design, std::vector<Index> atoms, const Loss& loss, const double* y, const double* offset,
+  Rows(const Predictors& design, std::vector<Index> atoms, const Loss& loss, const double* y, const double* offset,
        bool carry_free)
       : d_(design), atoms_(std::move(atoms)), loss_(loss), y_(y), offset_(offset), free_(carry_free ? d_.q() : 0) {
     for (Index a : atoms_) m_ += d_.atom_size(a);
@@ -90,7 +90,7 @@ class Rows final : public Smooth {
   Index image_size() const override { return d_.n(); }
   void image(const double* x, double* img) const override {
     std::copy(offset_, offset_ + d_.n(), img);
-    for (Index k = 0; k < free_; ++k) axpy(x[m_ + k], d_.free_column(k), img, d_.n());
+    if (free_ > 0) d_.free_axpy(1, x + m_, img);
     d_.axpy_atoms(atoms_.data(), static_cast<Index>(atoms_.size()), x, img);
   }
   double value(const double*, const double* img) const override {
@@ -100,16 +100,18 @@ class Rows final : public Smooth {
     dual_point(img);
     d_.tdot(atoms_.data(), static_cast<Index>(atoms_.size()), e_.data(), g);
     for (Index j = 0; j < m_; ++j) g[j] = -g[j];
-    for (Index k = 0; k < free_; ++k) g[m_ + k] = -dot(d_.free_column(k), e_.data(), d_.n());
+    if (free_ > 0) d_.free_dots(e_.data(), g + m_);
+    for (Index k = 0; k < free_; ++k) g[m_ + k] = -g[m_ + k];
   }
   double curvature(const double* img, const double*, const double* dimg) const override {
     return 2 * loss_.divergence(img, dimg, y_, d_.weights().data(), d_.n());
   }
   void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const override {
-    const Index n = d_.n(), a = static_cast<Index>(coords.size()) + free_;
-    std::vector<double> rows(a * n), unit, h(n);
-    loss_.curvature(img, y_, h.data(), n);
-    for (Index i = 0; i < n; ++i) h[i] = std::sqrt(h[i] * d_.weights()[i] / n);
+    const Index n = d_.rows(), a = static_cast<Index>(coords.size()) + free_;
+    std::vector<double> columns(a * n), unit, h(d_.n());
+    std::vector<Index> block(a);
+    loss_.curvature(img, y_, h.data(), d_.n());
+    for (Index i = 0; i < d_.n(); ++i) h[i] *= d_.weights()[i] / d_.n();
     Index last = -1;
     for (size_t k = 0; k < coords.size(); ++k) {
       const Index t = owner_[coords[k]];
@@ -118,18 +120,20 @@ class Rows final : public Smooth {
         d_.columns(atoms_[t], unit.data());
         last = t;
       }
-      std::copy_n(unit.data() + within_[coords[k]] * n, n, rows.data() + k * n);
+      std::copy_n(unit.data() + within_[coords[k]] * n, n, columns.data() + k * n);
+      block[k] = d_.block(atoms_[t]);
     }
-    for (Index k = 0; k < free_; ++k) std::copy_n(d_.free_column(k), n, rows.data() + (coords.size() + k) * n);
-    for (Index k = 0; k < a; ++k)
-      for (Index i = 0; i < n; ++i) rows[k * n + i] *= h[i];
-    gram_rows(rows.data(), a, n, n, H, ld);
+    for (Index k = 0; k < free_; ++k) {
+      std::copy_n(d_.free_column(k), n, columns.data() + (coords.size() + k) * n);
+      block[coords.size() + k] = d_.free_block(k);
+    }
+    weighted_gram(columns, block, h, n, H, ld);
   }
   void settle(double* x, double* img) const override {
     if (free_ > 0) fit_free_part(d_, loss_, y_, x + m_, img);
   }
-  double step_cost() const override { return 2.0 * d_.n() * m_ + 20.0 * d_.n(); }
-  double hessian_cost(double a) const override { return 0.5 * a * a * d_.n(); }
+  double step_cost() const override { return 2.0 * d_.rows() * m_ + 20.0 * d_.n(); }
+  double hessian_cost(double a) const override { return (d_.responses() > 1 ? 1.0 : 0.5) * a * a * d_.rows(); }
   double dual(const double*, const double* img, double alpha, double dual_norm) const override {
     std::vector<double> u(d_.n());
     loss_.residual(img, y_, u.data(), d_.n());
@@ -145,7 +149,7 @@ class Rows final : public Smooth {
     loss_.residual(img, y_, e_.data(), d_.n());
     for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
   }
-  const Design& d_;
+  const Predictors& d_;
   std::vector<Index> atoms_, owner_, within_;
   const Loss& loss_;
   const double *y_, *offset_;

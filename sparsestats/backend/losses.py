@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit, xlogy
+from scipy.special import expit, log_softmax, softmax, xlogy
 
 
 def _mean(values: np.ndarray, w: np.ndarray | None) -> float:
@@ -198,6 +198,66 @@ class Binomial(Loss):
             found = np.unique(y)
             shown = ", ".join(f"{v:g}" for v in found[:5]) + (", ..." if len(found) > 5 else "")
             raise ValueError(f"a binomial response must be 0 or 1; y has the values {shown}")
+
+
+@dataclass(frozen=True, eq=False)
+class Multinomial(Loss):
+    """Softmax loss, (1/n) sum_i w_i [log sum_k exp(eta_ik) - sum_k y_ik eta_ik], y_i in the simplex of K classes.
+
+    Every class has a linear predictor of its own: eta, y and offsets are (n, K), coefficients (K, p), intercepts
+    (K,). Adding one number to a row of eta changes nothing, so coefficients are determined by the penalty alone:
+    by groups that hold a variable's K coefficients, which then sum to 0; elementwise up to ties (for the lasso,
+    0 is a median of a variable's K coefficients). Intercepts and unpenalised columns are given sum 0.
+
+    The Hessian of a row is diag(p) - p p'; ``curvature`` is diag(p), which majorises it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.backend.losses import Multinomial
+    >>> round(Multinomial().value(np.zeros((2, 3)), np.eye(3)[:2]), 6)
+    1.098612
+    """
+
+    name: ClassVar[str] = "multinomial"
+    native: ClassVar[str | None] = "multinomial"
+    curvature_bound: ClassVar[float] = 0.5
+
+    def value(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        return _mean(-np.sum(y * log_softmax(eta, axis=1), axis=1), w)
+
+    def gradient(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share(softmax(eta, axis=1) - y, None if w is None else w[:, None])
+
+    def curvature(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share(softmax(eta, axis=1), None if w is None else w[:, None])
+
+    def conjugate(self, s: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        weight = np.ones(len(s)) if w is None else w
+        held = weight > 0
+        probability = y[held] + len(s) * s[held] / weight[held, None]
+        off = np.abs(probability.sum(axis=1) - 1.0).max(initial=0.0)
+        if np.any(s[~held]) or off > 1e-10 or probability.min(initial=0.0) < -1e-12:
+            return np.inf
+        probability = np.clip(probability, 0.0, 1.0)
+        return float(weight[held] @ xlogy(probability, probability).sum(axis=1) / len(s))
+
+    def mean(self, eta: np.ndarray) -> np.ndarray:
+        """Probabilities of the classes, which are the last axis."""
+        return softmax(eta, axis=-1)
+
+    def expression(self, eta: Any, y: np.ndarray, w: np.ndarray | None = None) -> Any:
+        import cvxpy as cp
+
+        each = cp.log_sum_exp(eta, axis=1) - cp.sum(cp.multiply(y, eta), axis=1)
+        return cp.sum(each if w is None else cp.multiply(w, each)) / len(y)
+
+    def validate_response(self, y: np.ndarray) -> None:
+        if y.ndim != 2 or np.any(y < 0) or np.any(np.abs(y.sum(axis=1) - 1.0) > 1e-12):
+            raise ValueError(
+                "a multinomial response has a row of class probabilities (a 1 and zeros for a known class) for each "
+                f"observation, (n, K); y has shape {y.shape}. SLOPEClassifier and its kin take labels of classes"
+            )
 
 
 @dataclass(frozen=True, eq=False)

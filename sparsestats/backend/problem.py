@@ -18,12 +18,15 @@ class Problem:
     the identity, the columns' standard deviations, or (``"group"``) the triangular factor of each group.
     Columns with ``penalty_factor`` 0 are left out of J and are never rescaled.
 
+    A loss of several linear predictors (multinomial) has a y of K columns, and K intercepts and coefficient vectors.
+    J is then over all p K coefficients; a group holds those of its columns for every predictor.
+
     Attributes
     ----------
     X : ndarray (n, p), Fortran order, float32 or float64; or scipy CSC of the same types
-    y : float64 (n,)
+    y : float64 (n,), or (n, K) for a loss of K linear predictors
     sample_weight : float64 (n,) summing to n, or None for ones
-    offset : float64 (n,) or None
+    offset : float64 of y's shape, or None
     loss, penalty : objects of backend.losses and backend.penalties; the penalty covers the penalised columns
     fit_intercept : bool
     standardize : True, False or "group"
@@ -47,6 +50,11 @@ class Problem:
         return self.X.shape
 
     @property
+    def responses(self) -> int:
+        """Linear predictors of a row."""
+        return 1 if self.y.ndim == 1 else self.y.shape[1]
+
+    @property
     def penalized(self) -> np.ndarray:
         """Mask of the columns the penalty covers."""
         if self.penalty_factor is None:
@@ -57,6 +65,8 @@ class Problem:
 @dataclass(frozen=True, eq=False)
 class PathResult:
     """Fits along decreasing alphas; arrays have the alphas first.
+
+    With K linear predictors (K > 1) coefs are (k, K, p) and intercepts (k, K).
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backend import losses
@@ -24,7 +24,7 @@ from ..backend.problem import PathResult, Problem
 from ..report.clusters import cluster_labels
 from ..report.path import Path
 from ..report.protocol import Report
-from ..validation import check_groups, check_penalty_factor, check_squares, check_vector, check_weights
+from ..validation import check_groups, check_offset, check_penalty_factor, check_squares, check_weights
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
@@ -122,16 +122,25 @@ class PathEstimator(BaseEstimator):
             csc.sum_duplicates()
         return Problem(
             X=X,
-            y=y,
+            y=self._target(y),
             loss=self._loss,
             penalty=self._penalty(),
             sample_weight=weights,
-            offset=None if offset is None else check_squares(check_vector(offset, n, "offset"), "offset"),
+            offset=check_offset(offset, n, self._responses),
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             groups=groups,
             penalty_factor=factor,
         )
+
+    @property
+    def _responses(self) -> int:
+        """Linear predictors of a row."""
+        return 1
+
+    def _target(self, y: np.ndarray) -> np.ndarray:
+        """The checked response as the loss wants it."""
+        return y
 
     def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
         """Refuse a response that rows of weight 0 leave without a model."""
@@ -252,6 +261,7 @@ class PathEstimator(BaseEstimator):
             if self._grouped and names is not None
             else None,
             mean=problem.loss.mean,
+            classes=getattr(self, "classes_", None),
             sd=deviations(problem.X, problem.sample_weight),
             standardization=to_penalty,
             penalty_factor=problem.penalty_factor,
@@ -311,7 +321,7 @@ class PathEstimator(BaseEstimator):
 
     def _take(self, result: PathResult | Path, row: int, has_offset: bool) -> None:
         """Sit at one row of a path."""
-        self._set_model(result.coefs[row].copy(), float(result.intercepts[row]), has_offset)
+        self._set_model(result.coefs[row].copy(), result.intercepts[row].copy(), has_offset)
         self.alpha_ = float(result.alphas[row])
         self.alpha_max_ = float(result.alpha_max)
         self.certificate_: Certificate = result.certificates[row]
@@ -319,9 +329,9 @@ class PathEstimator(BaseEstimator):
         if result.duals is not None:
             self.duals_ = result.duals[row]
 
-    def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
+    def _set_model(self, beta: np.ndarray, intercept: Any, has_offset: bool) -> None:
         self.coef_, self._has_offset = beta, has_offset
-        self.intercept_: Any = intercept
+        self.intercept_: Any = float(intercept)
 
     def at(self, path: Path, alpha: float, *, has_offset: bool = False) -> Any:
         """A fitted copy of this estimator at one alpha of a path it made.
@@ -344,7 +354,9 @@ class PathEstimator(BaseEstimator):
         else:
             fitted._set_model(path.coef(alpha), path.intercept(alpha), has_offset)
             fitted.alpha_, fitted.alpha_max_ = float(alpha), path.alpha_max
-        fitted.n_features_in_ = path.coefs.shape[1]
+        fitted.n_features_in_ = path.coefs.shape[-1]
+        if path.classes is not None:
+            fitted.classes_ = path.classes
         if path.feature_names is not None:
             fitted.feature_names_in_ = np.asarray(path.feature_names, dtype=object)
         if path.groups is not None:
@@ -505,9 +517,11 @@ class PathEstimator(BaseEstimator):
     def _linear_predictor(self, X: Any, offset: Any) -> np.ndarray:
         check_is_fitted(self)
         X = self._check_X(X, reset=False)
-        eta = np.asarray(X @ np.ravel(self.coef_), dtype=np.float64) + np.ravel(self.intercept_)
+        eta = np.asarray(X @ np.atleast_2d(self.coef_).T, dtype=np.float64) + self.intercept_
+        if self._responses == 1:
+            eta = eta[:, 0]
         if offset is not None:
-            return eta + check_vector(offset, X.shape[0], "offset")
+            return eta + check_offset(offset, X.shape[0], self._responses)
         if self._has_offset:
             raise ValueError("this model was fitted with an offset; predict needs offset= for the new rows")
         return eta
@@ -557,7 +571,7 @@ class FoldPaths:
         """
         weights = check_weights(sample_weight, len(y))
         self.worker._check_weighted_response(y, weights)
-        problem = replace(self.problem, X=X, y=y, sample_weight=weights, offset=offset)
+        problem = replace(self.problem, X=X, y=self.worker._target(y), sample_weight=weights, offset=offset)
         return self.worker._solve(problem, alphas, control, tol=max(self.worker.tol, FOLD_TOL))
 
 
@@ -592,9 +606,19 @@ class PathRegressor(RegressorMixin, PathEstimator):
 
 
 class PathClassifier(ClassifierMixin, PathEstimator):
-    """A path estimator of the probability of the second of two classes."""
+    """A path estimator of the probabilities of classes: logistic for two, softmax for more."""
 
-    _loss = losses.Binomial()
+    @property
+    def _responses(self) -> int:
+        several = len(self.classes_) if hasattr(self, "classes_") else 2
+        return several if several > 2 else 1
+
+    @property
+    def _loss(self) -> Any:
+        return losses.Binomial() if self._responses == 1 else losses.Multinomial()
+
+    def _target(self, y: np.ndarray) -> np.ndarray:
+        return y if self._responses == 1 else np.asfortranarray(np.eye(self._responses)[y.astype(np.intp)])
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
@@ -607,45 +631,41 @@ class PathClassifier(ClassifierMixin, PathEstimator):
             accept_large_sparse=True,
         )
         check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
         self.classes_, codes = np.unique(y, return_inverse=True)
-        if kind != "binary" and len(self.classes_) > 2:
-            raise ValueError(
-                f"Only binary classification is supported. The type of the target is {kind}: "
-                f"{len(self.classes_)} classes."
-            )
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class, {self.classes_.tolist()[0]!r}; a classifier needs two")
         return X, codes.astype(np.float64)
 
     def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
         counted = y if weights is None else y[weights > 0]
-        if np.ptp(counted) == 0:
-            label = self.classes_.tolist()[int(counted[0])]
-            rows = "rows" if weights is None else "rows with sample_weight > 0"
-            raise ValueError(f"{rows} have one class, {label!r}; a classifier needs two")
+        rows = "rows" if weights is None else "rows with sample_weight > 0"
+        present = np.unique(counted).astype(np.intp)
+        if len(present) == 1:
+            raise ValueError(f"{rows} have one class, {self.classes_.tolist()[present[0]]!r}; a classifier needs two")
+        if len(present) < len(self.classes_):
+            absent = np.delete(self.classes_, present).tolist()
+            raise ValueError(
+                f"no {rows.replace('rows', 'row', 1)} has class {absent[0]!r}; leave out the rows of classes without "
+                "weight"
+            )
 
-    def _set_model(self, beta: np.ndarray, intercept: float, has_offset: bool) -> None:
-        self.coef_, self.intercept_, self._has_offset = beta[None, :], np.array([intercept]), has_offset
+    def _set_model(self, beta: np.ndarray, intercept: Any, has_offset: bool) -> None:
+        self.coef_, self.intercept_ = np.atleast_2d(beta), np.atleast_1d(intercept)
+        self._has_offset = has_offset
 
     def decision_function(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Log odds of ``classes_[1]``, (n,)."""
+        """Log odds of ``classes_[1]``, (n,); with K > 2 classes their linear predictors, (n, K)."""
         return self._linear_predictor(X, offset)
 
     def predict_proba(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Probabilities of the classes in the order of ``classes_``, (n, 2)."""
+        """Probabilities of the classes in the order of ``classes_``, (n, K)."""
         prob = self._loss.mean(self._linear_predictor(X, offset))
-        return np.column_stack([1 - prob, prob])
+        return prob if prob.ndim == 2 else np.column_stack([1 - prob, prob])
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """The more probable class, (n,)."""
-        event = self._linear_predictor(X, offset) > 0
-        return self.classes_[event.astype(int)]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
+        """The most probable class, (n,)."""
+        eta = self._linear_predictor(X, offset)
+        return self.classes_[(eta > 0).astype(int) if eta.ndim == 1 else eta.argmax(axis=1)]
 
 
 class CrossValidated(PathEstimator):
@@ -685,7 +705,8 @@ class CrossValidated(PathEstimator):
         result = self._solve(problem, self.alphas, control)
         warn_unconverged(result.certificates, result.alphas, type(self).__name__)
         classifier = hasattr(self, "classes_")
-        labels = self.classes_[problem.y.astype(int)] if classifier else problem.y
+        codes = problem.y if problem.responses == 1 else problem.y.argmax(axis=1)
+        labels = self.classes_[codes.astype(int)] if classifier else problem.y
         splits = check_cv(
             self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state
         )

@@ -31,9 +31,9 @@ class Path:
     ----------
     alphas : ndarray (k,)
         Penalty strengths, largest first.
-    coefs : ndarray (k, p)
+    coefs : ndarray (k, p), or (k, K, p) with K > 2 classes
         Coefficients; constant columns hold exact zeros.
-    intercepts : ndarray (k,)
+    intercepts : ndarray (k,), or (k, K)
         Intercepts, zeros when none was fitted.
     certificates : list of Certificate
         One a row, computed from that row.
@@ -68,7 +68,7 @@ class Path:
 
     Attributes
     ----------
-    n_nonzero : ndarray (k,), columns with a coefficient other than 0
+    n_nonzero : ndarray (k,), columns with a coefficient other than 0, for any class
     n_groups_active : ndarray (k,), groups with such a column
     n_clusters : ndarray (k,), different sizes among the penalised coefficients (``ranked`` paths only)
     converged : ndarray of bool (k,), what the certificates say
@@ -101,6 +101,7 @@ class Path:
     duals: list | None = None
     penalty_factor: np.ndarray | None = None
     ranked: bool = False
+    classes: np.ndarray | None = None
 
     @classmethod
     def from_result(
@@ -115,6 +116,7 @@ class Path:
         standardization: sparse.sparray | None = None,
         penalty_factor: np.ndarray | None = None,
         ranked: bool = False,
+        classes: np.ndarray | None = None,
     ) -> Path:
         """Dress a solver's answer with the names of what it was fitted to."""
         return cls(
@@ -136,13 +138,14 @@ class Path:
             result.duals,
             penalty_factor,
             ranked,
+            classes,
         )
 
     def __len__(self) -> int:
         return len(self.alphas)
 
     def __repr__(self) -> str:
-        n, p = self.coefs.shape
+        n, p = len(self), self.coefs.shape[-1]
         if n == 0:
             return f"Path of 0 alphas, {p} columns"
         missed = int(n - self.converged.sum()) if self.certificates else 0
@@ -163,7 +166,7 @@ class Path:
 
     @cached_property
     def n_nonzero(self) -> np.ndarray:
-        return np.count_nonzero(self.coefs, axis=1)
+        return np.count_nonzero(self._selected(self.coefs), axis=1)
 
     @cached_property
     def n_groups_active(self) -> np.ndarray:
@@ -182,7 +185,24 @@ class Path:
         """Column names, made up (x0, x1, ...) where none were given."""
         if self.feature_names is not None:
             return self.feature_names
-        return [f"x{j}" for j in range(self.coefs.shape[1])]
+        return [f"x{j}" for j in range(self.coefs.shape[-1])]
+
+    @property
+    def multinomial(self) -> bool:
+        """Whether there is a coefficient vector for each of several classes."""
+        return self.coefs.ndim == 3
+
+    @property
+    def coef_names(self) -> Sequence[str]:
+        """A name for each coefficient of a row: the columns', or ``column [class]``, class after class."""
+        if not self.multinomial:
+            return self.names
+        classes = range(self.coefs.shape[1]) if self.classes is None else self.classes
+        return [f"{name} [{label}]" for label in classes for name in self.names]
+
+    def _selected(self, coefs: np.ndarray) -> np.ndarray:
+        """Which columns have a coefficient other than 0."""
+        return np.any(coefs != 0, axis=-2) if self.multinomial else coefs != 0
 
     @property
     def labels(self) -> Sequence[str]:
@@ -200,21 +220,21 @@ class Path:
     def group_norms(self) -> np.ndarray:
         """Euclidean norm of each group's coefficients on the penalty's scale, (k, m).
 
-        Columns stand for groups when there are none: then absolute standardised coefficients.
+        Columns stand for groups when there are none: then absolute standardised coefficients. With several classes
+        the norm is over all of them.
         """
         c = self.to_penalty(self.coefs)
+        squares = np.sum(c * c, axis=1) if self.multinomial else c * c
         if self.groups is None:
-            return np.abs(c)
-        m = int(self.groups.max()) + 1 if len(self.groups) else 0
-        member = sparse.csr_array(
-            (np.ones(c.shape[1]), (np.arange(c.shape[1]), self.groups)), shape=(c.shape[1], m)
-        )
-        return np.sqrt((c * c) @ member)
+            return np.sqrt(squares) if self.multinomial else np.abs(c)
+        p, m = c.shape[-1], int(self.groups.max()) + 1 if len(self.groups) else 0
+        member = sparse.csr_array((np.ones(p), (np.arange(p), self.groups)), shape=(p, m))
+        return np.sqrt(squares @ member)
 
     def to_penalty(self, coefs: np.ndarray) -> np.ndarray:
         """Coefficients (..., p) on the scale the penalty sees, as far as it is known."""
         if self.standardization is not None:
-            return (self.standardization @ coefs.T).T
+            return (self.standardization @ coefs.reshape(-1, coefs.shape[-1]).T).T.reshape(coefs.shape)
         return coefs if self.sd is None else coefs * self.sd
 
     def clusters(self, alpha: float) -> pd.DataFrame:
@@ -240,7 +260,7 @@ class Path:
             When the penalty does not rank columns, or ``alpha`` is outside the fitted range.
         """
         coef = self.coef(alpha)
-        return cluster_frame(self._penalized(coef), self._clusters(coef), self.names)
+        return cluster_frame(self._penalized(coef).ravel(), self._clusters(coef).ravel(), self.coef_names)
 
     def cluster_labels(self, alpha: float) -> np.ndarray:
         """The cluster of each column at ``alpha``, (p,): 1 the largest in size, 0 for zeros and free columns."""
@@ -285,7 +305,7 @@ class Path:
         return i, j, float((alphas[i] - alpha) / (alphas[i] - alphas[j]))
 
     def coef(self, alpha: float) -> np.ndarray:
-        """Coefficients (p,) at ``alpha``, linear in alpha between grid points.
+        """Coefficients (p,) or (K, p) at ``alpha``, linear in alpha between grid points.
 
         Raises
         ------
@@ -295,10 +315,11 @@ class Path:
         i, j, w = self.locate(alpha)
         return self.coefs[i].copy() if i == j else (1 - w) * self.coefs[i] + w * self.coefs[j]
 
-    def intercept(self, alpha: float) -> float:
-        """Intercept at ``alpha``, linear in alpha between grid points."""
+    def intercept(self, alpha: float) -> Any:
+        """Intercept at ``alpha``, or those of the K classes (K,); linear in alpha between grid points."""
         i, j, w = self.locate(alpha)
-        return float((1 - w) * self.intercepts[i] + w * self.intercepts[j])
+        value = (1 - w) * self.intercepts[i] + w * self.intercepts[j]
+        return value if self.multinomial else float(value)
 
     def predict(
         self, X: Any, alpha: float | None = None, offset: Any = None, *, type: str = "response"
@@ -310,14 +331,14 @@ class Path:
         X : array-like or sparse (n, p)
         alpha : float or None
             None answers for every alpha of the path.
-        offset : array-like (n,) or None
+        offset : array-like (n,), (n, K) with K > 2 classes, or None
             Added to the linear predictor.
         type : {"response", "link"}
-            The mean of y, or the linear predictor.
+            The mean of y (the probabilities of the classes), or the linear predictor.
 
         Returns
         -------
-        ndarray (n,), or (n, k) when ``alpha`` is None
+        ndarray (n,), or (n, k) when ``alpha`` is None; with K > 2 classes (n, K), or (n, k, K)
 
         Raises
         ------
@@ -327,17 +348,19 @@ class Path:
         if type not in ("response", "link"):
             raise ValueError(f'type must be "response" or "link", got {type!r}.')
         data: Any = X if sparse.issparse(X) else np.asarray(X, dtype=float)
-        if data.ndim != 2 or data.shape[1] != self.coefs.shape[1]:
-            raise ValueError(f"X must have shape (n, {self.coefs.shape[1]}), got {data.shape}.")
+        n, p = data.shape[0], self.coefs.shape[-1]
+        if data.ndim != 2 or data.shape[1] != p:
+            raise ValueError(f"X must have shape (n, {p}), got {data.shape}.")
         if alpha is None:
-            eta = data @ self.coefs.T + self.intercepts
+            eta = linear_predictors(data, self.coefs, self.intercepts)
         else:
-            eta = data @ self.coef(alpha) + self.intercept(alpha)
+            eta = data @ self.coef(alpha).T + self.intercept(alpha)
         if offset is not None:
             shift = np.asarray(offset, dtype=float)
-            if shift.shape != (data.shape[0],):
-                raise ValueError(f"offset must have shape ({data.shape[0]},), got {shift.shape}.")
-            eta = eta + (shift[:, None] if eta.ndim == 2 else shift)
+            shape = (n, *self.coefs.shape[1:-1])
+            if shift.shape != shape:
+                raise ValueError(f"offset must have shape {shape}, got {shift.shape}.")
+            eta = eta + (shift[:, None] if alpha is None else shift)
         return eta if type == "link" or self.mean is None else self.mean(eta)
 
     def tidy(self, zeros: bool = False) -> pd.DataFrame:
@@ -350,15 +373,14 @@ class Path:
 
         Returns
         -------
-        DataFrame with alpha, column, group (when grouped), estimate, estimate_std (when ``sd`` is known)
+        DataFrame with alpha, class (with K > 2), column, group (when grouped), estimate, estimate_std (when ``sd`` is known)
         """
-        if zeros:
-            k, p = self.coefs.shape
-            row, column = np.repeat(np.arange(k), p), np.tile(np.arange(p), k)
-        else:
-            row, column = np.nonzero(self.coefs)
-        estimate = self.coefs[row, column]
-        frame = {"alpha": self.alphas[row], "column": np.asarray(self.names, dtype=object)[column]}
+        place = np.nonzero(np.ones_like(self.coefs) if zeros else self.coefs)
+        row, column, estimate = place[0], place[-1], self.coefs[place]
+        frame: dict[str, Any] = {"alpha": self.alphas[row]}
+        if self.multinomial:
+            frame["class"] = place[1] if self.classes is None else self.classes[place[1]]
+        frame["column"] = np.asarray(self.names, dtype=object)[column]
         if self.groups is not None:
             frame["group"] = np.asarray(self.labels, dtype=object)[self.groups[column]]
         frame["estimate"] = estimate
@@ -469,4 +491,11 @@ class Path:
     def _lines(self, by: str) -> tuple[np.ndarray, Sequence[str]]:
         if by == "group":
             return self.group_norms(), self.labels
-        return (self.coefs if self.sd is None else self.coefs * self.sd), self.names
+        values = self.coefs if self.sd is None else self.coefs * self.sd
+        return values.reshape(len(self), -1), self.coef_names
+
+
+def linear_predictors(X: Any, coefs: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
+    """Linear predictors of rows under every model of a path: (n, k), or (n, k, K) for coefs (k, K, p)."""
+    eta = X @ coefs.reshape(-1, coefs.shape[-1]).T + np.ravel(intercepts)
+    return eta.reshape(X.shape[0], *coefs.shape[:-1])

@@ -16,6 +16,7 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 
 from ..exceptions import ConvergenceWarning
 from ..report.cvresult import CVResult
+from ..report.path import linear_predictors
 from . import rules, scores
 from .folds import Split
 from .parallel import Control, run
@@ -55,7 +56,7 @@ def cross_validate_path(
         Read, never written. A callable is given a fold's training rows and returns the matrix of all rows:
         for columns that are themselves learned, such as splines with knots at quantiles.
     y : ndarray (n,)
-        Numbers, or the labels of two classes when the estimator is a classifier.
+        Numbers, or labels of classes when the estimator is a classifier.
     alphas : ndarray (k,)
         Absolute penalty strengths, strictly decreasing; the same ones in every fold.
     splits : sequence of (train, test)
@@ -63,7 +64,8 @@ def cross_validate_path(
     scoring : str, callable or None
         Gaussian: "mse" (default), "mae", "r2", "deviance" (= mse). Poisson: "deviance" (default), "mse", "mae".
         Huber: "mae" (default), "mse", "r2". Binomial: "log_loss" (default),
-        "deviance" (twice that), "brier", "misclassification", "accuracy", "roc_auc". Or the name of any
+        "deviance" (twice that), "brier", "misclassification", "accuracy", "roc_auc". Multinomial: the same but
+        "roc_auc", brier summed over the classes. Or the name of any
         scikit-learn scorer, or ``scorer(estimator, X, y)`` (with ``sample_weight=`` when there are weights):
         slower, because called for every alpha; greater is better.
     sample_weight, offset : ndarray (n,) or None
@@ -73,13 +75,13 @@ def cross_validate_path(
     verbose : int, default 0
         1 or more shows a progress bar.
     family : str, Family or None
-        Key of ``scores.FAMILIES``, or ``scores.of_loss(loss)``; None is "binomial" for classifiers and "gaussian" for
-        all else.
+        Key of ``scores.FAMILIES``, or ``scores.of_loss(loss)``; None is "binomial" or "multinomial" for classifiers,
+        by the number of classes, and "gaussian" for all else.
     control : object with ``stop()`` or None
         Stop token handed on as ``path(..., control=control)``; left out when None.
     fold_path : callable or None
         Fits a fold's path in the estimator's stead: ``fold_path(X, target, alphas=, sample_weight=, offset=)``, the
-        response as the loss sees it (classes as 0 and 1), returns coefs, intercepts, alphas, converged and stopped.
+        response as the loss sees it (classes as 0, 1, ...), returns coefs, intercepts, alphas, converged and stopped.
         For data that were validated as a whole: no fold has to look at them again.
 
     Returns
@@ -117,7 +119,8 @@ def cross_validate_path(
     alphas = _check_alphas(alphas)
     check_consistent_length(X, y, sample_weight, offset)
     classes, target = _code(y) if is_classifier(estimator) else (None, np.asarray(y, dtype=float))
-    family = family or ("gaussian" if classes is None else "binomial")
+    if family is None:
+        family = "gaussian" if classes is None else "binomial" if len(classes) == 2 else "multinomial"
     chosen = family if isinstance(family, Family) else scores.FAMILIES[family]
     scoring = scores.resolve(scoring, chosen, weighted=sample_weight is not None)
 
@@ -180,6 +183,7 @@ def _fold(
     keywords = {} if control is None else {"control": control}
     fit, response = (clone(estimator).path, data.y) if fold_path is None else (fold_path, data.target)
     try:
+        _check_classes(data, train)
         path = fit(
             _rows(X, train),
             response[train],
@@ -196,12 +200,12 @@ def _fold(
         raise ValueError(f"The path of fold {number} stopped before its first model: {path.stopped}.")
 
     X_test, known = _rows(X, test), _rows(data.offset, test)
-    null = 0.0
+    null: Any = 0.0
     if getattr(estimator, "fit_intercept", True):
         null = family.null_intercept(data.target[train], weight, offset)
-    eta = np.empty((len(test), len(alphas) + 1))
-    eta[:, :n_fitted] = X_test @ path.coefs.T + path.intercepts
-    eta[:, n_fitted:-1] = eta[:, n_fitted - 1, None]
+    eta = np.empty((len(test), len(alphas) + 1, *path.coefs.shape[1:-1]))
+    eta[:, :n_fitted] = linear_predictors(X_test, path.coefs, path.intercepts)
+    eta[:, n_fitted:-1] = eta[:, [n_fitted - 1]]
     eta[:, -1] = null
     if known is not None:
         eta += known[:, None]
@@ -273,6 +277,16 @@ def _rows(values: Any, index: np.ndarray) -> Any:
     return np.take(values.T, index, axis=-1).T
 
 
+def _check_classes(data: _Data, train: np.ndarray) -> None:
+    if data.classes is None or len(data.classes) == 2:
+        return
+    absent = np.setdiff1d(np.arange(len(data.classes)), data.target[train].astype(np.intp))
+    if len(absent):
+        raise ValueError(
+            f"y has no row of class {data.classes.tolist()[absent[0]]!r} left to fit; a class needs rows in two folds"
+        )
+
+
 def _rounds(splits: Sequence[Split]) -> float:
     """How often a row that is held out at all is held out, on average."""
     held_out = np.concatenate([test for _, test in splits])
@@ -290,6 +304,6 @@ def _check_alphas(alphas: Any) -> np.ndarray:
 
 def _code(y: Any) -> tuple[np.ndarray, np.ndarray]:
     classes, codes = np.unique(np.asarray(y), return_inverse=True)
-    if len(classes) != 2:
+    if len(classes) < 2:
         raise ValueError(f"Path cross-validation of a classifier needs two classes, got {len(classes)}.")
     return classes, codes.astype(float)

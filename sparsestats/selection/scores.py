@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import expit, logit, xlogy
+from scipy.special import expit, log_softmax, logit, softmax, xlogy
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
@@ -28,11 +28,11 @@ class HeldOut:
     X : array-like (n, p), y : ndarray (n,)
         The rows as the user gave them.
     target : float64 (n,)
-        The response as the loss sees it: y itself, or 0 and 1 for the classes.
-    eta : float64 (n, k)
+        The response as the loss sees it: y itself, or 0, 1, ... for the classes.
+    eta : float64 (n, k), or (n, k, K) with K > 2 classes
         Linear predictors, offset included.
     weight : float64 (n,) or None
-    classes : ndarray (2,) or None
+    classes : ndarray (K,) or None
     mean : callable
         Inverse link: from the linear predictor to the mean that scikit-learn's scorers look at.
     """
@@ -62,8 +62,8 @@ class Scoring(Protocol):
 class Score:
     """A score computed for all models at once.
 
-    ``function(y, eta, w)`` takes the coded response (n,), the linear predictors (n, k) and weights (n,) that
-    sum to 1, and returns (k,).
+    ``function(y, eta, w)`` takes the coded response (n,), the linear predictors (n, k) or (n, k, K) and weights
+    (n,) that sum to 1, and returns (k,).
     """
 
     name: str
@@ -71,7 +71,7 @@ class Score:
     greater_is_better: bool = False
 
     def __call__(self, held_out: HeldOut) -> np.ndarray:
-        n, k = held_out.eta.shape
+        n, k = held_out.eta.shape[:2]
         weight = np.ones(n) if held_out.weight is None else held_out.weight
         total = weight.sum()
         if not total > 0:
@@ -101,13 +101,14 @@ class SklearnScore:
 class Family:
     """The scores that a family of responses has, and its null model.
 
-    ``null_intercept(y, weight, offset)`` is the intercept of the model without columns, ``mean`` the inverse link.
+    ``null_intercept(y, weight, offset)`` is the intercept of the model without columns (one a class with K > 2),
+    ``mean`` the inverse link.
     """
 
     name: str
     default: str
     scores: Mapping[str, Score]
-    null_intercept: Callable[[np.ndarray, np.ndarray | None, np.ndarray | None], float]
+    null_intercept: Callable[[np.ndarray, np.ndarray | None, np.ndarray | None], Any]
     mean: Callable[[np.ndarray], np.ndarray] = np.asarray
 
 
@@ -203,10 +204,12 @@ class _Classifier(ClassifierMixin, BaseEstimator):
         return self.eta
 
     def predict_proba(self, X: Any) -> np.ndarray:
+        if self.eta.ndim == 2:
+            return softmax(self.eta, axis=1)
         return np.column_stack([expit(-self.eta), expit(self.eta)])
 
     def predict(self, X: Any) -> np.ndarray:
-        return self.classes[(self.eta > 0).astype(int)]
+        return self.classes[self.eta.argmax(axis=1) if self.eta.ndim == 2 else (self.eta > 0).astype(int)]
 
 
 def _stand_in(held_out: HeldOut, model: int) -> BaseEstimator:
@@ -287,6 +290,45 @@ def _binomial_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray 
     return float(brentq(excess, start - offset.max() - 1.0, start - offset.min() + 1.0, xtol=1e-12))
 
 
+def _softmax_log_loss(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    own = np.take_along_axis(log_softmax(eta, axis=2), y.astype(np.intp)[:, None, None], axis=2)[:, :, 0]
+    return -(w @ own)
+
+
+def _softmax_deviance(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return 2.0 * _softmax_log_loss(y, eta, w)
+
+
+def _softmax_brier(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Squared error summed over the classes, between 0 and 2."""
+    indicator = np.eye(eta.shape[2])[y.astype(np.intp)]
+    return w @ np.sum((indicator[:, None, :] - softmax(eta, axis=2)) ** 2, axis=2)
+
+
+def _softmax_misclassification(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return w @ (eta.argmax(axis=2) != y[:, None])
+
+
+def _softmax_accuracy(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return w @ (eta.argmax(axis=2) == y[:, None])
+
+
+def _softmax_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> np.ndarray:
+    """Intercepts whose mean probabilities are the classes' shares; with an offset by proportional fitting."""
+    share = np.average(np.eye(int(y.max()) + 1)[y.astype(np.intp)], axis=0, weights=weight)
+    with np.errstate(divide="ignore"):
+        intercepts = np.log(share)
+    if offset is None:
+        return intercepts
+    for _ in range(500):
+        reached = np.average(softmax(offset + intercepts, axis=1), axis=0, weights=weight)
+        move = np.log(share / reached)
+        intercepts = intercepts + move
+        if np.abs(move).max() < 1e-12:
+            break
+    return intercepts
+
+
 def _poisson_deviance(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
     """2 mean [y log(y / mu) - y + mu], from the linear predictor."""
     return 2.0 * (w @ (np.exp(eta) - y[:, None] * eta) + w @ (xlogy(y, y) - y))
@@ -351,6 +393,19 @@ FAMILIES: dict[str, Family] = {
         ),
         _binomial_null,
         expit,
+    ),
+    "multinomial": Family(
+        "multinomial",
+        "log_loss",
+        _table(
+            Score("log_loss", _softmax_log_loss),
+            Score("deviance", _softmax_deviance),
+            Score("brier", _softmax_brier),
+            Score("misclassification", _softmax_misclassification),
+            Score("accuracy", _softmax_accuracy, greater_is_better=True),
+        ),
+        _softmax_null,
+        partial(softmax, axis=-1),
     ),
     "poisson": Family(
         "poisson",

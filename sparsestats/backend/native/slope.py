@@ -14,7 +14,7 @@ from ..._core import ext
 from ..certificate import Certificate
 from ..problem import PathResult, Problem
 
-LOSSES = ("gaussian", "binomial", "poisson", "huber")
+LOSSES = ("gaussian", "binomial", "multinomial", "poisson", "huber")
 PENALTIES = ("l1", "sorted_l1", "group_sorted_l1", "sparse_group_sorted_l1")
 
 
@@ -23,7 +23,7 @@ def supports(problem: Problem) -> bool:
     known = problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
     if not known or problem.penalty.native != "sparse_group_sorted_l1":
         return known
-    labels = np.asarray(problem.groups)[problem.penalized]
+    labels = np.repeat(np.asarray(problem.groups)[problem.penalized], problem.responses)
     if not len(labels):
         return True
     labels = np.unique(labels, return_inverse=True)[1]
@@ -61,14 +61,16 @@ class NativeProblem:
             np.asarray(problem.groups).tolist() if grouped else [],
             factor,
             absorbs,
+            problem.responses,
         )
+        self._grouped = grouped
         self._y = _vector(problem.y)
         self._offset = None if problem.offset is None else _vector(problem.offset)
 
     @cached_property
     def penalty(self) -> Any:
         """The core's penalty; None when nothing is penalised, whatever alpha."""
-        penalty, sizes = self.problem.penalty, np.maximum(self.design.ranks(), 1)
+        penalty, sizes = self.problem.penalty, self._sizes()
         columns, groups = int(sizes.sum()), len(sizes)
         if columns == 0:
             return None
@@ -85,6 +87,11 @@ class NativeProblem:
         v = penalty.resolve(self.problem.shape[0], None, sizes).weights
         return ext.Penalty(v, [], 1.0) if v.any() else None
 
+    def _sizes(self) -> np.ndarray:
+        """Coefficients of each unit of the penalty; every one alone where there are no groups."""
+        ranks, responses = np.maximum(self.design.ranks(), 1), self.problem.responses
+        return ranks * responses if self._grouped else np.repeat(ranks, responses)
+
     def solve(
         self,
         alphas: Sequence[float] | np.ndarray,
@@ -98,8 +105,7 @@ class NativeProblem:
         """One call of the core; empty ``alphas`` asks for ``alpha_max`` alone."""
         penalty = self.penalty
         if penalty is None:  # the unpenalised fit serves every alpha
-            ranks = self.design.ranks()
-            penalty, alphas = ext.Penalty(np.ones(int(ranks.sum())), [], 1.0), np.zeros(len(alphas))
+            penalty, alphas = ext.Penalty(np.ones(int(self._sizes().sum())), [], 1.0), np.zeros(len(alphas))
         return ext.solve_path(
             self.design,
             self.problem.loss.native,
@@ -207,4 +213,5 @@ def columns(X: Any) -> Any:
 
 
 def _vector(values: Any) -> np.ndarray:
-    return np.ascontiguousarray(values, dtype=np.float64)
+    """Contiguous doubles; a matrix column after column."""
+    return np.ascontiguousarray(np.ravel(values, order="F"), dtype=np.float64)
