@@ -373,7 +373,8 @@ class Path:
 
         Returns
         -------
-        DataFrame with alpha, class (with K > 2), column, group (when grouped), estimate, estimate_std (when ``sd`` is known)
+        DataFrame with alpha, class (with K > 2), column, group (when grouped), estimate, estimate_std (when ``sd``
+        is known)
         """
         place = np.nonzero(np.ones_like(self.coefs) if zeros else self.coefs)
         row, column, estimate = place[0], place[-1], self.coefs[place]

@@ -99,7 +99,11 @@ def test_intercepts_sum_to_zero_and_fit_the_shares():
 
 def test_path_starts_where_the_first_coefficient_enters():
     X, y = classes()
-    for model in (ss.SLOPEClassifier(), ss.GroupSLOPEClassifier(), ss.SparseGroupSLOPEClassifier(groups=[0, 0, 1, 1, 2, 2, 3, 3])):
+    for model in (
+        ss.SLOPEClassifier(),
+        ss.GroupSLOPEClassifier(),
+        ss.SparseGroupSLOPEClassifier(groups=[0, 0, 1, 1, 2, 2, 3, 3]),
+    ):
         top = model.alpha_max(X, y)
         assert not model.set_params(alpha=top * (1 + 1e-9)).fit(X, y).coef_.any()
         assert model.set_params(alpha=top * (1 - 1e-4)).fit(X, y).coef_.any()

@@ -193,7 +193,7 @@ def test_lengths_and_classes_are_checked(ridge, logistic, regression, alphas):
         cross_validate_path(ridge(), X, y, alphas=alphas, splits=check_cv(3, y), offset=np.zeros(5))
     with pytest.raises(ValueError, match="needs two classes, got 1"):
         cross_validate_path(logistic(), X, np.zeros(60), alphas=alphas, splits=check_cv(3, y))
-    with pytest.raises(ValueError, match="no row of class .* left to fit"):
+    with pytest.raises(ValueError, match=r"no row of class .* left to fit"):
         cross_validate_path(logistic(), X, np.arange(60), alphas=alphas, splits=check_cv(3, y))
 
 
