@@ -239,7 +239,7 @@ class SparseGroup final : public Penalty {
     return bound_from_split(units, z, alpha);
   }
 
-  // Ties of variables are blocks; norms of groups are smooth, unless two of them tie.
+  // Ties of variables are blocks; norms of groups are smooth, unless two of them tie in more than one variable each.
   bool pattern(const Units& units, const double* c, Pattern& out) override {
     const Index m = units.coordinates();
     out = Pattern{};
@@ -249,7 +249,9 @@ class SparseGroup final : public Penalty {
     for (Index j = 0; j < m; ++j) abs_[j] = std::abs(c[j]);
     const auto& order = variables_.sort(abs_.data(), m);
     for (Index i = 0; i < m && abs_[order[i]] > 0; ++i) {
-      const bool tied = out.ordered && i > 0 && abs_[order[i - 1]] - abs_[order[i]] <= 1e-12 * abs_[order[i - 1]];
+      // The prox is iterated, so that ties are as exact as it was asked to be.
+      const double close = std::max(1e-12 * abs_[order[i]], 4 * precision_);
+      const bool tied = out.ordered && i > 0 && abs_[order[i - 1]] - abs_[order[i]] <= close;
       if (!tied) out.slope.push_back(0);
       out.part.push_back(order[i]);
       out.block.push_back(static_cast<Index>(out.slope.size()) - 1);
@@ -259,7 +261,8 @@ class SparseGroup final : public Penalty {
     for (Index u = 0; u < units.count(); ++u) r_[u] *= units.weight[u];
     const auto& ranks = groups_.sort(r_.data(), units.count());
     for (Index i = 0; i < units.count() && r_[ranks[i]] > 0; ++i) {
-      if (i > 0 && w_[i] != w_[i - 1] && r_[ranks[i - 1]] - r_[ranks[i]] <= 1e-9 * r_[ranks[i - 1]]) return false;
+      const bool tied = i > 0 && w_[i] != w_[i - 1] && r_[ranks[i - 1]] - r_[ranks[i]] <= 1e-9 * r_[ranks[i - 1]];
+      if (tied && !tied_alone(units, ranks[i - 1], ranks[i], c, out)) return false;
       out.smooth.emplace_back(ranks[i], w_[i] * units.weight[ranks[i]]);
     }
     return true;
@@ -297,6 +300,18 @@ class SparseGroup final : public Penalty {
   }
 
  private:
+  // Whether two groups have one active variable each, and those share a block: they stay tied along any step of it.
+  bool tied_alone(const Units& units, Index first, Index second, const double* c, const Pattern& pattern) {
+    Index block[2] = {-1, -1}, active = 0;
+    for (Index side = 0; side < 2; ++side)
+      for (Index u = side ? second : first, j = units.offset[u]; j < units.offset[u + 1]; ++j)
+        if (c[j] != 0) ++active, block[side] = block_of(pattern, j);
+    return active == 2 && block[0] == block[1];
+  }
+  static Index block_of(const Pattern& pattern, Index coordinate) {
+    const auto at = std::find(pattern.part.begin(), pattern.part.end(), coordinate);
+    return pattern.block[at - pattern.part.begin()];
+  }
   void shrink_groups(const Units& units, double* c, double step) {
     norms(units, c);
     scaled_.resize(w_.size());
