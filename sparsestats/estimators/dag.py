@@ -17,7 +17,7 @@ from .._core import ext
 from ..backend.certificate import Certificate, warn_unconverged
 from ..backend.dag import Knowledge, gaps, smooth_scores
 from ..backend.dagfit import Estimate, Settings, estimate, score_of
-from ..backend.graphs import cpdag
+from ..backend.graphs import cpdag, descendants
 from ..backend.knowledge import read_knowledge
 from ..backend.native import dag as native
 from ..exceptions import DataWarning
@@ -661,12 +661,13 @@ class CoLiDE(BaseEstimator):
         return out
 
     def total_effects(self) -> np.ndarray:
-        """Change of the mean of j per unit of i set from outside, over all directed paths: (I - W)^{-1}
-        - I.
+        """Change of the mean of j per unit of i set from outside, over all directed paths: (I - W)^{-1} - I;
+        exactly 0 where there is no path.
         """
         check_is_fitted(self)
-        d = len(self.adjacency_)
-        return np.linalg.solve(np.eye(d) - self.adjacency_, np.eye(d)) - np.eye(d)
+        identity = np.eye(len(self.adjacency_))
+        total = np.linalg.solve(identity - self.adjacency_, identity) - identity
+        return np.where(descendants(self.adjacency_), total, 0.0)
 
     def implied_covariance(self) -> np.ndarray:
         """Covariance of the fitted graph: (I - W)^{-T} diag(noise variances) (I - W)^{-1}."""

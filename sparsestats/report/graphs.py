@@ -23,7 +23,11 @@ LINE = 14
 """Letters of a name that stand in one line."""
 NAMED, WRITTEN = 60, 12
 """Most variables whose names, and whose weights, are written on the matrix."""
-STYLES: dict[str, tuple[str, Any]] = {"raises": (COLOURS[0], "-"), "lowers": (COLOURS[1], (0, (4, 1.2))), "open": ("#777777", "-")}
+STYLES: dict[str, tuple[str, Any]] = {
+    "raises": (COLOURS[0], "-"),
+    "lowers": (COLOURS[1], (0, (4, 1.2))),
+    "open": ("#777777", "-"),
+}
 """Colour and dashes of an edge: the sign must survive a grey print."""
 
 

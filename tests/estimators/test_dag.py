@@ -362,6 +362,8 @@ def test_effects_interventions_and_samples_agree():
     for k in range(6):
         shift = model.do({k: 3.0}) - model.do({k: 2.0})
         np.testing.assert_allclose(np.delete(shift, k), np.delete(total[k], k), atol=1e-10)
+    # Against the order no effect at all, not one of rounding.
+    assert not np.tril(total[np.ix_(model.order_, model.order_)]).any()
     drawn = model.sample(100_000, random_state=0)
     # Monte Carlo: 1e5 rows give three digits of the largest covariance.
     np.testing.assert_allclose(np.cov(drawn.T), model.implied_covariance(), atol=0.03 * np.abs(model.covariance_).max())
