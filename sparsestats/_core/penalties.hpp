@@ -198,6 +198,7 @@ class SparseGroup final : public Penalty {
   // accelerated projected gradient in u; the answer of the variables' prox gives the zeros, that of the groups' the values.
   void prox(const Units& units, double* c, double step) override {
     const Index m = units.coordinates();
+    sweeps_ = 0;
     if (v_.front() == v_.back()) {  // equal weights survive the groups' rescaling: here the composition is exact
       for (Index j = 0; j < m; ++j) c[j] = std::copysign(std::max(0.0, std::abs(c[j]) - step * v_[0]), c[j]);
       shrink_groups(units, c, step);
@@ -207,22 +208,34 @@ class SparseGroup final : public Penalty {
     for (Index j = 0; j < m; ++j) c[j] = x_[j] == 0 ? 0.0 : b_[j];
   }
 
-  // The smallest t with prox of t J at z equal to 0, between z'x / J(x) and the norm of the split at every x met.
+  // The smallest t with prox of t J at z equal to 0. Every x gives the lower bound z'x / J(x), every split of z an upper
+  // one. The prox at z itself stalls, since at the answer the two dual balls touch; the proximal point iteration
+  // x <- prox_{tJ}(x + z) at t = the lower bound stays away from that contact: the maximising direction is its fixed
+  // point, so x only turns, and is kept short as long as the prox needs few sweeps.
   double dual_norm(const Units& units, const double* z) override {
     const Index m = units.coordinates();
-    double high = std::min(norm_v(z, m), norm_w(units, z)), low = 0;
+    const double size = std::sqrt(norm2(z, m));
+    double high = std::min(norm_v(z, m), norm_w(units, z));
     if (!(high > 0)) return 0;
     set_precision(0);
-    std::vector<double> x(m);
-    double t = 0.9 * high;
-    for (int k = 0; k < 100 && high - low > 1e-13 * high; ++k) {
-      x.assign(z, z + m);
+    std::vector<double> x(m), point(m);
+    double low = dot(z, z, m) / value(units, z), t = low, length = 0.1 * size;
+    for (int k = 0; k < 200 && high - low > 1e-13 * high; ++k) {
+      for (Index j = 0; j < m; ++j) point[j] = x[j] + z[j];
+      x = point;
       prox(units, x.data(), t);
+      if (sweeps_ == 0) split(units, point.data(), t);  // the prox was a composition: the split is still to be made
       high = std::min(high, bound_from_split(units, z, t));
       const double J = value(units, x.data());
-      if (J > 1e-14 * high) low = std::max(low, dot(z, x.data(), m) / J);
-      else high = std::min(high, std::max(t, low));
-      t = k % 3 == 2 || low <= t ? 0.5 * (low + high) : low;
+      if (J <= 1e-12 * size) {  // t is above the norm
+        std::fill(x.begin(), x.end(), 0.0);
+        t = 0.5 * (low + high);
+        continue;
+      }
+      low = t = std::max(low, dot(z, x.data(), m) / J);
+      length = std::clamp(length * (sweeps_ < FEW ? 0.4 : sweeps_ > MANY ? 2.0 : 1.0), 1e-6 * size, 0.1 * size);
+      const double scale = length / std::sqrt(norm2(x.data(), m));
+      for (double& v : x) v *= scale;
     }
     return high;
   }
@@ -330,7 +343,7 @@ class SparseGroup final : public Penalty {
     for (Index j = 0; j < m; ++j) scale = std::max(scale, std::abs(p[j]));
     const double enough = std::max(precision_, 4e-15 * scale);
     sizes_.resize(m);
-    for (int it = 0; it < 2000; ++it) {
+    for (sweeps_ = 1; sweeps_ < 2000; ++sweeps_) {
       for (Index j = 0; j < m; ++j) sizes_[j] = std::abs(x_[j] = p[j] - y_[j]);
       variables_(sizes_.data(), m, v_.data(), step);
       for (Index j = 0; j < m; ++j) x_[j] = std::copysign(sizes_[j], x_[j]);
@@ -373,7 +386,9 @@ class SparseGroup final : public Penalty {
   }
 
   std::vector<double> v_, w_;
+  static constexpr int FEW = 30, MANY = 100;  // sweeps of a split that was easy, and of one that was hard
   double ratio_, tol_, precision_ = 0;
+  int sweeps_ = 0;  // of the last split
   std::vector<double> dual_;  // the groups' part of the last split, for step 1, by coordinate: where the next one starts
   SortedProx variables_, groups_;
   WeightedSortedProx weighted_;

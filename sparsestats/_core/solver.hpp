@@ -42,6 +42,7 @@ class Solver {
     report.gap = gap();
     momentum_ = 0;
     double spent = 0, patience = PATIENCE;  // work since the last Newton step, and how much of it the next one must wait for
+    double reached = report.gap;                // the best gap a Newton step has left
     Index actives = -1, blocks = -1;
     while (report.gap > target && report.iterations < max_iter && !watch.stopped()) {
       // A Newton step is tried once first-order steps have cost as much as it does, and the pattern has settled; early
@@ -55,8 +56,9 @@ class Solver {
         ++report.newtons;
         ++report.iterations;
         const double now = gap();
-        const bool good = moved && now < 0.3 * report.gap;
-        patience = good ? PATIENCE : std::min(2 * patience, 16 * PATIENCE);
+        const bool good = moved && now < 0.3 * std::min(report.gap, reached);
+        reached = std::min(now, reached);
+        patience = good ? PATIENCE : 2 * patience;
         report.gap = now;
         spent = 0;
         momentum_ = 0;

@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsestats.backend import proximal
+from sparsestats.backend.losses import Gaussian
+from sparsestats.backend.path import alpha_max
 from sparsestats.backend.penalties import GroupSortedL1, SortedL1, SparseGroupSortedL1
+from sparsestats.backend.problem import Problem
 from sparsestats.backend.programs.slope import solve as solve_program
 
 GROUPS = np.array([0, 1, 1, 2, 2, 2, 0, 3, 3, 3, 3])
@@ -258,3 +261,20 @@ def test_long_sequences_are_cut_by_planes(problem_of, monkeypatch):
     _, _, fine = proximal.solve(problem, alpha, tol=1e-11)
     assert certificate.converged
     assert certificate.objective == pytest.approx(fine.objective, abs=2e-8 * fine.scale)
+
+
+@pytest.mark.parametrize("seed", [22, 33, 39])
+def test_compiled_alpha_max_is_the_dual_norm_where_several_groups_enter_at_once(seed):
+    """Both are exact to 1e-12; a bisection with the prox at the gradient itself is 1e-8 and more above."""
+    rng = np.random.default_rng(seed)
+    m = int(rng.integers(2, 12))
+    groups = np.repeat(np.arange(m), rng.integers(1, 21, m))
+    n = len(groups) + 30
+    X = np.linalg.qr(rng.normal(size=(n, len(groups))))[0]
+    y = X @ (3 * rng.normal(size=len(groups)))
+    penalty = SparseGroupSortedL1("vmean", l1_ratio=[0.05, 0.5, 0.95][seed % 3], groups=groups)
+    penalty = penalty.resolve(n)
+    X = np.asfortranarray(X)
+    problem = Problem(X, y, Gaussian(), penalty, groups=groups, standardize=False, fit_intercept=False)
+    exact = penalty.dual_norm(X.T @ y / n)
+    assert alpha_max(problem) == pytest.approx(exact, rel=1e-11)

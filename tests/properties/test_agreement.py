@@ -131,13 +131,13 @@ def test_compiled_and_cvxpy_objectives_agree(seed, gap_of):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1050, 1250))
+@pytest.mark.parametrize("seed", range(1000, 1250))
 def test_many_more_compiled_paths_are_certified_by_numpy_alone(seed, gap_of):
     compare(seed, gap_of, None, [1.0, 0.6, 0.2, 0.05, 0.01])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("solver", ["proximal", "cvxpy"])
-@pytest.mark.parametrize("seed", range(2000, 2022))
+@pytest.mark.parametrize("seed", range(2000, 2040))
 def test_many_more_agreements(seed, solver, gap_of):
     compare(seed, gap_of, solver, [0.5, 0.1, 0.02], tol=1e-8)

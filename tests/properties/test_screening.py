@@ -31,7 +31,7 @@ def adversarial(name, seed=0, n=40, p=60):
 
 
 DESIGNS = ["equicorrelated", "autoregressive", "cancelling", "duplicated", "dense"]
-GRIDS = {"fine": (1, 0.03, 12), "two": (0.9, 0.05, 2)}
+GRIDS = {"fine": (1, 0.03, 12), "two": (0.9, 0.01, 2)}
 
 
 @pytest.mark.parametrize("design", DESIGNS)
