@@ -462,8 +462,8 @@ class PathEstimator(BaseEstimator):
         coef, intercept = np.ravel(self.coef_), float(np.ravel(self.intercept_)[0])
         if len(coef) != problem.shape[1]:
             raise ValueError(
-                f"relax() needs one coefficient for each of the {problem.shape[1]} columns of X; this model has "
-                f"{len(coef)}"
+                f"relax() needs one coefficient for each of the {problem.shape[1]} columns of X (so at most two "
+                f"classes); this model has {len(coef)}"
             )
         # Between two alphas of a path there is no certificate yet.
         certificate = getattr(self, "certificate_", None) or worker._solve(problem, [self.alpha_]).certificates[0]

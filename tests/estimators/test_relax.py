@@ -91,6 +91,15 @@ def test_free_columns_are_refitted_and_twins_relax_too():
     np.testing.assert_allclose(relaxed.predict(X), sm.add_constant(X[:, chosen]) @ theirs, rtol=1e-8)
 
 
+def test_other_columns_and_three_classes_are_refused():
+    X, eta, *_ = data()
+    with pytest.raises(ValueError, match=r"each of the 19 columns .* has 20"):
+        ss.SLOPE().fit(X, eta).relax(X[:, :19], eta)
+    thirds = np.digitize(eta, np.quantile(eta, [1 / 3, 2 / 3]))
+    with pytest.raises(ValueError, match="at most two classes"):
+        ss.SLOPEClassifier().fit(X, thirds).relax(X, thirds)
+
+
 def test_a_model_that_selects_nothing_stays():
     X, eta, *_ = data()
     model = ss.SLOPE(alpha=1e3).fit(X, eta)
