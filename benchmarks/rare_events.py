@@ -1,6 +1,6 @@
 """Rare-class probabilities: rules for choosing alpha, on the ten designs of the PRESTO paper.
 
-    python -m benchmarks.rare_events --draws 40
+    python -m benchmarks.rare_events --draws 40 --seeds 2601 2602 --out benchmarks/results
 
 Each draw is fitted once per fold and once on all rows, 20 alphas from alpha_max to alpha_max / 100, first_penalty 1;
 every rule then chooses from the same paths. The error is the mean squared difference between fitted and true
@@ -121,59 +121,81 @@ def mean_model(X: np.ndarray, coefs: np.ndarray, levels: np.ndarray, shares: np.
     return rare_probability(X, np.tensordot(shares, coefs, 1), shares @ levels)
 
 
-def report(errors: pd.DataFrame, seed: int, seconds: float) -> str:
-    """Errors by design and rule, and ratios to the published rule, pooled and by design."""
-    rules = [name for name in errors.columns if name not in ("design", "draw")]
+def pooled(errors: pd.DataFrame, rules: list[str]) -> list[list[str]]:
+    """One row a rule: geometric mean of the paired ratios, its standard error, t, worst and best design."""
     logs = np.log(errors[rules].div(errors["published"], axis=0))
-    by_design = logs.groupby(errors["design"], sort=False)
-    draws = len(errors) // len(DESIGNS)
     rows = []
     for rule in rules:
-        v, of = logs[rule], np.exp(by_design[rule].mean())
+        v, of = logs[rule], np.exp(logs[rule].groupby(errors["design"], sort=False).mean())
         se = v.std() / np.sqrt(len(v))
         rows.append(
-            [rule, f"{np.exp(v.mean()):.3f}", f"{np.exp(v.mean()) * se:.3f}", f"{v.mean() / se:.1f}" if se else "",
-             f"{of.max():.3f} ({of.idxmax()})" if se else "", f"{of.min():.3f}"]
+            [rule, f"{np.exp(v.mean()):.3f}", f"{np.exp(v.mean()) * se:.3f}", f"{v.mean() / se:.1f}",
+             f"{of.max():.3f} ({of.idxmax()})", f"{of.min():.3f}"]
         )  # fmt: skip
-    mean = 1e5 * errors.groupby("design", sort=False)[rules].mean()
-    spread = 1e5 * errors.groupby("design", sort=False)[rules].sem()
-    table = [[d, *(f"{mean.loc[d, r]:.2f} ({spread.loc[d, r]:.2f})" for r in rules)] for d in DESIGNS]
-    ratios = np.exp(by_design.mean())
-    return (
-        f"# Rare-class probabilities: rules for choosing alpha\n\nsparsestats {__version__}; {len(DESIGNS)} designs x "
-        f"{draws} draws, n = {N}, p = {P}, K = {K}; seed {seed}: draw i of design d is SeedSequence([{seed}, d, i]); "
-        f"{seconds:.0f} s. What each rule is: benchmarks/rare_events.py.\n\n"
-        f"Pooled over {len(errors)} draws: geometric mean of paired ratios of squared errors to the published rule.\n\n"
-        + markdown(["rule", "ratio", "se", "t", "worst design", "best design"], rows)
-        + "\nMean squared error x 1e5 (standard error over draws).\n\n"
-        + markdown(["design", *rules], table)
-        + "\nGeometric mean of paired ratios to the published rule, by design.\n\n"
-        + markdown(["design", *rules], [[d, *(f"{ratios.loc[d, r]:.3f}" for r in rules)] for d in DESIGNS])
+    return rows
+
+
+def report(errors: pd.DataFrame) -> str:
+    """Errors by design and rule, and ratios to the published rule: pooled, by seed and by design."""
+    rules = [name for name in errors.columns if name not in ("seed", "design", "draw")]
+    others = rules[1:]
+    seeds = errors["seed"].unique().tolist()
+    by_design = errors.groupby("design", sort=False)
+    mean, spread = 1e5 * by_design[rules].mean(), 1e5 * by_design[rules].sem()
+    logs = np.log(errors[others].div(errors["published"], axis=0)).groupby(errors["design"], sort=False)
+    ratio, error = np.exp(logs.mean()), logs.sem()
+    head = ["rule", "ratio", "se", "t", "worst design", "best design"]
+    text = (
+        f"# Rare-class probabilities: rules for choosing alpha\n\nsparsestats {__version__}; {len(DESIGNS)} designs, "
+        f"{len(errors) // len(DESIGNS)} draws each, n = {N}, p = {P}, K = {K}; draw i of design d under seed s is "
+        f"SeedSequence([s, d, i]), seeds {', '.join(map(str, seeds))}. The rules were fixed before these seeds were "
+        "drawn; what each is: benchmarks/rare_events.py.\n\nGeometric mean of paired ratios of squared errors to the "
+        f"published rule, pooled over {len(errors)} draws.\n\n" + markdown(head, pooled(errors, others))
     )
+    if len(seeds) > 1:
+        for seed in seeds:
+            own = errors[errors["seed"] == seed]
+            text += f"\nSeed {seed} alone, {len(own)} draws.\n\n" + markdown(head, pooled(own, others))
+    text += "\nThe same ratio by design (standard error, relative).\n\n" + markdown(
+        ["design", *others], [[d, *(f"{ratio.loc[d, r]:.3f} ({error.loc[d, r]:.3f})" for r in others)] for d in DESIGNS]
+    )
+    return (
+        text
+        + "\nMean squared error x 1e5 (standard error over draws).\n\n"
+        + markdown(
+            ["design", *rules],
+            [[d, *(f"{mean.loc[d, r]:.2f} ({spread.loc[d, r]:.2f})" for r in rules)] for d in DESIGNS],
+        )
+    )
+
+
+def write(folder: Path, errors: pd.DataFrame) -> None:
+    """rare_events.csv, a row a draw, and rare_events.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    errors.to_csv(folder / "rare_events.csv", index=False, float_format="%.6g")
+    (folder / "rare_events.md").write_text(report(errors), encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=40, help="draws a design")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--draws", type=int, default=40, help="draws a design and seed")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--out", type=Path, help="folder for rare_events.csv and rare_events.md")
     options = parser.parse_args()
     # A fold may hold out no row of a class with fewer rows than folds; the draw counts all the same.
     warnings.simplefilter("ignore", DataWarning)
     began = time.perf_counter()
     found = []
-    for d, design in enumerate(DESIGNS):
-        for i in range(options.draws):
-            row = one(design, np.random.SeedSequence([options.seed, d, i]))
-            found.append({"design": design, "draw": i, **row})
-        print(f"{design}: {time.perf_counter() - began:.0f} s", flush=True)
+    for seed in options.seeds:
+        for d, design in enumerate(DESIGNS):
+            for i in range(options.draws):
+                row = one(design, np.random.SeedSequence([seed, d, i]))
+                found.append({"seed": seed, "design": design, "draw": i, **row})
+            print(f"seed {seed}, {design}: {time.perf_counter() - began:.0f} s", flush=True)
     errors = pd.DataFrame(found)
-    text = report(errors, options.seed, time.perf_counter() - began)
-    print(text)
+    print(report(errors))
     if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        errors.to_csv(options.out / "rare_events.csv", index=False, float_format="%.6g")
-        (options.out / "rare_events.md").write_text(text, encoding="utf-8")
+        write(options.out, errors)
 
 
 if __name__ == "__main__":
