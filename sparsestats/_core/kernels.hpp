@@ -152,6 +152,28 @@ SS_CLONES static void dot2x4(const double* a0, const double* a1, const double* b
   }
 }
 
+// y0 += c0[0] x[0] + ... + c0[3] x[3], and y1 likewise with c1: each column is loaded once for both.
+SS_CLONES static void axpy2x4(const double* c0, const double* c1, const double* const* x, double* y0, double* y1, Index n) {
+  using detail::Vec4;
+  Index i = 0;
+  for (; i + 4 <= n; i += 4) {
+    Vec4 v0 = detail::load4(y0 + i), v1 = detail::load4(y1 + i);
+    for (int k = 0; k < 4; ++k) {
+      const Vec4 a = detail::load4(x[k] + i);
+      v0 += c0[k] * a;
+      v1 += c1[k] * a;
+    }
+    __builtin_memcpy(y0 + i, &v0, sizeof v0);
+    __builtin_memcpy(y1 + i, &v1, sizeof v1);
+  }
+  for (; i < n; ++i)
+    for (int k = 0; k < 4; ++k) y0[i] += c0[k] * x[k][i], y1[i] += c1[k] * x[k][i];
+}
+
+SS_CLONES static void multiply(const double* h, const double* x, double* out, Index n) {
+  for (Index i = 0; i < n; ++i) out[i] = h[i] * x[i];
+}
+
 inline double norm2(const double* x, Index n) { return dot(x, x, n); }
 
 }  // namespace ss

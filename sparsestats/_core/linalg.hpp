@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "gemm.hpp"
 #include "kernels.hpp"
 
 namespace ss {
@@ -27,11 +28,73 @@ inline void gram_rows(const double* A, Index m, Index k, Index lda, double* C, I
   }
 }
 
+namespace detail {
+
+// The diagonal block at j of a Cholesky, `nb` columns wide, once the finished columns have been subtracted.
+inline Index cholesky_block(double* A, Index m, Index lda, Index j, Index nb, double floor, std::vector<char>& pinned) {
+  Index count = 0;
+  for (Index t = 0; t < nb; ++t) {
+    double* d = A + (j + t) * lda;
+    double pivot = d[j + t];
+    for (Index s = 0; s < t; ++s) pivot -= d[j + s] * d[j + s];
+    double explained = norm2(d, j + t);
+    if (!(pivot > floor * (pivot + explained)) || !(pivot > 0)) {
+      pinned[j + t] = 1;
+      ++count;
+      for (Index i = j + t; i < m; ++i) A[i * lda + j + t] = 0;
+      d[j + t] = 1;
+      continue;
+    }
+    const double root = std::sqrt(pivot);
+    d[j + t] = root;
+    for (Index i = j + t + 1; i < m; ++i) {
+      double* a = A + i * lda;
+      double v = a[j + t];
+      for (Index s = 0; s < t; ++s) v -= a[j + s] * d[j + s];
+      a[j + t] = v / root;
+    }
+  }
+  return count;
+}
+
+// Columns [j, j + nb), nb <= kPanel, of A from row j on, minus what the columns before j explain.
+inline void subtract_finished(double* A, Index m, Index lda, Index j, Index nb) {
+  static const detail::Block block = block_kernel();
+  alignas(64) double panel[kDepth * kPanel], sums[4 * kPanel];
+  for (Index p = 0; p < j; p += kDepth) {
+    const Index depth = std::min(kDepth, j - p);
+    for (Index q = 0; q < depth; ++q)
+      for (Index t = 0; t < kPanel; ++t) panel[q * kPanel + t] = t < nb ? A[(j + t) * lda + p + q] : 0.0;
+    for (Index i = j; i < m; i += 4) {
+      // The last block of rows starts early enough to be whole; rows done before take no part twice.
+      const Index from = std::max<Index>(0, std::min(i, m - 4));
+      if (from == i && nb == kPanel && i >= j + kPanel) {
+        block(A + i * lda + p, lda, panel, depth, -1.0, A + i * lda + j, lda);
+        continue;
+      }
+      std::fill(sums, sums + 4 * kPanel, 0.0);
+      block(A + from * lda + p, lda, panel, depth, -1.0, sums, kPanel);
+      for (Index r = i - from; r < 4; ++r)
+        for (Index t = 0; t < nb && j + t <= from + r; ++t) A[(from + r) * lda + j + t] += sums[r * kPanel + t];
+    }
+  }
+}
+
+}  // namespace detail
+
 // In-place Cholesky of the lower triangle. A pivot that falls below `floor` times its own diagonal marks a direction
 // without curvature: it is pinned (unit pivot, zero column) and its solution component is 0. Returns the number pinned.
 inline Index cholesky(double* A, Index m, Index lda, double floor, std::vector<char>& pinned) {
   pinned.assign(m, 0);
   Index count = 0;
+  if (m > 96) {
+    for (Index j = 0; j < m; j += detail::kPanel) {
+      const Index nb = std::min(detail::kPanel, m - j);
+      detail::subtract_finished(A, m, lda, j, nb);
+      count += detail::cholesky_block(A, m, lda, j, nb, floor, pinned);
+    }
+    return count;
+  }
   double block[8];
   for (Index j = 0; j < m; j += 4) {
     const Index nb = std::min<Index>(4, m - j);
@@ -47,27 +110,7 @@ inline Index cholesky(double* A, Index m, Index lda, double floor, std::vector<c
         if (i + 1 < m && j + t <= i + 1) a1[j + t] -= block[4 + t];
       }
     }
-    for (Index t = 0; t < nb; ++t) {
-      double* d = A + (j + t) * lda;
-      double pivot = d[j + t];
-      for (Index s = 0; s < t; ++s) pivot -= d[j + s] * d[j + s];
-      double explained = norm2(d, j + t);
-      if (!(pivot > floor * (pivot + explained)) || !(pivot > 0)) {
-        pinned[j + t] = 1;
-        ++count;
-        for (Index i = j + t; i < m; ++i) A[i * lda + j + t] = 0;
-        d[j + t] = 1;
-        continue;
-      }
-      const double root = std::sqrt(pivot);
-      d[j + t] = root;
-      for (Index i = j + t + 1; i < m; ++i) {
-        double* a = A + i * lda;
-        double v = a[j + t];
-        for (Index s = 0; s < t; ++s) v -= a[j + s] * d[j + s];
-        a[j + t] = v / root;
-      }
-    }
+    count += detail::cholesky_block(A, m, lda, j, nb, floor, pinned);
   }
   return count;
 }

@@ -11,6 +11,7 @@
 #include "control.hpp"
 #include "lasso_quadratic.hpp"
 #include "ordinal_features.hpp"
+#include "ordinal_hessian.hpp"
 
 namespace ss {
 
@@ -32,7 +33,7 @@ class OrdinalSolver {
   OrdinalSolver(Features& X, const Family& family, std::vector<double> w, std::vector<double> offset,
                 std::vector<double> weight, const std::vector<double>& share, OrdinalOptions options)
       : X_(X), family_(family), w_(std::move(w)), offset_(std::move(offset)), weight_(std::move(weight)),
-        options_(options), n_(X.n), p_(X.p), m_(family.boundaries), size_((p_ + 1) * m_) {
+        options_(options), n_(X.n), p_(X.p), m_(family.boundaries), size_((p_ + 1) * m_), gram_(family, p_ + 1) {
     for (Index j = 0; j < p_; ++j)
       if (X.constant(j)) std::fill_n(weight_.begin() + j * m_, m_, kInfinity);
     weight_.resize(size_, 0.0);  // the ones
@@ -54,10 +55,8 @@ class OrdinalSolver {
     OrdinalFit out;
     if (!constrained_) {
       minimise(alpha, 0, true, watch, out);
-      if (options_.ordered) {
-        out.crossing = crossings();
-        if (out.crossing > 0) begin_order();
-      }
+      out.crossing = crossing_;
+      if (out.crossing > 0) begin_order();
     }
     if (constrained_) interior(alpha, watch, out);
     out.alpha = alpha;
@@ -97,15 +96,17 @@ class OrdinalSolver {
 
   // ---- linear predictors and gradients over the features in use -------------------------------------------------
 
-  void use(const std::vector<char>& wanted) {  // features with a wanted coordinate, the ones first
+  // Features with a wanted coordinate, the ones first; those that the Hessian at hand knows come in its order.
+  void use(const std::vector<char>& wanted) {
+    auto any = [&](Index j) {
+      return j == p_ || std::any_of(wanted.begin() + j * m_, wanted.begin() + (j + 1) * m_, [](char c) { return c != 0; });
+    };
     used_.clear();
-    used_.push_back(p_);
+    for (Index j : gram_.features())
+      if (any(j)) used_.push_back(j);
+    if (gram_.place(p_) < 0) used_.push_back(p_);
     for (Index j = 0; j < p_; ++j)
-      for (Index k = 0; k < m_; ++k)
-        if (wanted[j * m_ + k]) {
-          used_.push_back(j);
-          break;
-        }
+      if (gram_.place(j) < 0 && any(j)) used_.push_back(j);
     columns_.clear();
     for (Index j : used_) columns_.push_back(X_.column(j));
     free_.clear(), penalised_.clear();
@@ -129,13 +130,39 @@ class OrdinalSolver {
       for (Index k = 0; k < m_; ++k) beta[u * m_ + k] = sum += psi[used_[u] * m_ + k];
     }
     constexpr Index chunk = 512;
-    for (const Slot& s : family_.slots())
-      for (Index b = s.begin; b < s.end; b += chunk) {
-        const Index e = std::min(b + chunk, s.end);
-        double* out = eta.data() + s.at + b - s.begin;
-        for (Index i = b; i < e; ++i) out[i - b] = beta[s.boundary] + (with_offset && !offset_.empty() ? offset_[i] : 0);
-        for (Index u = 1; u < q; ++u)
-          if (const double c = beta[u * m_ + s.boundary]; c != 0) axpy(c, columns_[u] + b, out, e - b);
+    for (const Span& span : family_.spans())
+      for (Index b = span.begin; b < span.end; b += chunk) {
+        const Index len = std::min(chunk, span.end - b);
+        for (size_t k = 0; k < span.slots.size(); k += 2) {
+          // Two boundaries at a time share their reading of the columns; an odd one out goes with a spare.
+          const bool two = k + 1 < span.slots.size();
+          const Slot s0 = family_.slots()[span.slots[k]], s1 = two ? family_.slots()[span.slots[k + 1]] : s0;
+          double* y0 = eta.data() + s0.at + b - s0.begin;
+          double* y1 = two ? eta.data() + s1.at + b - s1.begin : nullptr;
+          for (int side = 0; side < (two ? 2 : 1); ++side) {
+            double* out = side == 0 ? y0 : y1;
+            const double level = beta[(side == 0 ? s0 : s1).boundary];
+            if (with_offset && !offset_.empty())
+              for (Index i = 0; i < len; ++i) out[i] = level + offset_[b + i];
+            else
+              std::fill_n(out, len, level);
+          }
+          const double* x[4];
+          double c0[4], c1[4];
+          int held = 0;
+          for (Index u = 1; u < q; ++u) {
+            c0[held] = beta[u * m_ + s0.boundary], c1[held] = beta[u * m_ + s1.boundary], x[held] = columns_[u] + b;
+            held += c0[held] != 0 || c1[held] != 0;
+            if (held == 4) {
+              two ? axpy2x4(c0, c1, x, y0, y1, len) : axpy4(c0, x, y0, len);
+              held = 0;
+            }
+          }
+          for (int t = 0; t < held; ++t) {
+            axpy(c0[t], x[t], y0, len);
+            if (two) axpy(c1[t], x[t], y1, len);
+          }
+        }
       }
   }
 
@@ -148,14 +175,9 @@ class OrdinalSolver {
       double* g = gradient_.data() + used_[u] * m_;
       std::fill_n(g, m_, 0.0);
     }
-    constexpr Index chunk = 2048;
-    for (const Slot& s : family_.slots())
-      for (Index b = s.begin; b < s.end; b += chunk) {
-        const Index e = std::min(b + chunk, s.end);
-        const double* r = slope_.data() + s.at + b - s.begin;
-        for (Index u = 0; u < static_cast<Index>(used_.size()); ++u)
-          gradient_[used_[u] * m_ + s.boundary] += dot(columns_[u] + b, r, e - b);
-      }
+    slope_products(
+        family_, slope_.data(), static_cast<Index>(used_.size()), [&](Index u) { return columns_[u]; },
+        [&](Index u, Index k) -> double& { return gradient_[used_[u] * m_ + k]; });
     for (Index j : used_) to_differences(gradient_.data() + j * m_);
     for (Index u = 0; u < static_cast<Index>(used_.size()); ++u) add_barrier_gradient(used_[u], columns_[u]);
   }
@@ -333,84 +355,39 @@ class OrdinalSolver {
 
   // ---- Hessian --------------------------------------------------------------------------------------------------
 
-  void weighted_gram(const double* h, Index begin, Index end, std::vector<double>& C) {
-    const Index q = static_cast<Index>(used_.size());
-    constexpr Index chunk = 256;
-    scaled_.resize(q * chunk);
-    double block[8];
-    for (Index b = begin; b < end; b += chunk) {
-      const Index len = std::min(chunk, end - b);
-      const double* hb = h + b - begin;
-      for (Index u = 0; u < q; ++u) {
-        const double* x = columns_[u] + b;
-        double* out = scaled_.data() + u * chunk;
-        for (Index i = 0; i < len; ++i) out[i] = hb[i] * x[i];
-      }
-      for (Index i = 0; i < q; i += 2) {
-        const double* a0 = scaled_.data() + i * chunk;
-        const double* a1 = i + 1 < q ? a0 + chunk : a0;
-        for (Index j = 0; j <= std::min(i + 1, q - 1); j += 4) {
-          const double* x[4];
-          for (int t = 0; t < 4; ++t) x[t] = columns_[std::min(j + t, q - 1)] + b;
-          dot2x4(a0, a1, x[0], x[1], x[2], x[3], len, block);
-          for (int t = 0; t < 4 && j + t < q; ++t) {
-            if (j + t <= i) C[i * q + j + t] += block[t];
-            if (i + 1 < q && j + t <= i + 1) C[(i + 1) * q + j + t] += block[4 + t];
-          }
-        }
-      }
+  // The quadratic model's matrix in the coordinates at hand, from the products at hand and those still missing.
+  void assemble() {
+    gram_.cover(used_, columns_);
+    if (mu_ > 0)
+      for (const Constraint& c : rows_) gram_.add_row(c.boundary, mu_ / (c.slack * c.slack), c.row);
+    const Index nf = static_cast<Index>(free_.size()), np = static_cast<Index>(penalised_.size());
+    std::vector<Index> place(used_.size());
+    for (size_t u = 0; u < used_.size(); ++u) place[u] = gram_.place(used_[u]);
+    auto entry = [&](const Coordinate& a, const Coordinate& b) {
+      const Index i = place[a.used], j = place[b.used];
+      return gram_.products(a.boundary, b.boundary, std::max(i, j))[std::min(i, j)];
+    };
+    quadratic_.shape(nf, np);
+    for (Index i = 0; i < nf; ++i)
+      for (Index j = 0; j <= i; ++j) quadratic_.free_row(i)[j] = entry(free_[i], free_[j]);
+    std::vector<const double*> products(m_);
+    for (Index i = 0; i < np; ++i) {
+      const Coordinate& a = penalised_[i];
+      for (Index j = 0; j < nf; ++j) quadratic_.cross_row(i)[j] = entry(a, free_[j]);
+      for (Index k = 0; k < m_; ++k) products[k] = gram_.products(a.boundary, k, place[a.used]);
+      double* out = quadratic_.row(i);
+      // Places increase along the coordinates: the products of the later feature hold the earlier one.
+      for (Index j = 0; j <= i; ++j) out[j] = products[penalised_[j].boundary][place[penalised_[j].used]];
     }
+    quadratic_.factor();
+    at_.clear(), n_free_ = nf;
+    for (const Coordinate& c : coordinates_) at_.push_back(c.at);
   }
 
   bool same_coordinates() const {
-    return std::equal(coordinates_.begin(), coordinates_.end(), at_.begin(), at_.end(),
+    return n_free_ == static_cast<Index>(free_.size()) &&
+           std::equal(coordinates_.begin(), coordinates_.end(), at_.begin(), at_.end(),
                       [](const Coordinate& c, Index at) { return c.at == at; });
-  }
-
-  void hessian() {
-    at_.clear();
-    if (mu_ == 0)
-      for (const Coordinate& c : coordinates_) at_.push_back(c.at);
-    const Index q = static_cast<Index>(used_.size()), N = static_cast<Index>(coordinates_.size());
-    // same[k]: pair (k, k); less[k]: any pair whose larger index is k; pair[k * m + l] for families that need them all.
-    std::vector<std::vector<double>> same(m_), less(m_), upto(m_), pair;
-    auto zero = [&](std::vector<double>& C) { C.assign(q * q, 0.0); };
-    for (Index k = 0; k < m_; ++k) zero(same[k]), zero(less[k]), zero(upto[k]);
-    for (const Piece& piece : family_.pieces()) {
-      const double* h = curvature_.data() + piece.at;
-      switch (piece.block) {
-        case Block::kUpTo: weighted_gram(h, piece.begin, piece.end, upto[piece.t]); break;
-        case Block::kEdge: weighted_gram(h, piece.begin, piece.end, less[piece.t]); break;
-        case Block::kCorner: weighted_gram(h, piece.begin, piece.end, same[piece.t]); break;
-        case Block::kPair:
-          if (pair.empty()) pair.assign(m_ * m_, std::vector<double>());
-          zero(pair[piece.t * m_ + piece.u]);
-          weighted_gram(h, piece.begin, piece.end, pair[piece.t * m_ + piece.u]);
-          break;
-      }
-    }
-    if (mu_ > 0)
-      for (const Constraint& c : rows_) {
-        const double h = mu_ / (c.slack * c.slack);
-        double* C = same[c.boundary].data();
-        for (Index u = 0; u < q; ++u) {
-          const double v = h * columns_[u][c.row];
-          for (Index t = 0; t <= u; ++t) C[u * q + t] += v * columns_[t][c.row];
-        }
-      }
-    for (Index k = m_ - 1; k-- > 0;)
-      for (Index i = 0; i < q * q; ++i) upto[k][i] += upto[k + 1][i];
-    for (Index k = 0; k < m_; ++k)
-      for (Index i = 0; i < q * q; ++i) same[k][i] += upto[k][i], less[k][i] += upto[k][i];
-    H_.resize(N * N);
-    for (Index i = 0; i < N; ++i)
-      for (Index j = 0; j <= i; ++j) {
-        const Coordinate a = coordinates_[i], b = coordinates_[j];
-        const Index row = std::max(a.used, b.used), col = std::min(a.used, b.used);
-        const Index low = std::min(a.boundary, b.boundary), high = std::max(a.boundary, b.boundary);
-        const std::vector<double>& C = !pair.empty() ? pair[low * m_ + high] : low == high ? same[low] : less[high];
-        H_[i * N + j] = H_[j * N + i] = C[row * q + col];
-      }
   }
 
   // ---- the method -----------------------------------------------------------------------------------------------
@@ -421,51 +398,78 @@ class OrdinalSolver {
     choose(alpha);
     const double l1 = alpha * options_.l1_ratio, l2 = alpha * (1 - options_.l1_ratio);
     const double small = 0.1 * options_.tol * null_;
-    predictors(psi_, true, eta_);
-    double fence = barrier(psi_);
-    for (Constraint& c : rows_)
-      if (mu > 0) c.multiplier = mu / c.slack;
-    evaluate();
-    // A path's next alpha starts near enough for the last Hessian to serve the first step.
-    bool fresh = mu == 0 && !at_.empty() && same_coordinates();
-    int polished = 0;
-    double last = kInfinity;
+    // The gap is of first order in what is left of the gradient, the decrement of second order.
+    double target = std::max(0.1 * options_.tol * options_.tol, 1e-19) * null_;
+    double fence = 0;
+    if (mu == 0 && current_ > 0) {
+      --current_;  // the last fit's predictors serve; they are made anew now and then against drift
+    } else {
+      predictors(psi_, true, eta_);
+      fence = barrier(psi_);
+      for (Constraint& c : rows_)
+        if (mu > 0) c.multiplier = mu / c.slack;
+      evaluate();
+      current_ = mu == 0 ? 8 : 0;
+    }
+    // A path's next alpha starts near enough for the last Hessian to serve its first steps.
+    bool refresh = mu > 0 || !gram_.ready(), old = !refresh, full = false;
+    int polished = 0, stalled = 0;
+    double last = kInfinity, before_step = kInfinity;
     out.stop = "max_iter";
     out.iterations = 0;
-    std::vector<double> g, w, z, H, d, psi_step(size_);
+    std::vector<double> g, w, ridge, z, d, psi_step(size_);
     while (true) {
       if (watch.stopped()) {
         out.stop = "interrupted";
         break;
       }
       const Index N = static_cast<Index>(coordinates_.size()), nf = static_cast<Index>(free_.size());
-      if (!fresh) hessian(), ++out.hessians;
-      g.resize(N), w.resize(N), z.resize(N);
-      H = H_;
+      if (refresh) {
+        gram_.reset(curvature_);
+        ++out.hessians;
+        old = false;
+        before_step = kInfinity;
+      }
+      if (refresh || !same_coordinates()) assemble();
+      refresh = false;
+      g.resize(N), w.resize(N - nf), ridge.resize(N - nf), z.resize(N);
       for (Index i = 0; i < N; ++i) {
         const Index at = coordinates_[i].at;
-        g[i] = gradient_[at], z[i] = psi_[at], w[i] = l1 * weight_[at];
-        if (i >= nf && l2 > 0) g[i] += l2 * weight_[at] * z[i], H[i * N + i] += l2 * weight_[at];
+        g[i] = gradient_[at], z[i] = psi_[at];
+        if (i < nf) continue;
+        w[i - nf] = l1 * weight_[at], ridge[i - nf] = l2 * weight_[at];
+        g[i] += ridge[i - nf] * z[i];
       }
-      quadratic_.solve(H, g, w, z, nf, d);
+      quadratic_.solve(g, w, ridge, z, d);
       // Decrease of the model's linear part: negative unless the point is optimal.
       double slope = 0;
       for (Index i = 0; i < N; ++i) {
         slope += g[i] * d[i];
-        if (i >= nf) slope += w[i] * (std::abs(z[i] + d[i]) - std::abs(z[i]));
+        if (i >= nf) slope += w[i - nf] * (std::abs(z[i] + d[i]) - std::abs(z[i]));
       }
       decrement_ = std::max(0.0, -0.5 * slope);
-      if (decrement_ <= small || out.iterations >= options_.max_iter) {
+      const bool more = out.iterations < options_.max_iter;
+      if (old && out.iterations > 0 && more && decrement_ > target && (!full || outdated(before_step, decrement_, target))) {
+        refresh = true;
+        continue;
+      }
+      const bool near = decrement_ <= small || !more;
+      // Steps near the optimum cost less than a certificate, and make fitted values agree to sqrt(decrement).
+      const bool settled = polished >= 6 || decrement_ <= target || decrement_ > 2e-9 * null_ || !more;
+      if (out.iterations == 1 || (near && (settled || polished == 0))) {
         full_gradient();
         if (widen(alpha)) {
-          fresh = false;
-          if (out.iterations < options_.max_iter) continue;
+          before_step = kInfinity;
+          if (more) continue;
         }
+      }
+      if (near) {
         if (mu > 0 && !last_round && decrement_ <= small) break;
-        // Steps near the optimum cost less than a certificate, and make fitted values agree to sqrt(decrement).
-        const bool settled = polished >= 3 || decrement_ <= 1e-19 * null_ || decrement_ > 2e-9 * null_;
-        if (!settled && out.iterations < options_.max_iter) {
+        if (!settled) {
           ++polished;
+        } else if (alpha == 0 && old && more) {
+          refresh = true;  // the decrement is the certificate: it is that of the Hessian at this very point
+          continue;
         } else {
           certify(alpha, out);
           if (alpha == 0) out.gap = decrement_, out.bound = out.objective - decrement_;
@@ -473,14 +477,22 @@ class OrdinalSolver {
             out.stop = "tol";
             break;
           }
-          if (decrement_ <= 1e-17 * null_ && last <= 1e-17 * null_) {
-            out.stop = "precision";
-            break;
+          const double excess = options_.tol * null_ / out.gap;
+          target = std::min(target, 0.3 * decrement_ * excess * excess);
+          if (decrement_ <= 1e-17 * null_ && decrement_ > 0.5 * last) {  // rounding, or a Hessian too old
+            if (old && more) {
+              refresh = true;
+              continue;
+            }
+            if (stalled++ > 1 || !more) {
+              out.stop = "precision";
+              break;
+            }
           }
-          if (out.iterations >= options_.max_iter) break;
+          if (!more) break;
         }
       }
-      last = decrement_;
+      last = before_step = decrement_;
       ++out.iterations;
 
       std::fill(psi_step.begin(), psi_step.end(), 0.0);
@@ -532,8 +544,9 @@ class OrdinalSolver {
         out.stop = out.gap <= options_.tol * null_ ? "tol" : "precision";
         break;
       }
-      // Near the optimum the Hessian has stopped moving: the one at hand serves the last steps.
-      fresh = mu == 0 && t == 1 && decrement_ <= 1e-6 * null_;
+      full = t == 1;
+      old = true;
+      refresh = mu > 0;
       used_gradient();
     }
     if (out.stop == "interrupted") {
@@ -541,14 +554,27 @@ class OrdinalSolver {
       certify(alpha, out);
     }
     out.working = static_cast<Index>(penalised_.size());
-    if (!constrained_ && options_.ordered && crossings() == 0) ordered_psi_ = psi_;
+    crossing_ = !constrained_ && options_.ordered ? crossings() : 0;
+    if (crossing_ == 0) ordered_psi_ = psi_;
   }
 
-  // Coordinates to start with: all when they are few, else those the sequential strong rule keeps.
+  // Whether a Hessian made now costs less than the steps that the one at hand would still need, at the rate seen.
+  bool outdated(double before, double now, double target) const {
+    if (std::isinf(before)) return false;
+    if (!(now < 0.5 * before)) return true;
+    const double n = static_cast<double>(n_), q = static_cast<double>(used_.size());
+    const double steps = std::log(now / target) / std::log(before / now);
+    // Nanoseconds, roughly: passes over the columns and triangular solves wait for memory, products of matrices do not.
+    const double step = 1.6 * n * q + 20 * n + 0.5 * quadratic_.step_cost();
+    const double hessian = 0.1 * n * q * q + 0.08 * quadratic_.factor_cost();
+    return (steps - 2) * step > hessian;
+  }
+
+  // Coordinates to start with: all when they are few, else those in use and those whose gradient is near entering.
   void choose(double alpha) {
     std::vector<char> wanted(size_, 0);
     const bool all = p_ * m_ <= 400;
-    const double cut = std::max(0.0, 2 * alpha - previous_) * options_.l1_ratio;
+    const double cut = (alpha - 0.5 * std::max(0.0, previous_ - alpha)) * options_.l1_ratio;
     for (Index i = 0; i < p_ * m_; ++i) {
       if (std::isinf(weight_[i])) continue;
       wanted[i] = all || weight_[i] == 0 || psi_[i] != 0 || options_.l1_ratio < 1 || std::abs(gradient_[i]) >= cut * weight_[i];
@@ -603,14 +629,17 @@ class OrdinalSolver {
   const Family& family_;
   std::vector<double> w_, offset_, weight_;
   OrdinalOptions options_;
-  Index n_, p_, m_, size_;
-  std::vector<double> psi_, ordered_psi_, eta_, step_eta_, trial_, slope_, curvature_, gradient_, H_, scaled_, slack_;
-  std::vector<Index> used_, at_;  // at_: the coordinates that the Hessian at hand belongs to
+  Index n_, p_, m_, size_, n_free_ = 0;
+  std::vector<double> psi_, ordered_psi_, eta_, step_eta_, trial_, slope_, curvature_, gradient_, slack_;
+  std::vector<Index> used_, at_;  // at_: the coordinates that the quadratic at hand is in
   std::vector<const double*> columns_;
   std::vector<Coordinate> free_, penalised_, coordinates_;
   std::vector<char> wanted_, listed_;
   std::vector<Constraint> rows_;
+  OrdinalHessian gram_;
   LassoQuadratic quadratic_;
+  Index crossing_ = 0;
+  int current_ = 0;  // for how many more fits the predictors, slopes and gradient at hand may stand in for new ones
   double loss_ = 0, null_ = 1, alpha_max_ = 0, previous_ = 0, decrement_ = 0, mu_ = 0;
   bool constrained_ = false, unpenalised_ = false;
 };

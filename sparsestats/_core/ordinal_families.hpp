@@ -21,6 +21,11 @@ struct Slot {
   Index boundary, begin, end, at;  // eta of rows [begin, end) lies at [at, at + end - begin)
 };
 
+struct Span {  // rows whose boundaries are the same
+  Index begin, end;
+  std::vector<Index> slots;
+};
+
 // The Hessian in differences of coefficients psi_k (which move the boundaries k, k+1, ...).
 enum class Block { kUpTo, kEdge, kCorner, kPair };
 struct Piece {
@@ -34,6 +39,7 @@ class Family {
   const Index n;
   virtual ~Family() = default;
   const std::vector<Slot>& slots() const { return slots_; }
+  const std::vector<Span>& spans() const { return spans_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
   Index eta_size() const { return slots_.empty() ? 0 : slots_.back().at + slots_.back().end - slots_.back().begin; }
   Index piece_size() const { return pieces_.empty() ? 0 : pieces_.back().at + pieces_.back().end - pieces_.back().begin; }
@@ -52,7 +58,10 @@ class Family {
       : boundaries(static_cast<Index>(starts.size()) - 2), n(starts.back()), starts_(std::move(starts)) {}
   Index add_slot(Index boundary, Index begin, Index end) {
     slots_.push_back({boundary, begin, end, eta_size()});
-    return static_cast<Index>(slots_.size()) - 1;
+    const Index made = static_cast<Index>(slots_.size()) - 1;
+    if (spans_.empty() || spans_.back().begin != begin || spans_.back().end != end) spans_.push_back({begin, end, {}});
+    spans_.back().slots.push_back(made);
+    return made;
   }
   Index add_piece(Block block, Index t, Index u, Index begin, Index end) {
     pieces_.push_back({block, t, u, begin, end, piece_size()});
@@ -60,8 +69,38 @@ class Family {
   }
   std::vector<Index> starts_;  // rows of class c are [starts_[c], starts_[c + 1])
   std::vector<Slot> slots_;
+  std::vector<Span> spans_;
   std::vector<Piece> pieces_;
 };
+
+// Adds x_u' (slopes of boundary k) to sum(u, k) for `count` columns: four columns and two boundaries at a time, so that
+// a row is read once for both boundaries beside its class.
+template <class Column, class Sum>
+void slope_products(const Family& family, const double* slope, Index count, Column column, Sum sum) {
+  constexpr Index chunk = 1024;
+  double block[8];
+  for (const Span& span : family.spans())
+    for (Index b = span.begin; b < span.end; b += chunk) {
+      const Index len = std::min(chunk, span.end - b);
+      for (size_t k = 0; k < span.slots.size(); k += 2) {
+        const bool two = k + 1 < span.slots.size();
+        const Slot &s0 = family.slots()[span.slots[k]], &s1 = two ? family.slots()[span.slots[k + 1]] : s0;
+        const double *r0 = slope + s0.at + b - s0.begin, *r1 = slope + s1.at + b - s1.begin;
+        for (Index u = 0; u < count; u += 4) {
+          const double* x[4];
+          for (Index t = 0; t < 4; ++t) x[t] = column(std::min(u + t, count - 1)) + b;
+          if (two)
+            dot2x4(r0, r1, x[0], x[1], x[2], x[3], len, block);
+          else
+            dot4(x, r0, len, block);
+          for (Index t = 0; t < std::min<Index>(4, count - u); ++t) {
+            sum(u + t, s0.boundary) += block[t];
+            if (two) sum(u + t, s1.boundary) += block[4 + t];
+          }
+        }
+      }
+    }
+}
 
 // -l* of the gradient times s, by convexity: l*(s r) <= s l*(r) + (1 - s) l*(0), and l*(0) = 0 for a log-probability.
 inline double chord(double s, double inner, double value) { return s * (inner - value); }

@@ -52,9 +52,9 @@ class Features {
     const Index m = family.boundaries;
     std::fill(out, out + p * m, 0.0);
     if (dense_) {
-      for (Index j = 0; j < p; ++j)
-        for (const Slot& s : family.slots())
-          out[j * m + s.boundary] += dot(data_.data() + j * n + s.begin, slope + s.at, s.end - s.begin);
+      slope_products(
+          family, slope, p, [&](Index j) { return data_.data() + j * n; },
+          [&](Index j, Index k) -> double& { return out[j * m + k]; });
       return;
     }
     std::vector<double> r(n), dots(p);
