@@ -470,9 +470,10 @@ class OrdinalSolver {
         } else if (alpha == 0 && old && more) {
           refresh = true;  // the decrement is the certificate: it is that of the Hessian at this very point
           continue;
-        } else {
+        } else if (const bool runs = alpha == 0 && runs_away(d); !runs || !more) {
           certify(alpha, out);
-          if (alpha == 0) out.gap = decrement_, out.bound = out.objective - decrement_;
+          // Without a penalty the decrement is the certificate, unless the maximum lies at infinity: then there is none.
+          if (alpha == 0) out.gap = runs ? null_ : decrement_, out.bound = out.objective - out.gap;
           if (out.gap <= options_.tol * null_) {
             out.stop = "tol";
             break;
@@ -556,6 +557,14 @@ class OrdinalSolver {
     out.working = static_cast<Index>(penalised_.size());
     crossing_ = !constrained_ && options_.ordered ? crossings() : 0;
     if (crossing_ == 0) ordered_psi_ = psi_;
+  }
+
+  // Whether a step that promises nothing any more still moves some linear predictor: what separated classes do for ever.
+  bool runs_away(const std::vector<double>& d) {
+    std::vector<double> step(size_, 0.0);
+    for (size_t i = 0; i < coordinates_.size(); ++i) step[coordinates_[i].at] = d[i];
+    predictors(step, false, step_eta_);
+    return std::any_of(step_eta_.begin(), step_eta_.end(), [](double e) { return std::abs(e) > 0.1; });
   }
 
   // Whether a Hessian made now costs less than the steps that the one at hand would still need, at the rate seen.
