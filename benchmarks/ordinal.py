@@ -10,19 +10,20 @@ likelihoods.
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 import warnings
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 import sparsestats as ss
 from sparsestats.backend.native.ordinal import NativeOrdinal
 from sparsestats.backend.ordinal import OrdinalProblem
 
 
-def sample(
-    n: int, p: int, K: int, share: float, level: tuple[float, ...], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def sample(n: int, p: int, K: int, share: float, level: tuple[float, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """X uniform on (-1, 1), differences of 0.5 in a share of places, true probabilities all positive."""
     rng = np.random.default_rng(seed)
     while True:
@@ -35,6 +36,18 @@ def sample(
         y = (rng.random((n, 1)) > below).sum(axis=1)
         if len(np.unique(y)) == K:
             return X, y
+
+
+def wide(p: int) -> list[tuple[str, Any, np.ndarray]]:
+    """500 rows of p columns, dense and with one entry in twenty."""
+    rng = np.random.default_rng(p)
+    out = []
+    for label, share in (("dense", 1.0), ("sparse", 0.05)):
+        X = rng.normal(size=(500, p)) * (rng.random((500, p)) < share)
+        latent = X[:, :15] @ rng.choice([-0.7, 0.7], 15) / np.sqrt(share) + rng.logistic(size=500)
+        y = np.digitize(latent, np.quantile(latent, [0.5, 0.75, 0.92]))
+        out.append((f"p={p} {label}", np.asfortranarray(X) if share == 1 else sparse.csc_array(X), y))
+    return out
 
 
 PATHS = {
@@ -58,9 +71,7 @@ def path_seconds(X: np.ndarray, y: np.ndarray, turns: int) -> tuple[float, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one turn, without the problem of 500 columns")
     quick = parser.parse_args().quick
     turns = 1 if quick else 5
@@ -95,6 +106,17 @@ def main() -> None:
         step = 1e3 * result.seconds / max(1, int(result.info["iterations"].sum()))
         print(f"| K={K} | {result.seconds:.3f} | {step:.2f} |", flush=True)
 
+    print(
+        "\n| n=500 K=4, path of 20 to alpha_max / 5, gap 1e-6 | seconds | worst gap | beyond X, MB |\n|---|---|---|---|"
+    )
+    for label, X, y in wide(5000) if quick else (*wide(5000), *wide(20_000)):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        native = NativeOrdinal(OrdinalProblem(X, y, 4, np.ones((X.shape[1], 3)), monotone="none"))
+        result = native.solve_path(native.alpha_max() * np.geomspace(1, 0.2, 20), tol=1e-6)
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        gap = max(c.relative for c in result.certificates)
+        print(f"| {label} | {result.seconds:.3f} | {gap:.1e} | {grown:.0f} |", flush=True)
+
     try:
         from statsmodels.miscmodels.ordinal_model import OrderedModel
     except ImportError:
@@ -107,9 +129,7 @@ def main() -> None:
         rows = []
         for _ in range(turns):
             began = time.perf_counter()
-            problem = OrdinalProblem(
-                X, y, 4, np.column_stack([np.ones(10), np.full((10, 2), np.inf)]), monotone="none"
-            )
+            problem = OrdinalProblem(X, y, 4, np.column_stack([np.ones(10), np.full((10, 2), np.inf)]), monotone="none")
             ours = NativeOrdinal(problem).solve_path([0.0])
             middle = time.perf_counter()
             with warnings.catch_warnings():

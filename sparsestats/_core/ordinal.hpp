@@ -109,6 +109,11 @@ class OrdinalSolver {
       if (gram_.place(j) < 0 && any(j)) used_.push_back(j);
     columns_.clear();
     for (Index j : used_) columns_.push_back(X_.column(j));
+    if (static_cast<size_t>(X_.held()) > 2 * used_.size() + 64) {  // some have left, of here and of the Hessian
+      std::vector<char> mine(p_ + 1, 0);
+      for (Index j : used_) mine[j] = 1;
+      X_.keep([&](Index j) { return mine[j] || gram_.place(j) >= 0; });
+    }
     free_.clear(), penalised_.clear();
     for (Index u = 0; u < static_cast<Index>(used_.size()); ++u)
       for (Index k = 0; k < m_; ++k) {
@@ -455,7 +460,15 @@ class OrdinalSolver {
       }
       const bool near = decrement_ <= small || !more;
       // Steps near the optimum cost less than a certificate, and make fitted values agree to sqrt(decrement).
-      const bool settled = polished >= 6 || decrement_ <= target || decrement_ > 2e-9 * null_ || !more;
+      bool settled = polished >= 6 || decrement_ <= target || decrement_ > 2e-9 * null_ || !more;
+      if (near && settled && more && l2 == 0 && decrement_ < 0.5 * last) {
+        // No certificate is worth its pass over all columns before those in use would grant it.
+        const double excess = options_.tol * null_ / (1e-300 + gap_in_use(alpha));
+        if (excess < 1) {
+          settled = false;
+          target = std::min(target, 0.3 * decrement_ * excess * excess);
+        }
+      }
       if (out.iterations == 1 || (near && (settled || polished == 0))) {
         full_gradient();
         if (widen(alpha)) {
@@ -565,6 +578,15 @@ class OrdinalSolver {
     for (size_t i = 0; i < coordinates_.size(); ++i) step[coordinates_[i].at] = d[i];
     predictors(step, false, step_eta_);
     return std::any_of(step_eta_.begin(), step_eta_.end(), [](double e) { return std::abs(e) > 0.1; });
+  }
+
+  // What the gradient of the coordinates in use already costs the gap, as the dual point is scaled back to be feasible.
+  double gap_in_use(double alpha) const {
+    double most = 1;
+    for (const Coordinate& c : penalised_)
+      if (const double limit = alpha * options_.l1_ratio * weight_[c.at]; limit > 0)
+        most = std::max(most, std::abs(gradient_[c.at]) / limit);
+    return (1 - 1 / most) * penalty(psi_, alpha);
   }
 
   // Whether a Hessian made now costs less than the steps that the one at hand would still need, at the rate seen.

@@ -1,5 +1,6 @@
 // Columns for an ordinal likelihood: rows in class order, centred and scaled, so that ranges of rows are contiguous.
-// Dense data is copied once into that order; sparse columns are laid out only while they are in a working set.
+// Dense data of few columns is copied once into that order. Of many columns, or sparse ones, those in a working set are laid
+// out while they are in it, so that memory beyond X stays that of the working set.
 #pragma once
 #include <unordered_map>
 #include <vector>
@@ -14,7 +15,7 @@ class Features {
   const Index n, p;
   // `order[i]` is the row of X at place i; `weights` are in the order of X and sum to its rows.
   Features(const Storage& X, std::vector<Index> order, const double* weights, bool scale, bool dense)
-      : n(X.n), p(X.p), X_(X), order_(std::move(order)), dense_(dense), mean_(p), scale_(p, 1.0), constant_(p, 0), ones_(n, 1.0) {
+      : n(X.n), p(X.p), X_(X), order_(std::move(order)), dense_(dense && X.p <= std::max<Index>(1000, X.n)), mean_(p), scale_(p, 1.0), constant_(p, 0), ones_(n, 1.0) {
     for (Index j = 0; j < p; ++j) {
       const Moments m = X.moments(j, weights);
       mean_[j] = m.mean;
@@ -47,6 +48,14 @@ class Features {
     return kept.data();
   }
 
+  Index held() const { return static_cast<Index>(cache_.size()); }
+
+  // Columns that `wanted` refuses lose their place.
+  template <class Wanted>
+  void keep(Wanted wanted) {
+    std::erase_if(cache_, [&](const auto& held) { return !wanted(held.first); });
+  }
+
   // out[j * m + k] = x_j' (slopes of boundary k), for every column.
   void gradient(const Family& family, const double* slope, double* out) {
     const Index m = family.boundaries;
@@ -57,22 +66,23 @@ class Features {
           [&](Index j, Index k) -> double& { return out[j * m + k]; });
       return;
     }
-    std::vector<double> r(n), dots(p);
-    std::vector<Index> all(p);
-    for (Index j = 0; j < p; ++j) all[j] = j;
-    for (Index k = 0; k < m; ++k) {
-      std::fill(r.begin(), r.end(), 0.0);
-      double total = 0;
-      for (const Slot& s : family.slots()) {
-        if (s.boundary != k) continue;
-        for (Index i = s.begin; i < s.end; ++i) {
-          r[order_[i]] += slope[s.at + i - s.begin];
-          total += slope[s.at + i - s.begin];
-        }
+    std::vector<double> r(n * m, 0.0), total(m, 0.0);
+    for (const Slot& s : family.slots())
+      for (Index i = s.begin; i < s.end; ++i) {
+        r[s.boundary * n + order_[i]] += slope[s.at + i - s.begin];
+        total[s.boundary] += slope[s.at + i - s.begin];
       }
-      X_.dots(all.data(), p, r.data(), dots.data());
-      for (Index j = 0; j < p; ++j)
-        if (!constant_[j]) out[j * m + k] = (dots[j] - mean_[j] * total) / scale_[j];
+    constexpr Index block = 32;  // columns that stay in cache while each boundary takes its turn
+    Index columns[block];
+    double dots[block];
+    for (Index b = 0; b < p; b += block) {
+      const Index count = std::min(block, p - b);
+      for (Index t = 0; t < count; ++t) columns[t] = b + t;
+      for (Index k = 0; k < m; ++k) {
+        X_.dots(columns, count, r.data() + k * n, dots);
+        for (Index t = 0; t < count; ++t)
+          if (!constant_[b + t]) out[(b + t) * m + k] = (dots[t] - mean_[b + t] * total[k]) / scale_[b + t];
+      }
     }
   }
 

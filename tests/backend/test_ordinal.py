@@ -62,8 +62,7 @@ def test_solutions_satisfy_kkt_of_an_independent_likelihood(data, family, link):
     h = 1e-6
     gradient = np.array(
         [
-            (numpy_loss(flat + h * e, X, y, family, link) - numpy_loss(flat - h * e, X, y, family, link))
-            / (2 * h)
+            (numpy_loss(flat + h * e, X, y, family, link) - numpy_loss(flat - h * e, X, y, family, link)) / (2 * h)
             for e in np.eye(len(flat))
         ]
     ).reshape(psi.shape)
@@ -141,9 +140,7 @@ def test_two_classes_are_the_logistic_lasso(data):
     y = (y > 1).astype(int)
     alpha = 0.02
     ours = NativeOrdinal(make(X, y, standardize=False)).solve_path([alpha], tol=1e-12)
-    theirs = LogisticRegression(
-        l1_ratio=1, C=1 / (alpha * len(y)), solver="saga", tol=1e-10, max_iter=100_000
-    )
+    theirs = LogisticRegression(l1_ratio=1, C=1 / (alpha * len(y)), solver="saga", tol=1e-10, max_iter=100_000)
     Z = X - X.mean(0)  # centring changes the intercept alone, and saga needs it
     theirs.fit(Z, y)
     np.testing.assert_allclose(ours.coefs[0, 0], -theirs.coef_[0], atol=1e-5)
@@ -173,9 +170,7 @@ def test_shifts_and_scales_of_columns_change_nothing(data):
 def test_weights_are_repeated_rows(data):
     X, y = data
     times = np.random.default_rng(0).integers(0, 4, len(y))
-    weighted = NativeOrdinal(make(X, y, sample_weight=times * (len(y) / times.sum()))).solve_path(
-        [0.01], tol=1e-12
-    )
+    weighted = NativeOrdinal(make(X, y, sample_weight=times * (len(y) / times.sum()))).solve_path([0.01], tol=1e-12)
     rows = np.repeat(np.arange(len(y)), times)
     repeated = NativeOrdinal(make(np.asfortranarray(X[rows]), y[rows])).solve_path([0.01], tol=1e-12)
     np.testing.assert_allclose(weighted.coefs, repeated.coefs, atol=1e-9)
@@ -287,3 +282,54 @@ def test_probabilities_are_the_likelihood(family, link):
     for c in range(4):
         want = ordinal.log_likelihoods(eta, np.full(50, c), family, link)
         np.testing.assert_allclose(np.log(p[:, c]), want, rtol=1e-9, atol=1e-9)
+
+
+def test_more_columns_than_rows_agree_with_cold_fits_on_their_support(data):
+    """Columns laid out only while in use, a Hessian kept over alphas: every fit is still the optimum."""
+    _, y = data
+    rng = np.random.default_rng(8)
+    wide = rng.normal(size=(len(y), 1200))
+    wide[:, 0] = 0.7 * y + rng.normal(size=len(y))
+    wide[:, 1] = wide[:, 0]  # a twin
+    wide[:, 2] = 3.0  # a constant
+    X = np.asfortranarray(wide)
+    native = NativeOrdinal(make(X, y))
+    path = native.solve_path(native.alpha_max() * np.geomspace(1, 0.3, 8), tol=1e-9)
+    assert all(c.converged for c in path.certificates)
+    thin = NativeOrdinal(make(sparse.csc_array(X), y)).solve_path(path.alphas[-1:], tol=1e-9)
+    # both are within 1e-9 of the optimum of the same null objective, near 1
+    assert thin.certificates[0].objective == pytest.approx(path.certificates[-1].objective, abs=2e-9)
+    assert not path.coefs[:, :, 2].any()
+    assert np.count_nonzero(path.coefs[-1].any(axis=0)) > 20
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("first", [0.0, 1.0])
+@pytest.mark.parametrize("K", [2, 3, 10])
+def test_small_and_uneven_problems_are_certified(K, first, l1_ratio):
+    """A class of one row, twin and constant columns, weights and an offset, for few and many classes."""
+    rng = np.random.default_rng(K)
+    n = 120
+    X = rng.normal(size=(n, 5))
+    X[:, 3], X[:, 4] = X[:, 0], 2.0
+    y = np.clip(np.floor((X[:, 1] + rng.logistic(size=n) + 4) * K / 8), 0, max(K - 2, 1)).astype(int)
+    y[:K] = np.arange(K)
+    if K > 2:
+        y[y == K - 1] = K - 2
+        y[K - 1] = K - 1
+    penalty = np.ones((5, K - 1))
+    penalty[:, 0] = first
+    weights = rng.uniform(0.2, 2, n)
+    problem = make(
+        np.asfortranarray(X),
+        y,
+        penalty,
+        l1_ratio=l1_ratio,
+        sample_weight=weights * (n / weights.sum()),
+        offset=0.2 * X[:, 2],
+    )
+    native = NativeOrdinal(problem)
+    result = native.solve_path(native.alpha_max() * np.geomspace(1, 0.05, 6), tol=1e-9)
+    assert all(c.converged for c in result.certificates)
+    assert np.all(np.diff([c.objective for c in result.certificates]) <= 1e-9)
+    assert np.isfinite(result.coefs).all()
