@@ -10,6 +10,7 @@
 #include <cmath>
 #include <vector>
 
+#include "active_factor.hpp"
 #include "kernels.hpp"
 #include "linalg.hpp"
 
@@ -24,13 +25,30 @@ struct NodeFit {
   double bend = 0;               // sign' S_AA^{-1} sign
   double l1 = 0;                 // of the penalised coefficients
   double scale = 0;              // s (given, or its own)
+
+  // While no sign changes, w and gradient are linear in the penalty level: w moves by -turn, gradient by slope.
+  bool linear = false;           // `level` and `turn` belong to `active` and w
+  double level = 0;              // penalty level of w
+  std::vector<double> turn;      // S_AA^{-1} sign
+  std::vector<double> slope;     // S_A turn; empty until a level is moved
+
+  // Nothing in the model, no scale yet.
+  void restart() {
+    active.clear();
+    w.clear();
+    scale = 0;
+    linear = false;
+  }
 };
 
 class NodeLasso {
  public:
-  // required[y * d + j] != 0 leaves the edge y -> j out of the penalty and always in the model.
-  NodeLasso(const double* S, Index d, double alpha, const std::vector<char>& required)
-      : S_(S), d_(d), alpha_(alpha), required_(required) {}
+  // required[y * d + j] != 0 leaves the edge y -> j out of the penalty and always in the model. With `ordered` the
+  // variables are numbered along the order: what comes after node j is not looked at.
+  NodeLasso(const double* S, Index d, double alpha, const std::vector<char>& required, bool ordered = false)
+      : S_(S), d_(d), alpha_(alpha), required_(required), ordered_(ordered), factor_(S, d), slack_(d) {
+    for (Index i = 0; i < d; ++i) slack_[i] = kSlack * std::sqrt(S[i * d + i]);
+  }
 
   double alpha() const { return alpha_; }
 
@@ -64,81 +82,125 @@ class NodeLasso {
  private:
   bool free(Index k, Index j) const { return !required_.empty() && required_[k * d_ + j]; }
 
+  Index reach(Index j) const { return ordered_ ? j + 1 : d_; }
+
   void keep_allowed(Index j, const char* allowed, NodeFit& fit) const {
+    const Index before = fit.active.size();
     Index kept = 0;
-    for (Index i = 0; i < static_cast<Index>(fit.active.size()); ++i)
+    for (Index i = 0; i < before; ++i)
       if (allowed[fit.active[i]] && (fit.w[i] != 0 || free(fit.active[i], j))) {
         fit.active[kept] = fit.active[i];
         fit.w[kept++] = fit.w[i];
       }
     fit.active.resize(kept);
     fit.w.resize(kept);
-    if (required_.empty()) return;
-    for (Index k = 0; k < d_; ++k)
-      if (free(k, j) && std::find(fit.active.begin(), fit.active.end(), k) == fit.active.end()) {
-        fit.active.push_back(k);
-        fit.w.push_back(0);
-      }
+    if (!required_.empty())
+      for (Index k = 0; k < d_; ++k)
+        if (free(k, j) && std::find(fit.active.begin(), fit.active.end(), k) == fit.active.end()) {
+          fit.active.push_back(k);
+          fit.w.push_back(0);
+        }
+    if (kept < before || kept < static_cast<Index>(fit.active.size())) fit.linear = false;
   }
 
-  // Block principal pivoting: every coefficient with the wrong sign leaves, every violator enters, all at once. A handful
-  // of exact solves as a rule, but without a guarantee: false once the violations stop falling, and descend() takes over.
+  // Block principal pivoting: every coefficient with the wrong sign leaves, the worst violators enter, all at once. A dozen
+  // exact solves as a rule, but without a guarantee: false once the violations stop falling, and descend() takes over.
   bool exchange_blocks(Index j, const char* allowed, double mu, NodeFit& fit) {
     signs(j, fit);
+    // A point that was exact at another level is moved along its line: the first round needs no solve.
+    bool moved = fit.linear;
+    if (moved) move_level(j, mu, fit);
     Index fewest = d_ + 1;
-    for (int round = 0, patience = 3; round < 50; ++round) {
-      const Index k = factor(fit.active);
-      if (std::any_of(pinned_.begin(), pinned_.end(), [](char c) { return c != 0; })) return false;
-      target_.resize(k);
-      for (Index i = 0; i < k; ++i) target_[i] = S_[j * d_ + fit.active[i]] - mu * sign_[i];
-      cholesky_solve(gram_.data(), k, k, pinned_, target_.data());
-      fit.w = target_;
-      take_gradient(j, fit);
-      mark(fit);
-      Index wrong = 0, kept = 0;
-      for (Index i = 0; i < k; ++i) {
-        if (sign_[i] != 0 && fit.w[i] * sign_[i] <= 0) {
-          ++wrong;
-          continue;
-        }
-        fit.active[kept] = fit.active[i];
-        fit.w[kept] = fit.w[i];
-        sign_[kept++] = sign_[i];
+    for (int round = 0, patience = 3; round < 50; ++round, moved = false) {
+      if (!moved) {
+        fit.linear = false;
+        if (!factor_.follow(fit.active)) return false;
+        const Index k = fit.active.size();
+        fit.w.resize(k);
+        for (Index i = 0; i < k; ++i) fit.w[i] = S_[j * d_ + fit.active[i]] - mu * sign_[i];
+        factor_.solve(fit.w.data());
+        take_gradient(j, fit);
       }
-      const double sd = kSlack * std::sqrt(S_[j * d_ + j]), level = mu * (1 + 1e-11);
-      for (Index i = 0; i < d_; ++i)
-        if (allowed[i] && std::abs(fit.gradient[i]) > level && !inside_[i] &&
-            std::abs(fit.gradient[i]) > level + sd * std::sqrt(S_[i * d_ + i]))
-          ++wrong;
+      bool out_of_patience = false;
+      const Index wrong = revise(j, allowed, mu, fit, [&](Index count) {
+        if (count < fewest) {
+          fewest = count;
+          patience = 3;
+        } else if (--patience < 0) {
+          out_of_patience = true;
+        }
+        return !out_of_patience;
+      });
       if (wrong == 0) {
         weigh(fit);
-        bend(j, fit);
+        if (!moved) straighten(j, mu, fit);
         return true;
       }
-      if (wrong < fewest) {
-        fewest = wrong;
-        patience = 3;
-      } else if (--patience < 0) {
-        // Hand over a point whose signs agree with its coefficients.
-        fit.active.resize(kept);
-        fit.w.resize(kept);
-        return false;
-      }
-      fit.active.resize(kept);
-      fit.w.resize(kept);
-      sign_.resize(kept);
-      for (Index i = 0; i < d_; ++i)
-        if (allowed[i] && !inside_[i] && std::abs(fit.gradient[i]) > level + sd * std::sqrt(S_[i * d_ + i])) {
-          fit.active.push_back(i);
-          fit.w.push_back(0);
-          sign_.push_back(fit.gradient[i] > 0 ? 1 : -1);
-        }
+      if (out_of_patience) return false;
     }
     return false;
   }
 
+  // Coefficients with the wrong sign leave; the worst violators enter if `more(number of changes)` agrees. Returns that number.
+  template <class More>
+  Index revise(Index j, const char* allowed, double mu, NodeFit& fit, More more) {
+    mark(fit);
+    const Index k = fit.active.size(), reach = this->reach(j);
+    Index kept = 0;
+    const double sd = std::sqrt(S_[j * d_ + j]), level = mu * (1 + 1e-11);
+    entering_.clear();
+    for (Index i = 0; i < reach; ++i) {
+      const double size = std::abs(fit.gradient[i]);
+      if (size > level && allowed[i] && !inside_[i] && size > level + sd * slack_[i]) entering_.push_back(i);
+    }
+    for (Index i = 0; i < k; ++i) {
+      if (sign_[i] != 0 && fit.w[i] * sign_[i] <= 0) continue;
+      fit.active[kept] = fit.active[i];
+      fit.w[kept] = fit.w[i];
+      sign_[kept++] = sign_[i];
+    }
+    const Index wrong = k - kept + static_cast<Index>(entering_.size());
+    if (wrong == 0) return 0;
+    fit.linear = false;
+    fit.active.resize(kept);
+    fit.w.resize(kept);
+    sign_.resize(kept);
+    if (!more(wrong)) return wrong;
+    // Far from the solution most violators are passengers of a few: all at once they would make a set many times the
+    // final one, and its factor the dearest of all.
+    const Index most = std::max<Index>(8, kept / 6);
+    if (static_cast<Index>(entering_.size()) > most) {
+      std::nth_element(entering_.begin(), entering_.begin() + most, entering_.end(), [&](Index a, Index b) {
+        return std::abs(fit.gradient[a]) > std::abs(fit.gradient[b]);
+      });
+      entering_.resize(most);
+    }
+    for (Index i : entering_) {
+      fit.active.push_back(i);
+      fit.w.push_back(0);
+      sign_.push_back(fit.gradient[i] > 0 ? 1 : -1);
+    }
+    return wrong;
+  }
+
+  // The same active set and signs at another penalty level.
+  void move_level(Index j, double mu, NodeFit& fit) const {
+    const double by = mu - fit.level;
+    const Index k = fit.active.size(), reach = this->reach(j);
+    if (by == 0) return;
+    if (fit.slope.empty()) {
+      fit.slope.assign(reach, 0.0);
+      combine(k, fit.turn.data(), [&](Index i) { return S_ + fit.active[i] * d_; }, fit.slope.data(), reach);
+    }
+    for (Index i = 0; i < k; ++i) fit.w[i] -= by * fit.turn[i];
+    axpy(by, fit.slope.data(), fit.gradient.data(), reach);
+    fit.level = mu;
+    fit.residual = fit.unpenalised + mu * mu * fit.bend;
+  }
+
   // Monotone active set: finite, and safe with dependent columns.
   void descend(Index j, const char* allowed, double mu, NodeFit& fit) {
+    fit.linear = false;
     bool single = false;
     double last = std::numeric_limits<double>::infinity();
     for (Index round = 0; round < 50 + 4 * d_; ++round) {
@@ -152,8 +214,9 @@ class NodeLasso {
       last = std::min(last, objective);
       if (!admit(j, allowed, mu, single, fit)) break;
     }
-    if (factor(fit.active) > 0) signs(j, fit);
-    bend(j, fit);
+    const Index k = factor(fit.active);
+    signs(j, fit);
+    bend(j, [&](double* x) { cholesky_solve(gram_.data(), k, k, pinned_, x); }, fit);
   }
 
   void mark(const NodeFit& fit) {
@@ -171,10 +234,16 @@ class NodeLasso {
   void settle(Index j, double mu, NodeFit& fit) {
     signs(j, fit);
     while (!fit.active.empty()) {
-      const Index k = factor(fit.active);
+      const Index k = fit.active.size();
       target_.resize(k);
       for (Index i = 0; i < k; ++i) target_[i] = S_[j * d_ + fit.active[i]] - mu * sign_[i];
-      cholesky_solve(gram_.data(), k, k, pinned_, target_.data());
+      if (factor_.follow(fit.active)) {
+        pinned_.assign(k, 0);
+        factor_.solve(target_.data());
+      } else {
+        factor(fit.active);
+        cholesky_solve(gram_.data(), k, k, pinned_, target_.data());
+      }
       double step = 1;
       for (Index i = 0; i < k; ++i)
         if (sign_[i] != 0 && target_[i] * sign_[i] <= 0)
@@ -219,11 +288,14 @@ class NodeLasso {
     return k;
   }
 
-  void take_gradient(Index j, NodeFit& fit) const {
-    fit.gradient.assign(S_ + j * d_, S_ + (j + 1) * d_);
-    for (size_t i = 0; i < fit.active.size(); ++i) axpy(-fit.w[i], S_ + fit.active[i] * d_, fit.gradient.data(), d_);
+  void take_gradient(Index j, NodeFit& fit) {
+    const Index k = fit.active.size(), reach = this->reach(j);
+    fit.gradient.assign(S_ + j * d_, S_ + j * d_ + reach);
+    minus_.resize(k);
+    for (Index i = 0; i < k; ++i) minus_[i] = -fit.w[i];
+    combine(k, minus_.data(), [&](Index i) { return S_ + fit.active[i] * d_; }, fit.gradient.data(), reach);
     double r = fit.gradient[j];
-    for (size_t i = 0; i < fit.active.size(); ++i) r -= fit.w[i] * fit.gradient[fit.active[i]];
+    for (Index i = 0; i < k; ++i) r -= fit.w[i] * fit.gradient[fit.active[i]];
     fit.residual = std::max(r, 0.0);
   }
 
@@ -231,15 +303,15 @@ class NodeLasso {
   bool admit(Index j, const char* allowed, double mu, bool single, NodeFit& fit) {
     mark(fit);
     double worst = 0;
-    const double slack = kSlack * std::sqrt(S_[j * d_ + j]);
-    for (Index k = 0; k < d_; ++k)
+    const double sd = std::sqrt(S_[j * d_ + j]);
+    const Index reach = this->reach(j);
+    for (Index k = 0; k < reach; ++k)
       if (allowed[k] && !inside_[k] && !banned_[k])
-        worst = std::max(worst, std::abs(fit.gradient[k]) - slack * std::sqrt(S_[k * d_ + k]));
+        worst = std::max(worst, std::abs(fit.gradient[k]) - sd * slack_[k]);
     if (worst <= mu * (1 + 1e-11)) return false;
     const double enough = single ? worst : mu + 0.5 * (worst - mu);
-    for (Index k = 0; k < d_; ++k)
-      if (allowed[k] && !inside_[k] && !banned_[k] &&
-          std::abs(fit.gradient[k]) - slack * std::sqrt(S_[k * d_ + k]) >= enough) {
+    for (Index k = 0; k < reach; ++k)
+      if (allowed[k] && !inside_[k] && !banned_[k] && std::abs(fit.gradient[k]) - sd * slack_[k] >= enough) {
         fit.active.push_back(k);
         fit.w.push_back(0);
         if (single) break;
@@ -247,21 +319,29 @@ class NodeLasso {
     return true;
   }
 
-  // The two numbers of the closed form of s; expects the factor and the signs of the present active set.
-  void bend(Index j, NodeFit& fit) {
+  // The two numbers of the closed form of s, from the solver of the present active set with its signs.
+  template <class Solve>
+  void bend(Index j, Solve solve, NodeFit& fit) {
+    const Index k = fit.active.size();
     fit.unpenalised = S_[j * d_ + j];
     fit.bend = 0;
-    const Index k = fit.active.size();
+    fit.turn = sign_;
     if (k == 0) return;
     std::vector<double>& b = target_;
     b.resize(k);
     for (Index i = 0; i < k; ++i) b[i] = S_[j * d_ + fit.active[i]];
-    cholesky_solve(gram_.data(), k, k, pinned_, b.data());
+    solve(b.data());
     for (Index i = 0; i < k; ++i) fit.unpenalised -= b[i] * S_[j * d_ + fit.active[i]];
     fit.unpenalised = std::max(fit.unpenalised, 0.0);
-    b = sign_;
-    cholesky_solve(gram_.data(), k, k, pinned_, b.data());
-    for (Index i = 0; i < k; ++i) fit.bend += b[i] * sign_[i];
+    solve(fit.turn.data());
+    for (Index i = 0; i < k; ++i) fit.bend += fit.turn[i] * sign_[i];
+  }
+
+  void straighten(Index j, double mu, NodeFit& fit) {
+    bend(j, [&](double* x) { factor_.solve(x); }, fit);
+    fit.linear = true;
+    fit.level = mu;
+    fit.slope.clear();
   }
 
   static constexpr double kSlack = 1e-12;  // of the product of two standard deviations: what rounding leaves of a zero
@@ -269,8 +349,12 @@ class NodeLasso {
   Index d_;
   double alpha_;
   const std::vector<char>& required_;
-  std::vector<double> gram_, target_, sign_;
+  bool ordered_;
+  ActiveFactor factor_;
+  std::vector<double> slack_;  // kSlack standard deviations of every variable
+  std::vector<double> gram_, target_, sign_, minus_;
   std::vector<char> pinned_, inside_, banned_;
+  std::vector<Index> entering_;
 };
 
 // Every node on its allowed regressors: the whole weights for given supports.

@@ -61,10 +61,8 @@ class ExactOrder {
         if (watch.stopped()) return false;
         if ((A & needed_[j]) == needed_[j] && !copied(A, possible, score, slope, used)) {
           for (Index k = 0; k < d; ++k) mask[k] = A >> k & 1;
-          fit.active.clear();
-          fit.w.clear();
+          fit.restart();
           fit.gradient.assign(m_.S + j * d, m_.S + (j + 1) * d);
-          fit.scale = 0;
           if (m_.equal) {
             lasso_.solve_at(j, mask.data(), alpha_ * s, fit);
             score[A] = 0.5 * fit.residual / s + alpha_ * fit.l1;

@@ -88,8 +88,8 @@ inline std::vector<char> candidates(const std::vector<Index>& order, const Knowl
 
 // The penalised weights for a given mask of candidates (an order's, or everything but the node itself for a bound).
 inline WeightsResult fit_weights(const SecondMoments& m, double alpha, const std::vector<double>& floor, const Knowledge& known,
-                                 const std::vector<char>& allowed, GraphFit& fit) {
-  NodeLasso lasso(m.S, m.d, alpha, known.required);
+                                 const std::vector<char>& allowed, GraphFit& fit, bool ordered = false) {
+  NodeLasso lasso(m.S, m.d, alpha, known.required, ordered);
   if (m.equal)
     solve_equal(lasso, m.d, allowed.data(), floor[0], fit);
   else
@@ -102,7 +102,8 @@ inline WeightsResult fit_weights(const SecondMoments& m, double alpha, const std
   return out;
 }
 
-// Where the lasso starts: the least-squares coefficients of the order that the penalty is unlikely to remove.
+// Where the lasso starts: the least-squares coefficients of the order far above the penalty. A small set that grows costs
+// less than a large one that shrinks.
 inline GraphFit warm_start(const SecondMoments& m, double alpha, const std::vector<double>& floor, const std::vector<Index>& order,
                            const Knowledge& known) {
   const Index d = m.d;
@@ -125,7 +126,7 @@ inline GraphFit warm_start(const SecondMoments& m, double alpha, const std::vect
     const Index j = order[k];
     for (Index i = 0; i < k; ++i) {
       const double w = factor.ols(i, k);
-      if (std::abs(w * factor.column(i)[i]) <= 2 * alpha * fit.scale[j]) continue;
+      if (std::abs(w * factor.column(i)[i]) <= 5 * alpha * fit.scale[j]) continue;
       fit.nodes[j].active.push_back(order[i]);
       fit.nodes[j].w.push_back(w);
     }
@@ -133,11 +134,36 @@ inline GraphFit warm_start(const SecondMoments& m, double alpha, const std::vect
   return fit;
 }
 
+// The variables numbered along the order, so that the candidates of a node are the rows before it.
 inline WeightsResult fit_on_order(const SecondMoments& m, double alpha, const std::vector<double>& floor, const Knowledge& known,
                                   const std::vector<Index>& order) {
-  GraphFit fit = warm_start(m, alpha, floor, order, known);
-  WeightsResult out = fit_weights(m, alpha, floor, known, candidates(order, known), fit);
+  const Index d = m.d;
+  std::vector<double> S(d * d), limits(d);
+  Knowledge along;
+  for (Index a = 0; a < d; ++a) {
+    limits[a] = floor[order[a]];
+    const double* from = m.S + order[a] * d;
+    for (Index b = 0; b < d; ++b) S[a * d + b] = from[order[b]];
+  }
+  auto renumber = [&](const std::vector<char>& given, std::vector<char>& to) {
+    if (given.empty()) return;
+    to.resize(d * d);
+    for (Index a = 0; a < d; ++a)
+      for (Index b = 0; b < d; ++b) to[a * d + b] = given[order[a] * d + order[b]];
+  };
+  renumber(known.forbidden, along.forbidden);
+  renumber(known.required, along.required);
+  std::vector<Index> straight(d);
+  std::iota(straight.begin(), straight.end(), Index{0});
+  const SecondMoments moments{S.data(), d, m.equal};
+  GraphFit fit = warm_start(moments, alpha, limits, straight, along);
+  WeightsResult found = fit_weights(moments, alpha, limits, along, candidates(straight, along), fit, true);
+  WeightsResult out = found;
   out.order = order;
+  for (Index a = 0; a < d; ++a) {
+    out.scale[order[a]] = found.scale[a];
+    for (Index b = 0; b < d; ++b) out.weights[order[a] * d + order[b]] = found.weights[a * d + b];
+  }
   return out;
 }
 

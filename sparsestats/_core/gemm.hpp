@@ -14,41 +14,46 @@ namespace ss {
 
 namespace detail {
 
-constexpr Index kPanel = 12;   // columns of a packed panel: three vectors of four
-constexpr Index kDepth = 192;  // rows of a packed panel: 18 KB, so that it stays in the first cache
+constexpr Index kPanel = 12;   // columns of a packed panel of B: three vectors of four
+constexpr Index kTall = 4;     // rows of a packed panel of A
+constexpr Index kDepth = 192;  // rows of a panel of B: 18 KB, so that it stays in the first cache
+constexpr Index kHeight = 96;  // rows of A packed at a time: 144 KB, so that they stay in the second
 
-// C (4 x 12) += sign * rows of A (4, `depth` long) times the panel.
-inline void block_plain(const double* A, Index lda, const double* panel, Index depth, double sign, double* C, Index ldc) {
-  for (Index p = 0; p < depth; ++p, panel += kPanel)
-    for (Index r = 0; r < 4; ++r) {
-      const double a = sign * A[r * lda + p];
-      for (Index t = 0; t < kPanel; ++t) C[r * ldc + t] += a * panel[t];
+// C (4 x 12) += sign * A B for a panel of A (`depth` columns of 4) and one of B (`depth` rows of 12).
+inline void block_plain(const double* A, const double* B, Index depth, double sign, double* C, Index ldc) {
+  for (Index p = 0; p < depth; ++p, A += kTall, B += kPanel)
+    for (Index r = 0; r < kTall; ++r) {
+      const double a = sign * A[r];
+      for (Index t = 0; t < kPanel; ++t) C[r * ldc + t] += a * B[t];
     }
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define SS_HAS_AVX2_BLOCK 1
 // Written out: compilers lower generic vectors before they make target clones, and keep arrays of sums in memory.
-__attribute__((target("avx2,fma"))) inline void block_avx2(const double* A, Index lda, const double* panel, Index depth,
-                                                           double sign, double* C, Index ldc) {
-  const double *a0 = A, *a1 = A + lda, *a2 = a1 + lda, *a3 = a2 + lda;
+__attribute__((target("avx2,fma"))) inline void block_avx2(const double* A, const double* B, Index depth, double sign,
+                                                           double* C, Index ldc) {
+  for (Index r = 0; r < kTall; ++r) {  // wanted at the end, and no pattern that the hardware would see
+    __builtin_prefetch(C + r * ldc, 1);
+    __builtin_prefetch(C + r * ldc + kPanel - 1, 1);
+  }
   __m256d c00 = _mm256_setzero_pd(), c01 = c00, c02 = c00, c10 = c00, c11 = c00, c12 = c00;
   __m256d c20 = c00, c21 = c00, c22 = c00, c30 = c00, c31 = c00, c32 = c00;
-  for (Index p = 0; p < depth; ++p, panel += kPanel) {
-    const __m256d b0 = _mm256_loadu_pd(panel), b1 = _mm256_loadu_pd(panel + 4), b2 = _mm256_loadu_pd(panel + 8);
-    __m256d x = _mm256_broadcast_sd(a0 + p);
+  for (Index p = 0; p < depth; ++p, A += kTall, B += kPanel) {
+    const __m256d b0 = _mm256_loadu_pd(B), b1 = _mm256_loadu_pd(B + 4), b2 = _mm256_loadu_pd(B + 8);
+    __m256d x = _mm256_broadcast_sd(A);
     c00 = _mm256_fmadd_pd(x, b0, c00);
     c01 = _mm256_fmadd_pd(x, b1, c01);
     c02 = _mm256_fmadd_pd(x, b2, c02);
-    x = _mm256_broadcast_sd(a1 + p);
+    x = _mm256_broadcast_sd(A + 1);
     c10 = _mm256_fmadd_pd(x, b0, c10);
     c11 = _mm256_fmadd_pd(x, b1, c11);
     c12 = _mm256_fmadd_pd(x, b2, c12);
-    x = _mm256_broadcast_sd(a2 + p);
+    x = _mm256_broadcast_sd(A + 2);
     c20 = _mm256_fmadd_pd(x, b0, c20);
     c21 = _mm256_fmadd_pd(x, b1, c21);
     c22 = _mm256_fmadd_pd(x, b2, c22);
-    x = _mm256_broadcast_sd(a3 + p);
+    x = _mm256_broadcast_sd(A + 3);
     c30 = _mm256_fmadd_pd(x, b0, c30);
     c31 = _mm256_fmadd_pd(x, b1, c31);
     c32 = _mm256_fmadd_pd(x, b2, c32);
@@ -62,12 +67,33 @@ __attribute__((target("avx2,fma"))) inline void block_avx2(const double* A, Inde
 }
 #endif
 
-using Block = void (*)(const double*, Index, const double*, Index, double, double*, Index);
+using Block = void (*)(const double*, const double*, Index, double, double*, Index);
 inline Block block_kernel() {
 #ifdef SS_HAS_AVX2_BLOCK
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return block_avx2;
 #endif
   return block_plain;
+}
+
+// `count` rows of A from `lda` apart, `depth` long, as panels of four; what is missing of the last is zero.
+inline void pack_rows(const double* A, Index lda, Index count, Index depth, double* to) {
+  for (Index i = 0; i < count; i += kTall, to += kTall * depth)
+    for (Index r = 0; r < kTall; ++r) {
+      const double* a = A + (i + r) * lda;
+      for (Index q = 0; q < depth; ++q) to[q * kTall + r] = i + r < count ? a[q] : 0.0;
+    }
+}
+
+// `depth` rows of B, `count` columns, as panels of twelve; what is missing of the last is zero.
+inline void pack_columns(const double* B, Index ldb, Index count, Index depth, double* to) {
+  for (Index j = 0; j < count; j += kPanel, to += kPanel * depth) {
+    const Index width = std::min(kPanel, count - j);
+    for (Index q = 0; q < depth; ++q) {
+      const double* b = B + q * ldb + j;
+      std::copy(b, b + width, to + q * kPanel);
+      std::fill(to + q * kPanel + width, to + (q + 1) * kPanel, 0.0);
+    }
+  }
 }
 
 }  // namespace detail
@@ -77,35 +103,33 @@ inline void gemm(Index m, Index n, Index k, double sign, const double* A, Index 
                  Index ldc) {
   using namespace detail;
   static const Block block = block_kernel();
-  alignas(64) double panel[kDepth * kPanel];
-  alignas(64) double sums[4 * kPanel];
-  double tail[4 * kDepth];
-  for (Index p = 0; p < k; p += kDepth) {
-    const Index depth = std::min(kDepth, k - p);
-    for (Index j = 0; j < n; j += kPanel) {
-      const Index width = std::min(kPanel, n - j);
-      for (Index q = 0; q < depth; ++q) {
-        const double* b = B + (p + q) * ldb + j;
-        double* to = panel + q * kPanel;
-        std::copy(b, b + width, to);
-        std::fill(to + width, to + kPanel, 0.0);
-      }
-      for (Index i = 0; i < m; i += 4) {
-        const Index height = std::min<Index>(4, m - i);
-        double* out = C + i * ldc + j;
-        if (height == 4 && width == kPanel) {
-          block(A + i * lda + p, lda, panel, depth, sign, out, ldc);
-          continue;
+  static thread_local std::vector<double> rows(kHeight * kDepth), columns;
+  alignas(64) double sums[kTall * kPanel];
+  columns.resize(std::max<size_t>(columns.size(), (n + kPanel - 1) / kPanel * kPanel * std::min(k, kDepth)));
+  const Index slices = (k + kDepth - 1) / kDepth, slice = slices > 0 ? (k + slices - 1) / slices : 0;
+  for (Index p = 0; p < k; p += slice) {
+    const Index depth = std::min(slice, k - p);
+    pack_columns(B + p * ldb, ldb, n, depth, columns.data());
+    for (Index top = 0; top < m; top += kHeight) {
+      const Index count = std::min(kHeight, m - top);
+      pack_rows(A + top * lda + p, lda, count, depth, rows.data());
+      for (Index j = 0; j < n; j += kPanel) {
+        const Index width = std::min(kPanel, n - j);
+        const double* b = &columns[j * depth];
+        for (Index i = 0; i < count; i += kTall) {
+          const Index height = std::min(kTall, count - i);
+          const double* a = &rows[i * depth];
+          double* out = C + (top + i) * ldc + j;
+          if (height == kTall && width == kPanel) {
+            block(a, b, depth, sign, out, ldc);
+            continue;
+          }
+          // The rim: sums taken aside.
+          std::fill(sums, sums + kTall * kPanel, 0.0);
+          block(a, b, depth, sign, sums, kPanel);
+          for (Index r = 0; r < height; ++r)
+            for (Index t = 0; t < width; ++t) out[r * ldc + t] += sums[r * kPanel + t];
         }
-        // The rim: rows padded to a block, sums taken aside.
-        std::fill(sums, sums + 4 * kPanel, 0.0);
-        if (height < 4) {
-          std::fill(tail, tail + 4 * depth, 0.0);
-          for (Index r = 0; r < height; ++r) std::copy(A + (i + r) * lda + p, A + (i + r) * lda + p + depth, tail + r * depth);
-        }
-        block(height < 4 ? tail : A + i * lda + p, height < 4 ? depth : lda, panel, depth, sign, sums, kPanel);
-        for (Index r = 0; r < height; ++r)
-          for (Index t = 0; t < width; ++t) out[r * ldc + t] += sums[r * kPanel + t];
       }
     }
   }

@@ -23,10 +23,56 @@ using Precedence = std::vector<char>;
 
 inline bool must_precede(const Precedence& must, Index d, Index y, Index x) { return !must.empty() && must[y * d + x]; }
 
+namespace detail {
+
+// Rotations (c_i, s_i) of entries i and i + 1 of N vectors, applied from `high` down to `low`, or from `low` up to `high`.
+// Each entry waits for the one before it; several vectors at once fill the wait.
+template <int N>
+inline __attribute__((always_inline)) void rotate_down_inline(double* const* x, const double* c, const double* s, Index low,
+                                                              Index high) {
+  double y[N];
+  for (int t = 0; t < N; ++t) y[t] = x[t][high + 1];
+  for (Index i = high; i >= low; --i)
+    for (int t = 0; t < N; ++t) {
+      const double u = x[t][i];
+      x[t][i + 1] = c[i] * y[t] - s[i] * u;
+      y[t] = c[i] * u + s[i] * y[t];
+    }
+  for (int t = 0; t < N; ++t) x[t][low] = y[t];
+}
+template <int N>
+inline __attribute__((always_inline)) void rotate_up_inline(double* const* x, const double* c, const double* s, Index low,
+                                                            Index high) {
+  double u[N];
+  for (int t = 0; t < N; ++t) u[t] = x[t][low];
+  for (Index i = low; i <= high; ++i)
+    for (int t = 0; t < N; ++t) {
+      const double y = x[t][i + 1];
+      x[t][i] = c[i] * u[t] + s[i] * y;
+      u[t] = c[i] * y - s[i] * u[t];
+    }
+  for (int t = 0; t < N; ++t) x[t][high + 1] = u[t];
+}
+
+}  // namespace detail
+
+SS_CLONES static void rotate_down(double* x, const double* c, const double* s, Index low, Index high) {
+  detail::rotate_down_inline<1>(&x, c, s, low, high);
+}
+SS_CLONES static void rotate_down4(double* const* x, const double* c, const double* s, Index low, Index high) {
+  detail::rotate_down_inline<4>(x, c, s, low, high);
+}
+SS_CLONES static void rotate_up(double* x, const double* c, const double* s, Index low, Index high) {
+  detail::rotate_up_inline<1>(&x, c, s, low, high);
+}
+SS_CLONES static void rotate_up4(double* const* x, const double* c, const double* s, Index low, Index high) {
+  detail::rotate_up_inline<4>(x, c, s, low, high);
+}
+
 class OrderSearch {
  public:
   OrderSearch(const double* S, Index d, bool equal, const Precedence& must)
-      : S_(S), d_(d), equal_(equal), must_(must), columns_(d * d), rows_(d * d), order_(d) {}
+      : S_(S), d_(d), equal_(equal), must_(must), columns_(d * d), rows_(d * d), variance_(d), order_(d) {}
 
   const std::vector<Index>& order() const { return order_; }
   Index moves() const { return moves_; }
@@ -36,7 +82,7 @@ class OrderSearch {
 
   double score() const {
     double total = 0;
-    for (Index k = 0; k < d_; ++k) total += part(square(column(k)[k]));
+    for (double v : variance_) total += part(v);
     return total;
   }
 
@@ -48,6 +94,7 @@ class OrderSearch {
     for (Index i = 0; i < d_; ++i)
       for (Index k = 0; k <= i; ++k) columns_[i * d_ + k] = S_[order_[i] * d_ + order_[k]];
     if (cholesky(columns_.data(), d_, d_, kSingular, pinned) > 0) return false;
+    refresh_variances(0, d_ - 1);
     invert();
     return true;
   }
@@ -94,7 +141,7 @@ class OrderSearch {
     const double* r = column(a);
     double q = square(r[a]), change = -part(q);
     for (Index k = a; k-- > 0;) {
-      const double v = square(column(k)[k]), before = q;
+      const double v = variance_[k], before = q;
       q += square(r[k]);
       change += part(v * (before / q)) - part(v);
       delta[k] = change + part(q);
@@ -103,7 +150,7 @@ class OrderSearch {
     double c = square(t[a]);
     change = -part(1 / c);
     for (Index k = a + 1; k < d_; ++k) {
-      const double v = square(column(k)[k]);
+      const double v = variance_[k];
       change += part(v + square(t[k]) * v / c) - part(v);
       c += square(t[k]);
       delta[k] = change + part(1 / c);
@@ -131,8 +178,9 @@ class OrderSearch {
         move(a, b);
         moved = true;
         ++moves_;
-        // Rotations are stable but their rounding adds up; a fresh factorisation is cheap at this rate.
-        if (++since_factored >= 200) {
+        // Rotations are stable but their rounding adds up; a fresh factorisation (d^3 against |a - b| d a move) is cheap
+        // at this rate.
+        if (++since_factored >= std::max<Index>(200, 2 * d_)) {
           since_factored = 0;
           start(std::vector<Index>(order_));
         }
@@ -178,47 +226,62 @@ class OrderSearch {
       placed[best] = 1;
       out.push_back(best);
       const double root = std::sqrt(std::max(pivot[best], std::numeric_limits<double>::min()));
+      // Column k of the factor for those not placed yet, four rows at a time (all of them in the last group).
       const double* l = &L[best * d_];
+      Index group[4], held = 0;
+      auto flush = [&] {
+        const double* rows[4];
+        double explained[4];
+        for (Index t = 0; t < 4; ++t) rows[t] = &L[group[std::min(t, held - 1)] * d_];
+        dot4(rows, l, k, explained);
+        for (Index t = 0; t < held; ++t) {
+          const Index j = group[t];
+          const double m = (A[best * d_ + j] - explained[t]) / root;
+          L[j * d_ + k] = m;
+          pivot[j] -= m * m;
+        }
+        held = 0;
+      };
       for (Index j = 0; j < d_; ++j) {
         if (placed[j]) continue;
-        double* m = &L[j * d_];
-        m[k] = (A[best * d_ + j] - dot(l, m, k)) / root;
-        pivot[j] -= m[k] * m[k];
+        group[held++] = j;
+        if (held == 4) flush();
       }
+      if (held > 0) flush();
     }
     return out;
   }
 
+  // T by forward substitution, four rows against each column of R.
   void invert() {
-    for (Index a = 0; a < d_; ++a) {
-      double* t = &rows_[a * d_];
-      std::fill(t, t + a, 0.0);
-      t[a] = 1 / columns_[a * d_ + a];
-      for (Index l = a + 1; l < d_; ++l) {
+    std::fill(rows_.begin(), rows_.end(), 0.0);
+    for (Index a = 0; a < d_; a += 4) {
+      const Index height = std::min<Index>(4, d_ - a);
+      double* t[4];
+      const double* from[4];
+      for (Index i = 0; i < 4; ++i) from[i] = (t[i] = &rows_[std::min(a + i, d_ - 1) * d_]) + a;
+      for (Index l = a; l < d_; ++l) {
         const double* r = column(l);
-        t[l] = -dot(t + a, r + a, l - a) / r[l];
+        double sum[4];
+        dot4(from, r + a, l - a, sum);
+        for (Index i = 0; i < height && a + i <= l; ++i) t[i][l] = ((a + i == l ? 1.0 : 0.0) - sum[i]) / r[l];
       }
     }
   }
 
-  // Rotations (c_i, s_i) of entries i and i + 1, applied from `high` down to `low`.
-  static void rotate_down(double* x, const double* c, const double* s, Index low, Index high) {
-    double y = x[high + 1];
-    for (Index i = high; i >= low; --i) {
-      const double u = x[i];
-      x[i + 1] = c[i] * y - s[i] * u;
-      y = c[i] * u + s[i] * y;
+  // The same rotations of vectors from..to-1 of a matrix.
+  template <class One, class Four>
+  void rotate_all(std::vector<double>& m, Index from, Index to, Index low, Index high, One one, Four four) const {
+    Index k = from;
+    for (; k + 4 <= to; k += 4) {
+      double* const x[4] = {&m[k * d_], &m[(k + 1) * d_], &m[(k + 2) * d_], &m[(k + 3) * d_]};
+      four(x, cos_.data(), sin_.data(), low, high);
     }
-    x[low] = y;
+    for (; k < to; ++k) one(&m[k * d_], cos_.data(), sin_.data(), low, high);
   }
-  static void rotate_up(double* x, const double* c, const double* s, Index low, Index high) {
-    double u = x[low];
-    for (Index i = low; i <= high; ++i) {
-      const double y = x[i + 1];
-      x[i] = c[i] * u + s[i] * y;
-      u = c[i] * y - s[i] * u;
-    }
-    x[high + 1] = u;
+
+  void refresh_variances(Index low, Index high) {
+    for (Index k = low; k <= high; ++k) variance_[k] = square(column(k)[k]);
   }
 
   void cycle(Index a, Index b) {
@@ -249,22 +312,20 @@ class OrderSearch {
       moved[i] = r;
       moved[i + 1] = 0;
     }
-    for (Index k = b + 1; k < d_; ++k) rotate_down(&columns_[k * d_], cos_.data(), sin_.data(), b, std::min(k, a) - 1);
-    for (Index k = 0; k <= a; ++k) {
-      double* t = &rows_[k * d_];
-      rotate_down(t, cos_.data(), sin_.data(), b, a - 1);
-      if (k > b) std::fill(t + b, t + k, 0.0);
-    }
+    for (Index k = b + 1; k < a; ++k) rotate_down(&columns_[k * d_], cos_.data(), sin_.data(), b, k - 1);
+    rotate_all(columns_, std::max(a, b + 1), d_, b, a - 1, rotate_down, rotate_down4);
+    rotate_all(rows_, 0, a + 1, b, a - 1, rotate_down, rotate_down4);
+    for (Index k = b + 1; k <= a; ++k) std::fill(&rows_[k * d_] + b, &rows_[k * d_] + k, 0.0);
+    refresh_variances(b, a);
   }
 
   void move_right(Index a, Index b) {
     cycle(a, b);
     cos_.resize(d_);
     sin_.resize(d_);
-    for (Index k = a; k < d_; ++k) {
+    for (Index k = a; k < b; ++k) {
       double* x = &columns_[k * d_];
-      if (k > a) rotate_up(x, cos_.data(), sin_.data(), a, std::min(k, b) - 1);
-      if (k >= b) continue;
+      if (k > a) rotate_up(x, cos_.data(), sin_.data(), a, k - 1);
       // This column still reaches one row below the diagonal; its own rotation ends that.
       const double r = std::hypot(x[k], x[k + 1]);
       cos_[k] = x[k] / r;
@@ -272,11 +333,10 @@ class OrderSearch {
       x[k] = r;
       x[k + 1] = 0;
     }
-    for (Index k = 0; k <= b; ++k) {
-      double* t = &rows_[k * d_];
-      rotate_up(t, cos_.data(), sin_.data(), a, b - 1);
-      if (k > a) std::fill(t + a, t + k, 0.0);
-    }
+    rotate_all(columns_, b, d_, a, b - 1, rotate_up, rotate_up4);
+    rotate_all(rows_, 0, b + 1, a, b - 1, rotate_up, rotate_up4);
+    for (Index k = a + 1; k <= b; ++k) std::fill(&rows_[k * d_] + a, &rows_[k * d_] + k, 0.0);
+    refresh_variances(a, b);
   }
 
   const double* S_;
@@ -284,6 +344,7 @@ class OrderSearch {
   bool equal_;
   const Precedence& must_;
   std::vector<double> columns_, rows_;  // R by columns, T by rows
+  std::vector<double> variance_;        // R_kk^2
   std::vector<Index> order_;
   std::vector<double> cos_, sin_;
   Index moves_ = 0;
