@@ -80,6 +80,8 @@ class Asked:
         number = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool)
         if not (self.alpha is None or self.alpha == "cv" or number):
             raise ValueError(f'alpha must be None (the path), a number or "cv", got {self.alpha!r}.')
+        if number and not 0 <= self.alpha < np.inf:  # type: ignore[operator]
+            raise ValueError(f"alpha must be a finite number >= 0, got {self.alpha!r}.")
         if self.selection not in rules:
             known = " or ".join(f'"{rule}"' for rule in rules)
             raise ValueError(f"selection must be {known}, got {self.selection!r}.")

@@ -129,7 +129,7 @@ def _fitted(
         levels=rows.levels,
         nobs=len(built.X),
         n_dropped=built.n_dropped,
-        notes=_notes(built),
+        notes=(*_notes(built), *_split_levels(model, built.spec)),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
         relaxation=partial(_relaxed, formula, data, asked, params),
@@ -268,6 +268,20 @@ def _notes(built: Design) -> tuple[str, ...]:
     if built.response.kind == "counts":
         notes.append("Rows count two outcomes; each outcome enters with its count as weight.")
     return tuple(notes)
+
+
+def _split_levels(model: Any, spec: Spec) -> tuple[str, ...]:
+    """Equal weights and two dummies that sum to 1: any split of their difference costs the same."""
+    params = model.get_params(deep=False)
+    if params.get("sequence") != "lasso" or "groups" in params:
+        return ()
+    names = [t.name for t in spec.terms if t.penalized and t.levels is not None and len(t.columns) == 2]
+    if not names:
+        return ()
+    return (
+        f"With equal weights only the difference of the two levels of {', '.join(names)} is unique, not its split: "
+        f"ss.gslope takes a factor as one term, C({names[0]}, contr.treatment) codes it as one column.",
+    )
 
 
 def _where_learned(spec: Spec, in_folds: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ A family says what its loss and penalty are; everything else is here once.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cache
 from numbers import Integral, Real
@@ -21,6 +22,7 @@ from ..backend import losses
 from ..backend.certificate import Certificate, warn_unconverged
 from ..backend.path import Relative, alpha_max, solve_path
 from ..backend.problem import PathResult, Problem
+from ..exceptions import DataWarning
 from ..report.clusters import cluster_labels
 from ..report.path import Path
 from ..report.protocol import Report
@@ -32,6 +34,26 @@ DEFAULT_FRACTION = 0.1
 
 FOLD_TOL = 1e-6
 """Certificate asked of the paths inside a cross-validation; the model that is returned meets ``tol``."""
+
+
+NEAR = 1e-8
+"""Distance of fitted means from their responses at which an unpenalised fit looks separated."""
+
+
+def warn_separated(problem: Problem, result: PathResult) -> None:
+    """Tell of an unpenalised fit that reaches responses where the loss falls for ever."""
+    if len(result.alphas) == 0 or result.alphas[-1] > 0 or problem.loss.recession(problem.y) is None:
+        return
+    eta = problem.X @ result.coefs[-1] + result.intercepts[-1]
+    fitted = problem.loss.mean(eta if problem.offset is None else eta + problem.offset)
+    reached = int(np.count_nonzero(np.abs(fitted - problem.y) < NEAR))
+    if reached:
+        warnings.warn(
+            f"at alpha = 0 the fitted means of {reached} of {len(fitted)} rows are their responses: a combination of "
+            "columns may separate these, and then coefficients have no finite value. A small alpha > 0 has one.",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 class PathEstimator(BaseEstimator):
@@ -241,6 +263,7 @@ class PathEstimator(BaseEstimator):
         problem = worker._problem(X, y, sample_weight, offset)
         result = worker._solve(problem, alphas)
         warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        warn_separated(problem, result)
         return worker._dress(problem, result)
 
     def _dress(self, problem: Problem, result: PathResult) -> Path:
@@ -299,6 +322,7 @@ class PathEstimator(BaseEstimator):
         fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
         warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        warn_separated(problem, result)
         self._take(result, 0, has_offset=offset is not None)
         if self._ranked:
             self._find_clusters(problem)
@@ -704,6 +728,7 @@ class CrossValidated(PathEstimator):
         control = ext.Control()
         result = self._solve(problem, self.alphas, control)
         warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        warn_separated(problem, result)
         classifier = hasattr(self, "classes_")
         codes = problem.y if problem.responses == 1 else problem.y.argmax(axis=1)
         labels = self.classes_[codes.astype(int)] if classifier else problem.y

@@ -193,15 +193,16 @@ def _inside(node: Call, x: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
         return x
     mode = arguments(node).get("extrapolation", "extend")
     name = show(node.args[0])
-    where = f"{name} has {len(far)} value(s) outside [{low:g}, {high:g}], the range of {show(node)} (rows "
+    values = "1 value" if len(far) == 1 else f"{len(far)} values"
+    where = f"{name} has {values} outside [{low:g}, {high:g}], the range of {show(node)} ({row_list(far)})"
     if mode == "raise":
-        raise ValueError(f"{where}{row_list(far)}). Use ns({name}, df=4), which continues linearly.")
+        raise ValueError(f"{where}. Use ns({name}, df=4), which continues linearly.")
     if mode == "clip":
         return np.clip(x, low, high)
     very_far = np.flatnonzero(beyond > FAR * (high - low))
     if node.function == "bs" and len(very_far):
         warnings.warn(
-            f"{where}{row_list(far)}), some by more than {FAR:.0%} of it. A bs() basis continues "
+            f"{where}, some by more than {FAR:.0%} of it. A bs() basis continues "
             f'by its last polynomial there; ns({name}, df=4) continues linearly, extrapolation="clip" stops.',
             DataWarning,
             stacklevel=2,

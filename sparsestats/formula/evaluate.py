@@ -224,7 +224,7 @@ class Evaluator:
         bad = ~np.isfinite(values)
         if not bad.any():
             return values
-        where = f"{show(node)} is not finite in {int(bad.sum())} row(s) ({row_list(self.rows[bad])})"
+        where = f"{show(node)} is not finite in {int(bad.sum())} of {len(bad)} rows ({row_list(self.rows[bad])})"
         if self.learning:
             raise ValueError(f"{where}; check the values it is computed from, for example log() of 0.")
         warnings.warn(f"{where}; the prediction there is NaN.", DataWarning, stacklevel=2)

@@ -311,8 +311,9 @@ def complete_rows(
 
 
 def row_list(rows: np.ndarray, limit: int = 5) -> str:
-    """The first positions, for an error."""
-    return ", ".join(str(int(row)) for row in rows[:limit]) + (", ..." if len(rows) > limit else "")
+    """The first positions, for an error: ``row 3``, ``rows 3, 5, ...``."""
+    shown = ", ".join(str(int(row)) for row in rows[:limit]) + (", ..." if len(rows) > limit else "")
+    return f"row{'s' * (len(rows) != 1)} {shown}"
 
 
 def _floats(series: Any) -> np.ndarray:
@@ -329,5 +330,5 @@ def _sort_key(level: Level) -> tuple[int, Any]:
 def _refuse_infinite(name: str, values: np.ndarray) -> None:
     rows = np.flatnonzero(np.isinf(values).any(axis=1))
     raise ValueError(
-        f"Column {name!r} has infinite values (rows {row_list(rows)}); replace them or drop the rows."
+        f"Column {name!r} has infinite values ({row_list(rows)}); replace them or drop the rows."
     )

@@ -532,7 +532,7 @@ def row_values(table: Table, given: Any, what: str) -> np.ndarray:
         )
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
-        raise ValueError(f"{what} is infinite in rows {row_list(infinite)}.")
+        raise ValueError(f"{what} is infinite in {row_list(infinite)}.")
     return values
 
 

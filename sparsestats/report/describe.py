@@ -106,7 +106,7 @@ def _formula(fit: Fit) -> str:
 def _size(fit: Fit) -> str:
     columns, terms = len(fit.columns), fit.columns.n_terms
     return (
-        f"{fit.nobs} rows ({fit.n_dropped} dropped), {_count(columns, 'column')} in {_count(terms, 'term')}"
+        f"{_count(fit.nobs, 'row')} ({fit.n_dropped} dropped), {_count(columns, 'column')} in {_count(terms, 'term')}"
     )
 
 
@@ -119,13 +119,13 @@ def _place(fit: Fit) -> str:
     if len(path) == 0:
         return f"no alpha was fitted: {path.stopped}"
     if fit.alpha is None:
-        text = f"{len(path)} alphas from {number(path.alphas[0])} to {number(path.alphas[-1])}, none chosen"
+        text = f"{_count(len(path), 'alpha')} from {number(path.alphas[0])} to {number(path.alphas[-1])}, none chosen"
     else:
         text = f"alpha {number(fit.alpha)}"
         if path.alpha_max > 0:
             text += f" = {fit.alpha / path.alpha_max:.3f} alpha_max"
         if fit.cv is not None and fit.rule in ("min", "1se"):
-            text += f", rule {fit.rule} of {fit.cv.folds}, {len(path)} alphas"
+            text += f", rule {fit.rule} of {fit.cv.folds}, {_count(len(path), 'alpha')}"
         elif fit.rule == "relaxed":
             text += ", relaxed"
         elif fit.rule == "given":
@@ -157,7 +157,7 @@ def _scores(fit: Fit, cv: CVResult) -> str:
     parts.append(f' {away}: alpha {number(cv.alphas[j])}, {score(j)}, {terms(j)} -> fit.at("{away}")')
     if cv.null is not None:
         parts.append(f" null {number(cv.null)}")
-    if cv.index_min == len(cv.alphas) - 1:
+    if cv.index_min == len(cv.alphas) - 1 > 0 and cv.alphas[-1] > 0:
         parts.append(" the minimum is at the end of the path: smaller alphas may do better")
     missed = _missed_folds(cv)
     if missed:

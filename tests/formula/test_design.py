@@ -222,9 +222,9 @@ def test_value_that_is_not_finite_is_an_error_with_its_rows(data):
     with pytest.raises(ValueError, match=r"log\(age\) is not finite in 2 row\(s\) \(2, 9\)"):
         design("y ~ log(age)", data)
     data.loc[4, "x"] = np.inf
-    with pytest.raises(ValueError, match=r"'x' has infinite values \(rows 4\)"):
+    with pytest.raises(ValueError, match=r"'x' has infinite values \(row 4\)"):
         design("y ~ x", data)
-    with pytest.raises(ValueError, match=r"'x' has infinite values \(rows 4\)"):
+    with pytest.raises(ValueError, match=r"'x' has infinite values \(row 4\)"):
         design("y ~ .", data)
 
 
