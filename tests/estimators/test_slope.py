@@ -10,7 +10,7 @@ from scipy.stats import norm
 from sklearn.linear_model import Lasso
 
 import sparsestats as ss
-from sparsestats.exceptions import ConvergenceWarning
+from sparsestats.exceptions import ConvergenceWarning, DataWarning
 
 BH = norm.ppf(1 - 0.1 * np.arange(1, 13) / 24)
 GROUPS = np.array([0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 0])
@@ -447,3 +447,14 @@ def test_constraints_on_the_data_s_scale_hold_and_leave_multipliers():
     assert bound.coef_[0] == pytest.approx(0.5 * free.coef_[0], abs=1e-6)
     assert float(np.ravel(bound.duals_[0])[0]) > 0
     assert bound.certificate_.objective > free.certificate_.objective
+
+
+def test_a_separated_fit_without_penalty_warns():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    apart, mixed = X[:, 0] > 0, X[:, 0] + 2 * X[:, 1] ** 2 > 1
+    with pytest.warns(DataWarning, match="at alpha = 0 the fitted means of 40 of 40 rows are their responses"):
+        ss.SLOPEClassifier(alpha=0).fit(X, apart)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ss.SLOPEClassifier(alpha=0).fit(X, mixed)
+        ss.SLOPEClassifier(alpha=0.01).fit(X, apart)

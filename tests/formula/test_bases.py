@@ -82,7 +82,7 @@ def test_bs_continues_by_its_last_piece_and_warns_when_far_out():
         new = built.spec.transform(near).X
     np.testing.assert_allclose(new, BSpline(knots, np.eye(6), 3)([57.5, 73.0])[:, 1:], atol=1e-12)
     with pytest.warns(
-        DataWarning, match=r"height has 1 value\(s\) outside \[58, 72\].*rows 1.*ns\(height, df=4\)"
+        DataWarning, match=r"height has 1 value outside \[58, 72\].*\(row 1\).*ns\(height, df=4\)"
     ):
         new = built.spec.transform(far).X
     np.testing.assert_allclose(new, BSpline(knots, np.eye(6), 3)([60.0, 80.0])[:, 1:], atol=1e-9)
@@ -91,7 +91,7 @@ def test_bs_continues_by_its_last_piece_and_warns_when_far_out():
 def test_bs_raises_or_clips_outside_its_range_when_asked():
     new = pd.DataFrame({"height": [60.0, 80.0]})
     strict = design("weight ~ bs(height, df=5, extrapolation='raise')", WOMEN)
-    with pytest.raises(ValueError, match=r"height has 1 value\(s\) outside \[58, 72\].*rows 1.*ns\("):
+    with pytest.raises(ValueError, match=r"height has 1 value outside \[58, 72\].*\(row 1\).*ns\("):
         strict.spec.transform(new)
     clipped = design("weight ~ bs(height, df=5, extrapolation='clip')", WOMEN)
     np.testing.assert_array_equal(

@@ -193,7 +193,7 @@ def test_value_without_a_logarithm_warns_and_gives_nan(data):
     spec = design("y ~ log(age) + bs(sqrt(age), df=4)", data).spec
     new = data.head(3).copy()
     new["age"] = [30.0, -1.0, 40.0]
-    with pytest.warns(DataWarning, match=r"(log|sqrt)\(age\) is not finite in 1 row\(s\) \(1\)"):
+    with pytest.warns(DataWarning, match=r"(log|sqrt)\(age\) is not finite in 1 of 3 rows \(row 1\)"):
         rows = spec.transform(new)
     assert rows.complete.tolist() == [True, False, True] and np.isnan(rows.X[1]).all()
 

@@ -63,7 +63,11 @@ def test_free_terms_are_told_apart(penguins):
 def test_a_model_that_missed_its_tolerance_says_so(penguins):
     with pytest.warns(ConvergenceWarning, match="did not converge"):
         fit = ss.gslope(
-            "sex ~ species + body_mass_g + bill_depth_mm", penguins, alpha=1e-4, family="binomial", max_iter=1
+            "sex ~ species * (body_mass_g + bill_depth_mm + bill_length_mm)",
+            penguins,
+            alpha=1e-4,
+            family="binomial",
+            max_iter=1,
         )
     assert "NOT CONVERGED" in fit.summary().to_text()
     assert not fit.glance()["converged"].item()
@@ -111,3 +115,20 @@ def test_a_long_last_cell_goes_on_under_itself():
     assert len(lines) == 3
     assert all(len(line) <= 110 for line in lines)
     assert lines[2].startswith(" " * 8 + "word")
+
+
+def test_the_lasso_says_which_split_of_a_factor_is_free(penguins):
+    lasso = ss.slope("body_mass_g ~ sex + species", penguins, alpha=1.0, sequence="lasso")
+    assert "only the difference of the two levels of sex is unique" in str(lasso.summary()).replace("\n  ", " ")
+    for other in (
+        ss.slope("body_mass_g ~ species + C(sex, contr.treatment)", penguins, alpha=1.0, sequence="lasso"),
+        ss.slope("body_mass_g ~ sex + species", penguins, alpha=1.0),  # sorted weights choose the middle
+        ss.gslope("body_mass_g ~ sex + species", penguins, alpha=1.0, sequence="lasso"),
+    ):
+        assert "is unique" not in str(other.summary())
+
+
+def test_a_single_row_and_a_single_alpha_are_counted_as_one(penguins):
+    assert "1 row (0 dropped)" in str(ss.slope("body_mass_g ~ year", penguins.head(1), alpha=1.0).summary())
+    constant = str(ss.slope("k ~ year", penguins.assign(k=3.0), alpha="cv").summary())
+    assert ", 1 alpha\n" in constant and "smaller alphas" not in constant
