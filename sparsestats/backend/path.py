@@ -94,6 +94,15 @@ def grid(alphas: Relative | Sequence[float] | np.ndarray | None, alpha_max: floa
     return check_alphas(alphas), False
 
 
+def known_alphas(problem: Problem, alphas: Relative | Sequence[float] | np.ndarray | None) -> np.ndarray | None:
+    """The alphas a path will have, when that is known before it is fitted; an automatic grid may end early."""
+    if alphas is not None and not isinstance(alphas, Relative):
+        return check_alphas(alphas)
+    if problem.loss.native != "gaussian" or not native_slope.supports(problem):
+        return None
+    return grid(alphas, alpha_max(problem))[0]
+
+
 def solve_path(
     problem: Problem,
     alphas: Relative | Sequence[float] | np.ndarray | None,

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backend import losses
 from ..backend.certificate import Certificate, warn_unconverged
-from ..backend.path import Relative, alpha_max, solve_path
+from ..backend.path import Relative, alpha_max, known_alphas, solve_path
 from ..backend.problem import PathResult, Problem
 from ..exceptions import DataWarning
 from ..report.clusters import cluster_labels
@@ -726,9 +726,14 @@ class CrossValidated(PathEstimator):
 
         problem = self._problem(X, y, sample_weight, offset)
         control = ext.Control()
-        result = self._solve(problem, self.alphas, control)
-        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
-        warn_separated(problem, result)
+        alphas = None if self.constraints else known_alphas(problem, self.alphas)
+        results: list[PathResult] = []
+
+        def fit_all_rows() -> None:
+            results.append(self._solve(problem, self.alphas if alphas is None else alphas, control))
+
+        if alphas is None:
+            fit_all_rows()
         classifier = hasattr(self, "classes_")
         codes = problem.y if problem.responses == 1 else problem.y.argmax(axis=1)
         labels = self.classes_[codes.astype(int)] if classifier else problem.y
@@ -739,7 +744,7 @@ class CrossValidated(PathEstimator):
             self,
             problem.X,
             labels,
-            alphas=result.alphas,
+            alphas=results[0].alphas if alphas is None else alphas,
             splits=splits,
             scoring=self.scoring,
             sample_weight=problem.sample_weight,
@@ -749,7 +754,11 @@ class CrossValidated(PathEstimator):
             control=control,
             fold_path=FoldPaths.of(self, problem),
             family=of_loss(problem.loss),
+            beside=None if alphas is None else fit_all_rows,
         )
+        result = results[0]
+        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
+        warn_separated(problem, result)
         self.path_ = self._dress(problem, result)
         self.cv_results_ = self.cv_.table
         self.alphas_ = result.alphas

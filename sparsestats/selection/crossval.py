@@ -41,6 +41,7 @@ def cross_validate_path(
     family: str | Family | None = None,
     control: Control | None = None,
     fold_path: FoldPath | None = None,
+    beside: Callable[[], Any] | None = None,
 ) -> CVResult:
     """Score a path of models on rows they have not seen.
 
@@ -83,6 +84,8 @@ def cross_validate_path(
         Fits a fold's path in the estimator's stead: ``fold_path(X, target, alphas=, sample_weight=, offset=)``, the
         response as the loss sees it (classes as 0, 1, ...), returns coefs, intercepts, alphas, converged and stopped.
         For data that were validated as a whole: no fold has to look at them again.
+    beside : callable or None
+        Called once beside the folds, in this process, such as the fit to all rows.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def cross_validate_path(
     data = _Data(X, np.asarray(y), target, sample_weight, offset, classes)
     fold = partial(_fold, estimator, data, alphas, scoring, chosen, fold_path)
     tasks = [(number, train, test) for number, (train, test) in enumerate(splits)]
-    answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds")
+    answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds", beside=beside)
     return _collect(answers, alphas, scoring, _rounds(splits), getattr(splits, "description", ""))
 
 

@@ -41,6 +41,7 @@ def run(
     verbose: int = 0,
     control: Control | None = None,
     label: str = "",
+    beside: Callable[[], Any] | None = None,
 ) -> list[R]:
     """Call ``function(*task)`` for every task, in parallel, and return the answers in the order of the tasks.
 
@@ -59,6 +60,8 @@ def run(
         reaches kernels in other threads. Elsewhere, and when None, the keyword is left out.
     label : str
         Name of the progress bar.
+    beside : callable or None
+        Called once, always in this process: in a thread beside the tasks where there are threads, else before them.
 
     Returns
     -------
@@ -84,7 +87,9 @@ def run(
                 workers = backend.effective_n_jobs(configured if n_jobs is None else n_jobs)
                 inner, inner_jobs = backend.get_nested_backend()
                 nested = partial(parallel_config, backend=inner, n_jobs=inner_jobs)
-                return _threads(call, tasks, min(workers, len(tasks)), nested, bar)
+                return _threads(call, tasks, workers, nested, bar, beside)
+            if beside is not None:
+                beside()
             # One task a batch: tasks are long (a path each), and there are few of them.
             parallel = _ReportingParallel(bar, n_jobs=n_jobs, prefer="threads", batch_size=1)
             return list(parallel(delayed(call)(task) for task in tasks))
@@ -94,9 +99,18 @@ def run(
             raise
 
 
-def _threads(call: _Call, tasks: Sequence[tuple], workers: int, nested: Callable, bar: _Bar) -> list:
+def _threads(
+    call: _Call,
+    tasks: Sequence[tuple],
+    workers: int,
+    nested: Callable,
+    bar: _Bar,
+    beside: Callable[[], Any] | None,
+) -> list:
     """The tasks here, one after the other or in a pool whose threads give fan-outs within a task to ``nested``."""
-    if workers <= 1:
+    if min(workers, len(tasks)) <= 1:
+        if beside is not None:
+            beside()
         answers = []
         for task in tasks:
             answers.append(call(task))
@@ -107,15 +121,16 @@ def _threads(call: _Call, tasks: Sequence[tuple], workers: int, nested: Callable
         with nested():
             return call(task)
 
-    pool = ThreadPoolExecutor(workers)
+    pool = ThreadPoolExecutor(min(workers, len(tasks) + (beside is not None)))
     try:
+        first = [] if beside is None else [pool.submit(beside)]
         futures = [pool.submit(work, task) for task in tasks]
-        pending = set(futures)
+        pending = {*first, *futures}
         while pending:
             done, pending = wait(pending, INTERRUPTIBLE, FIRST_COMPLETED)
             for future in done:
                 future.result()  # an error ends the wait for the others
-            bar.show(len(futures) - len(pending))
+            bar.show(len(futures) - len(pending.difference(first)))
         return [future.result() for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

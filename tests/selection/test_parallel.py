@@ -205,3 +205,20 @@ def test_the_first_error_ends_the_fan_out():
     with pytest.raises(ZeroDivisionError):
         run(task, [(i,) for i in range(50)], n_jobs=2)
     assert len(done) < 25
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_what_runs_beside_the_tasks_runs_once_and_here(n_jobs):
+    seen = []
+    assert run(square, [(2,), (3,)], n_jobs=n_jobs, beside=lambda: seen.append(os.getpid())) == [4, 9]
+    assert run(square, [], n_jobs=n_jobs, beside=lambda: seen.append(0)) == []
+    assert seen == [os.getpid(), 0]
+    with pytest.raises(ZeroDivisionError):
+        run(square, [(2,), (3,)], n_jobs=n_jobs, beside=lambda: 1 / 0)
+
+
+def test_what_runs_beside_tasks_in_other_processes_stays_here():
+    seen = []
+    with joblib.parallel_config("loky", n_jobs=2):
+        assert run(square, [(2,), (3,)], beside=lambda: seen.append(os.getpid())) == [4, 9]
+    assert seen == [os.getpid()]
