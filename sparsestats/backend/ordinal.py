@@ -275,13 +275,12 @@ def probabilities(eta: np.ndarray, family: str, link: str, repair: str = "rearra
             eta[crossed] = np.sort(eta[crossed], axis=1)
         elif repair == "isotonic":
             eta[crossed] = _link_of(_pooled(CDF[link](eta[crossed])), link)
-    # Differences of F in the tail where both are small keep their digits.
-    low, high = np.column_stack([np.full(n, -np.inf), eta]), np.column_stack([eta, np.full(n, np.inf)])
-    with np.errstate(invalid="ignore", over="ignore"):
-        left = CDF[link](high) - CDF[link](low)
-        mirror = CDF[_MIRROR[link]]
-        right = mirror(-low) - mirror(-high)
-    p = np.where(low > 0, right, left)
+    # Differences of F in the tail where both are small keep their digits; each F is evaluated once.
+    zero, one = np.zeros((n, 1)), np.ones((n, 1))
+    below, above = CDF[link](eta), CDF[_MIRROR[link]](-eta)
+    left = np.diff(np.hstack([zero, below, one]), axis=1)
+    right = -np.diff(np.hstack([one, above, zero]), axis=1)
+    p = np.where(np.hstack([zero, eta]) > 0, right, left)
     p = np.maximum(p, 0.0)  # rounding; and all there is to "clip"
     return Repair(p / p.sum(axis=1, keepdims=True), count)
 
