@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,18 +29,26 @@ from .response import Rows
 from .terms import ByTerm, group_labels, group_names, penalty_factors
 
 FAMILIES: dict[str, dict[str, Any]] = {
-    "slope": {"gaussian": SLOPE, "poisson": SLOPE, "huber": SLOPE, "binomial": SLOPEClassifier},
+    "slope": {
+        "gaussian": SLOPE,
+        "poisson": SLOPE,
+        "huber": SLOPE,
+        "binomial": SLOPEClassifier,
+        "multinomial": SLOPEClassifier,
+    },
     "gslope": {
         "gaussian": GroupSLOPE,
         "poisson": GroupSLOPE,
         "huber": GroupSLOPE,
         "binomial": GroupSLOPEClassifier,
+        "multinomial": GroupSLOPEClassifier,
     },
     "sgslope": {
         "gaussian": SparseGroupSLOPE,
         "poisson": SparseGroupSLOPE,
         "huber": SparseGroupSLOPE,
         "binomial": SparseGroupSLOPEClassifier,
+        "multinomial": SparseGroupSLOPEClassifier,
     },
 }
 """Function -> family -> estimator; a regressor takes the family as a parameter."""
@@ -64,23 +72,33 @@ def model_of(function: str, family: str) -> Any:
     return model if is_classifier(model) else model.set_params(family=family)
 
 
-def family_of(model: Any) -> str:
-    """The family of an estimator, in the R door's word."""
-    return "binomial" if is_classifier(model) else getattr(model, "family", "gaussian")
+def family_of(model: Any, levels: Sequence[Any] | None = None) -> str:
+    """The family of an estimator, in the R door's word; of a classifier by the number of classes."""
+    if is_classifier(model):
+        return "binomial" if levels is None or len(levels) == 2 else "multinomial"
+    return getattr(model, "family", "gaussian")
 
 
-def start(function: str, formula: str, data: Any, model: Any, asked: Asked, params: Mapping[str, Any]) -> Fit:
-    """Check the call, fit, and remember how to do it again."""
+def start(
+    function: str,
+    formula: str,
+    data: Any,
+    model: Any,
+    asked: Asked,
+    params: Mapping[str, Any],
+    family: str | None = None,
+) -> Fit:
+    """Check the call, fit, and remember how to do it again. Without a family the classes of the response decide."""
     check_names(function, params, set(model.get_params(deep=False)) - {"alpha"})
     asked.check()
     own: dict[str, Any] = {"model": model} if function == "fit" else {}
-    if function != "fit" and family_of(model) != "gaussian":
-        own["family"] = family_of(model)
+    if function != "fit" and family not in (None, "gaussian"):
+        own["family"] = family
     return replace(
         # A model that came as an object keeps its own way to standardise.
-        _fitted(formula, data, model, asked, params, whole_terms=function in ("slope", "gslope")),
+        _fitted(formula, data, model, asked, params, family, whole_terms=function in ("slope", "gslope")),
         call=Call.of(f"ss.{function}", formula, {**own, **asked.changed(), **params}),
-        again=partial(_again, function, formula, data, model, asked, params),
+        again=partial(_again, function, formula, data, model, asked, params, family),
     )
 
 
@@ -91,6 +109,7 @@ def _again(
     model: Any,
     asked: Asked,
     params: Mapping[str, Any],
+    family: str | None,
     change: str | None,
     changes: Mapping[str, Any],
 ) -> Fit:
@@ -101,31 +120,38 @@ def _again(
     if function == "fit":
         model = changes.pop("model", model)
     elif "family" in changes:
-        model = model_of(function, changes.pop("family"))
+        family = changes.pop("family")
+        model = model_of(function, family)
     common = {name: changes.pop(name) for name in Asked.names() if name in changes}
-    return start(function, formula, data, model, replace(asked, **common), {**params, **changes})
+    return start(function, formula, data, model, replace(asked, **common), {**params, **changes}, family)
 
 
 def _fitted(
-    formula: str, data: Any, model: Any, asked: Asked, params: Mapping[str, Any], whole_terms: bool
+    formula: str,
+    data: Any,
+    model: Any,
+    asked: Asked,
+    params: Mapping[str, Any],
+    family: str | None,
+    whole_terms: bool,
 ) -> Fit:
     built = _designed(formula, data, asked, params)
     if built.response is None:
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
     if not built.names:
         raise FormulaError(f"The formula {formula!r} has no term besides the intercept: nothing to select.")
-    rows = _rows(model, built)
+    rows = _rows(model, built, family)
     model = _prepared(model, params, built.spec, whole_terms)
     alpha = model.alpha if asked.alpha is None else asked.alpha
     alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
     path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
-    path = _named(path, built.spec, model)
+    path = _named(path, built.spec, model, rows.levels)
     made = Fit(
         call=Call("", formula),
         spec=built.spec,
         template=model,
         path=path,
-        family=family_of(model),
+        family=family_of(model, rows.levels),
         levels=rows.levels,
         nobs=len(built.X),
         n_dropped=built.n_dropped,
@@ -159,8 +185,12 @@ def _designed(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) 
     )
 
 
-def _rows(model: Any, built: Design) -> Rows:
-    return response.two_classes(built) if is_classifier(model) else response.numeric(built)
+def _rows(model: Any, built: Design, family: str | None = None) -> Rows:
+    if not is_classifier(model):
+        return response.numeric(built)
+    assert built.response is not None
+    several = family is None and len(built.response.levels or ()) > 2
+    return response.several_classes(built) if several or family == "multinomial" else response.two_classes(built)
 
 
 def _relaxed(
@@ -212,8 +242,10 @@ def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bo
     return model.set_params(**settings)
 
 
-def _named(path: Path, spec: Spec, model: Any) -> Path:
-    """The path with the formula's names of columns and groups; groups of one column each are none."""
+def _named(path: Path, spec: Spec, model: Any, levels: Sequence[Any] | None = None) -> Path:
+    """The path with the formula's names of columns, groups and classes; groups of one column each are none."""
+    if path.multinomial:
+        path = replace(path, classes=np.asarray(levels))
     groups = model.get_params(deep=False).get("groups")
     if groups is None or np.bincount(groups).max(initial=0) == 1:
         return replace(path, feature_names=spec.names, groups=None, group_names=None)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike, fspath
 from typing import Any
 
+from sklearn.base import is_classifier
+
+from ..backend.losses import Multinomial
 from ..estimators.ordinal import PRESTO
 from ..formula import Spec
 from ..report import ordinal_store, store
@@ -53,9 +56,10 @@ def slope(
     alpha : None, float or "cv"
         Strength of the penalty. None fits the path and chooses nothing; a number fits that one; "cv" fits the
         path, cross-validates it and sits at ``selection``.
-    family : {"gaussian", "binomial", "poisson", "huber"}
+    family : {"gaussian", "binomial", "multinomial", "poisson", "huber"}
         For "binomial" the response has two levels and the last is the event (declare an order with
         ``C(y, levels=[...])`` or an ordered dtype), or is 0/1, or ``cbind(yes, no)`` counts.
+        "multinomial" takes three levels or more.
     alphas : array-like, ``ss.relative(...)`` or None
         The path; None is 100 values from alpha_max to 0.01 alpha_max.
     sample_weight, offset, row_groups : array-like, name of a column, or None
@@ -113,7 +117,7 @@ def slope(
         alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,
         unpenalized, missing, env, terms_in_folds,
     )  # fmt: skip
-    return start("slope", formula, data, model_of("slope", family), asked, params)
+    return start("slope", formula, data, model_of("slope", family), asked, params, family)
 
 
 def gslope(
@@ -179,7 +183,7 @@ def gslope(
         alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,
         unpenalized, missing, env, terms_in_folds,
     )  # fmt: skip
-    return start("gslope", formula, data, model_of("gslope", family), asked, params)
+    return start("gslope", formula, data, model_of("gslope", family), asked, params, family)
 
 
 def sgslope(
@@ -246,7 +250,7 @@ def sgslope(
         alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,
         unpenalized, missing, env, terms_in_folds,
     )  # fmt: skip
-    return start("sgslope", formula, data, model_of("sgslope", family), asked, params)
+    return start("sgslope", formula, data, model_of("sgslope", family), asked, params, family)
 
 
 def fit(
@@ -371,8 +375,11 @@ def load(
     return store.from_dict(saved, spec=partial(Spec.from_dict, env=env), estimator=_saved_model)
 
 
-def _saved_model(name: str, params: Mapping[str, Any]) -> tuple[Any, Callable[[Any], Any]]:
+def _saved_model(
+    name: str, params: Mapping[str, Any], levels: Sequence[Any] | None
+) -> tuple[Any, Callable[[Any], Any]]:
     if name not in SAVED:
         raise ValueError(f"This version knows no model {name!r}; it knows {', '.join(sorted(SAVED))}.")
     model = SAVED[name](**params)
-    return model, model._loss.mean
+    several = is_classifier(model) and len(levels or ()) > 2
+    return model, Multinomial().mean if several else model._loss.mean

@@ -19,8 +19,8 @@ class Rows:
     X, y, sample_weight, offset, row_groups
     source : ndarray of int or None
         The design's row that each row comes from, when they are not the same.
-    levels : tuple of two, or None
-        What y = 0 and y = 1 stand for.
+    levels : tuple or None
+        What y = 0, y = 1, ... stand for.
     """
 
     X: np.ndarray
@@ -82,6 +82,30 @@ def two_classes(built: Design) -> Rows:
             f"The response {response.name} has one class only in the rows used: {levels[int(present[0])]!r}."
         )
     codes = y.astype(np.int64)
+    return Rows(built.X, codes, built.sample_weight, built.offset, built.row_groups, levels=levels)
+
+
+def several_classes(built: Design) -> Rows:
+    """Rows for a loss over three classes and more, coded in the order of the levels that occur.
+
+    Raises
+    ------
+    ValueError
+        When the response is a number, or fewer than three classes occur.
+    """
+    response, y = built.response, built.y
+    assert response is not None and y is not None
+    if response.levels is None:
+        raise ValueError(
+            f"A multinomial response needs classes; {response.name} is a number. Write C({response.name}) for classes."
+        )
+    present, codes = np.unique(y, return_inverse=True)
+    levels = tuple(response.levels[int(k)] for k in present)
+    if len(levels) < 3:
+        raise ValueError(
+            f"A multinomial response needs three classes or more; {response.name} has {len(levels)} in the rows "
+            f'used: {", ".join(map(repr, levels))}. Two are family="binomial".'
+        )
     return Rows(built.X, codes, built.sample_weight, built.offset, built.row_groups, levels=levels)
 
 

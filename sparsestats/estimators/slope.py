@@ -133,11 +133,15 @@ class SLOPE(_Elementwise, PathRegressor):
 
 
 class SLOPEClassifier(_Elementwise, PathClassifier):
-    """SLOPE for two classes.
+    """SLOPE for classes.
 
     Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k v_k |s b|_(k),  eta = b0 + X b,
 
     s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v non-increasing. Equal v is the lasso.
+
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    coefficient vector and an intercept for each class; the norm is over all p K coefficients, which determines them up
+    to ties. Offsets are then (n, K), a custom sequence has p K values, and a ``solver`` other than "auto" is refused.
 
     Parameters
     ----------
@@ -171,9 +175,9 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (2,), sorted; the event is the second
-    coef_ : ndarray (1, p)
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (K,), sorted; of two the event is the second
+    coef_ : ndarray (1, p), or (K, p) with K > 2 classes
+    intercept_ : ndarray (1,), or (K,) with sum 0
     alpha_, alpha_max_ : float
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
@@ -348,12 +352,17 @@ class GroupSLOPE(_Grouped, PathRegressor):
 
 
 class GroupSLOPEClassifier(_Grouped, PathClassifier):
-    """Group SLOPE for two classes.
+    """Group SLOPE for classes.
 
     Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
     groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
     triangular factor of the group). Equal w is the group lasso.
+
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and a ``solver`` other than
+    "auto" is refused.
 
     Parameters
     ----------
@@ -391,9 +400,9 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (2,), sorted; the event is the second
-    coef_ : ndarray (1, p)
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (K,), sorted; of two the event is the second
+    coef_ : ndarray (1, p), or (K, p) with K > 2 classes
+    intercept_ : ndarray (1,), or (K,) with sum 0
     alpha_, alpha_max_ : float
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
@@ -592,11 +601,15 @@ class SLOPECV(CrossValidated, SLOPE):
 
 
 class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
-    """SLOPE for two classes, alpha chosen by cross-validation.
+    """SLOPE for classes, alpha chosen by cross-validation.
 
     Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k v_k |s b|_(k),  eta = b0 + X b,
 
     s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v non-increasing. Equal v is the lasso.
+
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    coefficient vector and an intercept for each class; the norm is over all p K coefficients, which determines them up
+    to ties. Offsets are then (n, K), a custom sequence has p K values, and a ``solver`` other than "auto" is refused.
 
     Parameters
     ----------
@@ -629,7 +642,8 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
     scoring : str, callable or None
-        "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" or any scikit-learn scorer.
+        "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" (two classes) or any
+        scikit-learn scorer.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None
@@ -639,9 +653,9 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (2,), sorted; the event is the second
-    coef_ : ndarray (1, p)
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (K,), sorted; of two the event is the second
+    coef_ : ndarray (1, p), or (K, p) with K > 2 classes
+    intercept_ : ndarray (1,), or (K,) with sum 0
     alpha_, alpha_max_ : float
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
@@ -865,12 +879,17 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
 
 
 class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
-    """Group SLOPE for two classes, alpha chosen by cross-validation.
+    """Group SLOPE for classes, alpha chosen by cross-validation.
 
     Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
     groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
     triangular factor of the group). Equal w is the group lasso.
+
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and a ``solver`` other than
+    "auto" is refused.
 
     Parameters
     ----------
@@ -907,7 +926,8 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
     scoring : str, callable or None
-        "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" or any scikit-learn scorer.
+        "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" (two classes) or any
+        scikit-learn scorer.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None
@@ -917,9 +937,9 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (2,), sorted; the event is the second
-    coef_ : ndarray (1, p)
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (K,), sorted; of two the event is the second
+    coef_ : ndarray (1, p), or (K, p) with K > 2 classes
+    intercept_ : ndarray (1,), or (K,) with sum 0
     alpha_, alpha_max_ : float
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.

@@ -162,7 +162,7 @@ class SparseGroupSLOPE(_SparseGroup, PathRegressor):
 
 
 class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
-    """Sparse-group SLOPE for two classes.
+    """Sparse-group SLOPE for classes.
 
     Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha J(b),  eta = b0 + X b,
 
@@ -171,6 +171,11 @@ class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
     columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
     deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
     inside them; v = w = 1 is the sparse-group lasso.
+
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and a ``solver`` other than
+    "auto" is refused.
 
     Parameters
     ----------
@@ -212,9 +217,9 @@ class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (2,), sorted; the event is the second
-    coef_ : ndarray (1, p)
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (K,), sorted; of two the event is the second
+    coef_ : ndarray (1, p), or (K, p) with K > 2 classes
+    intercept_ : ndarray (1,), or (K,) with sum 0
     alpha_, alpha_max_ : float
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
@@ -432,7 +437,7 @@ class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
 
 
 class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
-    """Sparse-group SLOPE for two classes, alpha chosen by cross-validation.
+    """Sparse-group SLOPE for classes, alpha chosen by cross-validation.
 
     Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha J(b),  eta = b0 + X b,
 
@@ -441,6 +446,11 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
     columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
     deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
     inside them; v = w = 1 is the sparse-group lasso.
+
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and a ``solver`` other than
+    "auto" is refused.
 
     Parameters
     ----------
@@ -492,9 +502,9 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
 
     Attributes
     ----------
-    classes_ : ndarray (2,), sorted; the event is the second
-    coef_ : ndarray (1, p)
-    intercept_ : ndarray (1,)
+    classes_ : ndarray (K,), sorted; of two the event is the second
+    coef_ : ndarray (1, p), or (K, p) with K > 2 classes
+    intercept_ : ndarray (1,), or (K,) with sum 0
     alpha_, alpha_max_ : float
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.

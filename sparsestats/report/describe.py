@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,8 @@ def _row(fit: Fit) -> int:
 def _active(fit: Fit) -> tuple[int, int]:
     """Columns and terms with a coefficient other than 0."""
     beta = fit.path.coefs[-1] if fit.alpha is None else fit.path.coef(fit.alpha)
-    return int(np.count_nonzero(beta)), len(np.unique(fit.columns.term_of[beta != 0]))
+    selected = fit.path.selected(beta)
+    return int(np.count_nonzero(selected)), len(np.unique(fit.columns.term_of[selected]))
 
 
 def deviance_ratio(fit: Fit) -> float:
@@ -79,8 +81,7 @@ def summarize(fit: Fit) -> Summary:
         (_place(fit), ""),
     ]
     if fit.levels is not None:
-        no, yes = fit.levels
-        header.append((f"models P({fit.response.name} = {yes!r}); the other class is {no!r}", ""))
+        header.append((_modelled(fit.response.name, fit.levels), ""))
     own = list(fit.report.tables)
     if not own:
         own = [
@@ -96,6 +97,12 @@ def summarize(fit: Fit) -> Summary:
     notes += [("", note) for note in told if note]
     notes.append(("", "No p-values: selection was data-driven."))
     return Summary(header, own, notes)
+
+
+def _modelled(response: str, levels: Sequence[Any]) -> str:
+    if len(levels) == 2:
+        return f"models P({response} = {levels[1]!r}); the other class is {levels[0]!r}"
+    return f"models P({response}) of {len(levels)} classes by a symmetric softmax: {', '.join(map(repr, levels))}"
 
 
 def _formula(fit: Fit) -> str:
@@ -140,7 +147,7 @@ def _scores(fit: Fit, cv: CVResult) -> str:
     """Both rules, always: where the fit sits first, then how to reach the other."""
 
     def terms(i: int) -> str:
-        return _count(len(np.unique(fit.columns.term_of[fit.path.coef(cv.alphas[i]) != 0])), "term")
+        return _count(len(np.unique(fit.columns.term_of[fit.path.selected(fit.path.coef(cv.alphas[i]))])), "term")
 
     def score(i: int) -> str:
         return f"{number(cv.mean[i])} (se {number(cv.se[i])})"

@@ -37,6 +37,8 @@ def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.Dat
         Where levels are crossed with a number, each combination of levels keeps to the range seen with it.
     """
     name, beta = _find(fit, term), fit.path.coef(fit._alpha(None, "a term plot"))
+    if fit.path.multinomial:
+        raise ValueError("a term plot shows one linear predictor; this fit has one a class: fit.tidy() lists them")
     index = fit.columns.terms.index(name)
     beta = beta[fit.columns.by_term[index]]
     given = fit._training("a term plot").frame if data is None else data

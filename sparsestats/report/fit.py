@@ -62,8 +62,8 @@ class Fit:
     template : sklearn estimator
         The model that made the path, unfitted, with the design's groups and penalty factors.
     family : str
-    levels : tuple of two, or None
-        The classes of the response, the event last.
+    levels : tuple or None
+        The classes of the response; of two the event is the last.
     nobs, n_dropped : int
         Rows used, and left out for missing values.
     notes : sequence of str
@@ -181,7 +181,9 @@ class Fit:
     @cached_property
     def report(self) -> Report:
         """What the estimator says about itself."""
-        return report_of(self.template)
+        # What a classifier fits depends on the number of classes, which a fitted one knows.
+        several = self.path.multinomial and len(self.path) > 0
+        return report_of(self.template.at(self.path, self.path.alphas[0]) if several else self.template)
 
     @cached_property
     def columns(self) -> Columns:
@@ -220,8 +222,11 @@ class Fit:
 
         Returns
         -------
-        Series; a DataFrame with one column an alpha when no alpha was chosen
+        Series; a DataFrame with one column an alpha when no alpha was chosen, or with one column a class for
+        "multinomial" (which needs an alpha)
         """
+        if self.path.multinomial:
+            return tables.class_coef_frame(self.path, self.columns, self._alpha(at, "coef()"), self.fit_intercept)
         if at is None and self.alpha is None:
             return tables.coef_frame(self.path, self.columns, self.path.alphas, self.fit_intercept)
         alpha = self._alpha(at, "coef()")
@@ -240,7 +245,7 @@ class Fit:
 
         Returns
         -------
-        DataFrame with term, column, level, group, alpha, estimate, estimate_std
+        DataFrame with term, column, level, group, alpha, class ("multinomial" only), estimate, estimate_std
             ``estimate_std`` is the estimate times the standard deviation of its column.
         """
         alphas = self.path.alphas if path or self.alpha is None else [self.alpha]
@@ -307,7 +312,8 @@ class Fit:
         Returns
         -------
         Series on the index of ``newdata``; a frame for "prob" (columns are the levels in order), and for a
-        path without a chosen alpha (one column an alpha)
+        path without a chosen alpha (one column an alpha). For "multinomial" also "response" and "link" are
+        frames with a column a class
 
         Raises
         ------
@@ -321,20 +327,27 @@ class Fit:
         if type in ("class", "prob") and self.levels is None:
             raise ValueError(f"type={type!r} needs a response with classes; this one is {self.family}.")
         frame, X, shift = self._inputs(newdata, offset, unseen)
-        if at is None and self.alpha is None and type in ("response", "link"):
+        by_class = self.path.multinomial
+        if at is None and self.alpha is None and type in ("response", "link") and not by_class:
             values = self.path.predict(X, None, shift, type=type)
             return frames.frame_like(
                 frame, {f"{a:.6g}": values[:, i] for i, a in enumerate(self.path.alphas)}
             )
         alpha = self._alpha(at, "predict()")
-        if type in ("response", "link"):
+        if type == "link" and by_class:
+            return frames.frame_like(frame, self._by_level(self.path.predict(X, alpha, shift, type="link"), "{}"))
+        if type in ("response", "link") and not by_class:
             return frames.series_like(frame, self.path.predict(X, alpha, shift, type=type), type)
         assert self.levels is not None
-        event = self.path.predict(X, alpha, shift)
-        if type == "prob":
-            no, yes = self.levels
-            return frames.frame_like(frame, {str(no): 1.0 - event, str(yes): event})
-        return frames.series_like(frame, _classes(event, self.levels), "class")
+        prob = _probabilities(self.path.predict(X, alpha, shift))
+        if type == "class":
+            return frames.series_like(frame, _classes(prob, self.levels), "class")
+        return frames.frame_like(frame, self._by_level(prob, "{}"))
+
+    def _by_level(self, values: np.ndarray, name: str) -> dict[str, np.ndarray]:
+        """One column a level."""
+        assert self.levels is not None
+        return {name.format(level): values[:, k] for k, level in enumerate(self.levels)}
 
     def augment(self, newdata: Any = None, offset: Any = None) -> Any:
         """The data with what the model says about it, in the data's own kind of frame and on its index.
@@ -354,12 +367,8 @@ class Fit:
         frame, X, shift = self._inputs(newdata, offset, "raise")
         fitted = self.path.predict(X, self._alpha(None, "augment()"), shift)
         if self.levels is not None:
-            no, yes = self.levels
-            added = {
-                f".fitted[{no}]": 1.0 - fitted,
-                f".fitted[{yes}]": fitted,
-                ".class": _classes(fitted, self.levels),
-            }
+            prob = _probabilities(fitted)
+            added = self._by_level(prob, ".fitted[{}]") | {".class": _classes(prob, self.levels)}
             return frames.with_columns(frame, added)
         added = {".fitted": fitted}
         response = self.response
@@ -587,10 +596,17 @@ class Fit:
             file.write(text + "\n")
 
 
-def _classes(event: np.ndarray, levels: Sequence[Any]) -> np.ndarray:
-    """The likelier of two classes (the event at even odds), NaN where the probability is."""
-    missing = np.isnan(event)
-    chosen = np.asarray(levels)[(np.nan_to_num(event) >= 0.5).astype(int)]
+def _probabilities(fitted: np.ndarray) -> np.ndarray:
+    """Probabilities of all classes, one a column."""
+    return fitted if fitted.ndim == 2 else np.column_stack([1.0 - fitted, fitted])
+
+
+def _classes(prob: np.ndarray, levels: Sequence[Any]) -> np.ndarray:
+    """The likeliest class (the event of two at even odds), NaN where the probability is."""
+    missing = np.isnan(prob).any(axis=1)
+    # Ties go to the last: of two classes, to the event.
+    likeliest = prob.shape[1] - 1 - np.nan_to_num(prob)[:, ::-1].argmax(axis=1)
+    chosen = np.asarray(levels)[likeliest]
     if missing.any():
         chosen = chosen.astype(object)
         chosen[missing] = np.nan

@@ -166,7 +166,7 @@ class Path:
 
     @cached_property
     def n_nonzero(self) -> np.ndarray:
-        return np.count_nonzero(self._selected(self.coefs), axis=1)
+        return np.count_nonzero(self.selected(self.coefs), axis=1)
 
     @cached_property
     def n_groups_active(self) -> np.ndarray:
@@ -200,7 +200,7 @@ class Path:
         classes = range(self.coefs.shape[1]) if self.classes is None else self.classes
         return [f"{name} [{label}]" for label in classes for name in self.names]
 
-    def _selected(self, coefs: np.ndarray) -> np.ndarray:
+    def selected(self, coefs: np.ndarray) -> np.ndarray:
         """Which columns have a coefficient other than 0."""
         return np.any(coefs != 0, axis=-2) if self.multinomial else coefs != 0
 

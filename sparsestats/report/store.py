@@ -6,6 +6,7 @@ import math
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +180,7 @@ def from_dict(
     saved: Any,
     *,
     spec: Callable[[Any], Any],
-    estimator: Callable[[str, dict[str, Any]], tuple[Any, Callable[[np.ndarray], np.ndarray]]],
+    estimator: Callable[[str, dict[str, Any], Any], tuple[Any, Callable[[np.ndarray], np.ndarray]]],
 ) -> Fit:
     """The fit that ``to_dict`` wrote.
 
@@ -189,7 +190,8 @@ def from_dict(
     spec : callable
         Rebuilds the formula's spec, checking the formula again.
     estimator : callable
-        (class name, parameters) -> unfitted estimator and its inverse link; refuses names it does not know.
+        (class name, parameters, levels of the response) -> unfitted estimator and its inverse link; refuses names
+        it does not know.
 
     Raises
     ------
@@ -199,11 +201,14 @@ def from_dict(
     from .fit import Fit
 
     with reading(saved, FORMAT):
-        model, mean = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]))
+        levels = revive(saved["levels"])
+        model, mean = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]), levels)
         common = common_parts(saved, spec)
         names = common["spec"].names
         path = Path(**path_parts(saved["path"]), feature_names=names, mean=mean)
-        return Fit(**common, template=model, path=path, levels=revive(saved["levels"]))
+        if path.multinomial:
+            path = replace(path, classes=np.asarray(levels))
+        return Fit(**common, template=model, path=path, levels=levels)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -53,8 +54,28 @@ def coef_frame(path: Path, columns: Columns, alphas: Alphas, intercept: bool) ->
     return pd.DataFrame(values, index=pd.Index(names, name="column"), columns=pd.Index(alphas, name="alpha"))
 
 
+def class_coef_frame(path: Path, columns: Columns, alpha: float, intercept: bool) -> pd.DataFrame:
+    """Coefficients by column name, one column a class, zeros kept."""
+    values, names = path.coef(alpha).T, columns.array
+    if intercept:
+        values, names = np.vstack([path.intercept(alpha), values]), np.concatenate([[INTERCEPT], names])
+    return pd.DataFrame(values, index=pd.Index(names, name="column"), columns=pd.Index(path.classes, name="class"))
+
+
 def tidy_frame(path: Path, columns: Columns, alphas: Alphas, *, zeros: bool, intercept: bool) -> pd.DataFrame:
-    """Long: term, column, level, group, alpha, estimate, estimate_std; the intercept first at each alpha."""
+    """Long: term, column, level, group, alpha, estimate, estimate_std; the intercept first at each alpha.
+
+    With several classes a column ``class`` stands before the estimate, and the classes come one after another.
+    """
+    if path.multinomial:
+        assert path.classes is not None
+        parts = []
+        for k, label in enumerate(path.classes):
+            own = replace(path, coefs=path.coefs[:, k], intercepts=path.intercepts[:, k])
+            part = tidy_frame(own, columns, alphas, zeros=zeros, intercept=intercept)
+            part.insert(part.columns.get_loc("estimate"), "class", label)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
     betas = np.stack([path.coef(alpha) for alpha in alphas]) if len(alphas) else np.empty((0, len(columns)))
     row, column = np.nonzero(np.ones_like(betas) if zeros else betas)
     estimate = betas[row, column]
@@ -98,14 +119,15 @@ def tidy_frame(path: Path, columns: Columns, alphas: Alphas, *, zeros: bool, int
 def term_norms(path: Path, columns: Columns, beta: np.ndarray) -> np.ndarray:
     """Norm of each term's coefficients on the penalty's scale."""
     c = path.to_penalty(beta)
-    return np.sqrt(np.bincount(columns.term_of, weights=c * c, minlength=columns.n_terms))
+    squares = np.sum(np.atleast_2d(c * c), axis=0)
+    return np.sqrt(np.bincount(columns.term_of, weights=squares, minlength=columns.n_terms))
 
 
 def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     """The selected terms, strongest first: size, share of all the norms, estimates on the data's scale."""
     beta = path.coef(alpha)
     norms = term_norms(path, columns, beta)
-    active = np.bincount(columns.term_of, weights=beta != 0, minlength=columns.n_terms) > 0
+    active = np.bincount(columns.term_of, weights=path.selected(beta), minlength=columns.n_terms) > 0
     sizes = np.bincount(columns.term_of, minlength=columns.n_terms)
     free = np.zeros(columns.n_terms, dtype=bool)
     free[columns.term_of[columns.free]] = True
@@ -116,7 +138,7 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     for t in order[:_MOST_TERMS]:
         any_levels |= columns.is_factor(t) and not free[t]
         part = "free" if free[t] else share(norms[t] / total) if total > 0 else ""
-        rows.append((columns.terms[t], str(sizes[t]), number(norms[t]), part, _estimates(columns, t, beta)))
+        rows.append((columns.terms[t], str(sizes[t]), number(norms[t]), part, _told(path, columns, t, beta)))
     notes = []
     if len(order) > _MOST_TERMS:
         notes.append(f"... and {len(order) - _MOST_TERMS} more terms: fit.tidy()")
@@ -130,6 +152,13 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     if not rows:
         notes.insert(0, "no term is selected at this alpha")
     return Table(("term", "cols", "group norm", "share", "estimates (data's scale)"), rows, "lrrrl", notes)
+
+
+def _told(path: Path, columns: Columns, term: int, beta: np.ndarray) -> str:
+    """Estimates of one term in words, class after class where there are several."""
+    if not path.multinomial or path.classes is None:
+        return _estimates(columns, term, beta)
+    return "; ".join(f"{c}: {_estimates(columns, term, b)}" for c, b in zip(path.classes, beta, strict=True))
 
 
 def _estimates(columns: Columns, term: int, beta: np.ndarray) -> str:
@@ -153,7 +182,7 @@ def path_table(path: Path, columns: Columns, rows: int = 10) -> Table:
     at = np.unique(np.linspace(0, len(path) - 1, min(rows, len(path))).round().astype(int))
     cells = []
     for i in at:
-        terms = len(np.unique(columns.term_of[path.coefs[i] != 0]))
+        terms = len(np.unique(columns.term_of[path.selected(path.coefs[i])]))
         certificate = path.certificates[i] if path.certificates else None
         cells.append(
             (

@@ -379,3 +379,55 @@ def test_unused_levels_of_the_response_are_told(measured):
     fit = ss.gslope("sex ~ body_mass_g", table, alpha=0.01, family="binomial")
     assert fit.levels == ("female", "male")
     assert "do not occur in the rows used: unknown" in repr(fit)
+
+
+def test_three_species_by_formula(tmp_path):
+    data = load_penguins()
+    fit = ss.slope(
+        "species ~ bill_length_mm + body_mass_g + sex + island",
+        data,
+        family="multinomial",
+        alpha="cv",
+        cv=4,
+        alphas=ss.relative(1, 0.02, 8),
+    )
+    assert fit.family == "multinomial" and fit.levels == ("Adelie", "Chinstrap", "Gentoo")
+    prob = fit.predict(data, type="prob")
+    assert list(prob) == list(fit.levels) and len(prob) == len(data)
+    complete = prob.notna().all(axis=1)
+    np.testing.assert_allclose(prob[complete].sum(axis=1), 1, rtol=1e-12)
+    named = fit.predict(data, type="class")[complete]
+    assert np.array_equal(named, prob[complete].idxmax(axis=1))
+    assert np.mean(named == data["species"][complete]) > 0.95
+    assert fit.cv.mean[fit.cv.index_min] < 0.2 * fit.cv.null
+
+    coef, tidy = fit.coef(), fit.tidy()
+    assert coef.shape == (8, 3) and coef.loc["(intercept)"].sum() == pytest.approx(0, abs=1e-9)
+    cell = tidy[(tidy["class"] == "Gentoo") & (tidy["column"] == "body_mass_g")]
+    assert cell["estimate"].item() == coef.loc["body_mass_g", "Gentoo"] > 0
+    assert "of 3 classes by a symmetric softmax" in str(fit) and "SLOPE, multinomial" in str(fit)
+
+    fit.save(tmp_path / "species.json")
+    again = ss.load(tmp_path / "species.json")
+    pd.testing.assert_frame_equal(again.predict(data), fit.predict(data))
+    assert str(again) == str(fit)
+    other = fit.at(fit.path.alphas[2])
+    assert other.glance()["n_nonzero"].item() < fit.glance()["n_nonzero"].item()
+    assert fit.update(alpha=0.05).family == "multinomial"
+
+
+def test_a_term_enters_for_all_species_at_once():
+    fit = ss.gslope("species ~ bill_length_mm + sex + island", load_penguins(), family="multinomial", alpha=0.06)
+    selected = fit.coef().drop("(intercept)").ne(0)
+    by_term = selected.groupby(lambda name: name.split("[")[0])
+    assert (by_term.all() == by_term.any()).all(axis=None)
+    assert selected.any(axis=None) and not selected.all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("response", "message"),
+    [("sex", "three classes or more; sex has 2"), ("year", r"year is a number. Write C\(year\)")],
+)
+def test_a_response_that_has_no_three_classes(response, message):
+    with pytest.raises(ValueError, match=message):
+        ss.slope(f"{response} ~ body_mass_g", load_penguins(), family="multinomial")
