@@ -483,8 +483,6 @@ class PathEstimator(BaseEstimator):
             raise ValueError("relax() knows no constraints; fit with alpha=0 and the same constraints instead")
         worker = clone(self)
         problem = worker._problem(X, y, sample_weight, offset)
-        if problem.responses > 1:
-            raise ValueError("relaxed fits are for one linear predictor a row; three classes and more have several")
         coef, intercept = np.ravel(self.coef_), float(np.ravel(self.intercept_)[0])
         if len(coef) != problem.shape[1]:
             raise ValueError(
