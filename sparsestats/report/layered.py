@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from sklearn.isotonic import isotonic_regression
 
 from ..backend.graphs import levels
 
@@ -121,6 +120,8 @@ def _heights(
     columns: list[list[int]], before: Sequence[list[int]], after: Sequence[list[int]], size: np.ndarray
 ) -> np.ndarray:
     """Heights in each column nearest to those of the neighbours that keep the order and the gaps."""
+    from sklearn.isotonic import isotonic_regression  # scipy.stats comes with it
+
     y = np.zeros(len(size))
     offsets = []
     for members in columns:
