@@ -15,45 +15,46 @@ namespace ss {
 namespace detail {
 
 constexpr Index kPanel = 12;   // columns of a packed panel of B: three vectors of four
-constexpr Index kTall = 4;     // rows of a packed panel of A
+constexpr Index kTall = 4;     // rows of A in a block
 constexpr Index kDepth = 192;  // rows of a panel of B: 18 KB, so that it stays in the first cache
 constexpr Index kHeight = 96;  // rows of A packed at a time: 144 KB, so that they stay in the second
 
-// C (4 x 12) += sign * A B for a panel of A (`depth` columns of 4) and one of B (`depth` rows of 12).
-inline void block_plain(const double* A, const double* B, Index depth, double sign, double* C, Index ldc) {
-  for (Index p = 0; p < depth; ++p, A += kTall, B += kPanel)
-    for (Index r = 0; r < kTall; ++r) {
-      const double a = sign * A[r];
-      for (Index t = 0; t < kPanel; ++t) C[r * ldc + t] += a * B[t];
+// C (4 x 12) += sign * rows of A (4, `depth` long) times the panel.
+inline void block_plain(const double* A, Index lda, const double* panel, Index depth, double sign, double* C, Index ldc) {
+  for (Index p = 0; p < depth; ++p, panel += kPanel)
+    for (Index r = 0; r < 4; ++r) {
+      const double a = sign * A[r * lda + p];
+      for (Index t = 0; t < kPanel; ++t) C[r * ldc + t] += a * panel[t];
     }
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define SS_HAS_AVX2_BLOCK 1
 // Written out: compilers lower generic vectors before they make target clones, and keep arrays of sums in memory.
-__attribute__((target("avx2,fma"))) inline void block_avx2(const double* A, const double* B, Index depth, double sign,
-                                                           double* C, Index ldc) {
-  for (Index r = 0; r < kTall; ++r) {  // wanted at the end, and no pattern that the hardware would see
+__attribute__((target("avx2,fma"))) inline void block_avx2(const double* A, Index lda, const double* panel, Index depth,
+                                                           double sign, double* C, Index ldc) {
+  for (Index r = 0; r < 4; ++r) {  // wanted at the end, and no pattern that the hardware would see
     __builtin_prefetch(C + r * ldc, 1);
     __builtin_prefetch(C + r * ldc + kPanel - 1, 1);
   }
+  const double *a0 = A, *a1 = A + lda, *a2 = a1 + lda, *a3 = a2 + lda;
   __m256d c00 = _mm256_setzero_pd(), c01 = c00, c02 = c00, c10 = c00, c11 = c00, c12 = c00;
   __m256d c20 = c00, c21 = c00, c22 = c00, c30 = c00, c31 = c00, c32 = c00;
-  for (Index p = 0; p < depth; ++p, A += kTall, B += kPanel) {
-    const __m256d b0 = _mm256_loadu_pd(B), b1 = _mm256_loadu_pd(B + 4), b2 = _mm256_loadu_pd(B + 8);
-    __m256d x = _mm256_broadcast_sd(A);
+  for (Index p = 0; p < depth; ++p, panel += kPanel) {
+    const __m256d b0 = _mm256_loadu_pd(panel), b1 = _mm256_loadu_pd(panel + 4), b2 = _mm256_loadu_pd(panel + 8);
+    __m256d x = _mm256_broadcast_sd(a0 + p);
     c00 = _mm256_fmadd_pd(x, b0, c00);
     c01 = _mm256_fmadd_pd(x, b1, c01);
     c02 = _mm256_fmadd_pd(x, b2, c02);
-    x = _mm256_broadcast_sd(A + 1);
+    x = _mm256_broadcast_sd(a1 + p);
     c10 = _mm256_fmadd_pd(x, b0, c10);
     c11 = _mm256_fmadd_pd(x, b1, c11);
     c12 = _mm256_fmadd_pd(x, b2, c12);
-    x = _mm256_broadcast_sd(A + 2);
+    x = _mm256_broadcast_sd(a2 + p);
     c20 = _mm256_fmadd_pd(x, b0, c20);
     c21 = _mm256_fmadd_pd(x, b1, c21);
     c22 = _mm256_fmadd_pd(x, b2, c22);
-    x = _mm256_broadcast_sd(A + 3);
+    x = _mm256_broadcast_sd(a3 + p);
     c30 = _mm256_fmadd_pd(x, b0, c30);
     c31 = _mm256_fmadd_pd(x, b1, c31);
     c32 = _mm256_fmadd_pd(x, b2, c32);
@@ -67,7 +68,7 @@ __attribute__((target("avx2,fma"))) inline void block_avx2(const double* A, cons
 }
 #endif
 
-using Block = void (*)(const double*, const double*, Index, double, double*, Index);
+using Block = void (*)(const double*, Index, const double*, Index, double, double*, Index);
 inline Block block_kernel() {
 #ifdef SS_HAS_AVX2_BLOCK
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return block_avx2;
@@ -75,13 +76,10 @@ inline Block block_kernel() {
   return block_plain;
 }
 
-// `count` rows of A from `lda` apart, `depth` long, as panels of four; what is missing of the last is zero.
+// `count` rows of A, `depth` long, one after the other; rows of zeros fill up the last block of four.
 inline void pack_rows(const double* A, Index lda, Index count, Index depth, double* to) {
-  for (Index i = 0; i < count; i += kTall, to += kTall * depth)
-    for (Index r = 0; r < kTall; ++r) {
-      const double* a = A + (i + r) * lda;
-      for (Index q = 0; q < depth; ++q) to[q * kTall + r] = i + r < count ? a[q] : 0.0;
-    }
+  for (Index i = 0; i < count; ++i, to += depth) std::copy(A + i * lda, A + i * lda + depth, to);
+  std::fill(to, to + (kTall - count % kTall) % kTall * depth, 0.0);
 }
 
 // `depth` rows of B, `count` columns, as panels of twelve; what is missing of the last is zero.
@@ -121,12 +119,12 @@ inline void gemm(Index m, Index n, Index k, double sign, const double* A, Index 
           const double* a = &rows[i * depth];
           double* out = C + (top + i) * ldc + j;
           if (height == kTall && width == kPanel) {
-            block(a, b, depth, sign, out, ldc);
+            block(a, depth, b, depth, sign, out, ldc);
             continue;
           }
           // The rim: sums taken aside.
           std::fill(sums, sums + kTall * kPanel, 0.0);
-          block(a, b, depth, sign, sums, kPanel);
+          block(a, depth, b, depth, sign, sums, kPanel);
           for (Index r = 0; r < height; ++r)
             for (Index t = 0; t < width; ++t) out[r * ldc + t] += sums[r * kPanel + t];
         }

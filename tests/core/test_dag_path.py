@@ -7,7 +7,7 @@ from sparsestats._core import ext
 from sparsestats.backend.native import dag as native
 
 
-@pytest.mark.parametrize("shape", [(5, 7, 3), (4, 12, 192), (33, 50, 300), (1, 1, 1)])
+@pytest.mark.parametrize("shape", [(5, 7, 3), (4, 12, 192), (33, 50, 300), (97, 13, 193), (1, 1, 1)])
 def test_gemm_is_the_product(shape):
     m, n, k = shape
     rng = np.random.default_rng(0)

@@ -146,3 +146,25 @@ def test_objective_of_the_core_is_the_one_written_in_numpy():
         fit = native.fit_on_order(native.Score(S, equal, 0.1, 1e-3), np.arange(7))
         assert fit.objective == pytest.approx(objective(S, fit.weights, 0.1, 1e-3, equal), rel=1e-12)
         assert fit.weights.any() and not np.tril(fit.weights).any()
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_weights_on_an_order_are_optimal_where_predecessors_are_nearly_collinear(equal):
+    # Variances that grow along the order give active sets that change by dozens before they settle.
+    rng = np.random.default_rng(3)
+    d, n = 90, 400
+    W = np.triu((rng.random((d, d)) < 8 / d) * rng.uniform(0.5, 2, (d, d)) * rng.choice([-1, 1], (d, d)), 1)
+    S = np.ascontiguousarray(np.cov((rng.normal(size=(n, d)) @ np.linalg.inv(np.eye(d) - W)).T, ddof=0))
+    required = np.zeros((d, d), dtype=bool)
+    required[2, 40] = True
+    score = native.Score(S, equal, 0.05, 1e-3, Knowledge(None, required, None))
+    fit = native.fit_on_order(score, np.arange(d))
+    gradient = S @ (np.eye(d) - fit.weights)
+    ahead, size = np.triu(np.ones((d, d), dtype=bool), 1), 0.05 * fit.scale[None, :]
+    # Rounding of a product of two standard deviations, the largest of which is of order 100.
+    slack = 1e-11 * np.sqrt(np.outer(S.diagonal(), S.diagonal()))
+    assert (np.abs(gradient)[ahead & ~required] <= (size * (1 + 1e-9) + slack)[ahead & ~required]).all()
+    active = (fit.weights != 0) & ~required
+    assert active.sum() > 3 * d
+    assert (np.abs(gradient - size * np.sign(fit.weights))[active] <= (1e-9 * size + slack)[active]).all()
+    assert abs(gradient[2, 40]) <= slack[2, 40] and fit.weights[2, 40] != 0
