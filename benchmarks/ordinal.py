@@ -105,9 +105,7 @@ def main() -> None:
         step = 1e3 * result.seconds / max(1, int(result.info["iterations"].sum()))
         print(f"| K={K} | {result.seconds:.3f} | {step:.2f} |", flush=True)
 
-    print(
-        "\n| n=500 K=4, path of 20 to alpha_max / 5, gap 1e-6 | seconds | worst gap |\n|---|---|---|---|"
-    )
+    print("\n| n=500 K=4, path of 20 to alpha_max / 5, gap 1e-6 | seconds | worst gap |\n|---|---|---|---|")
     for label, X, y in wide(5000) if quick else (*wide(5000), *wide(20_000)):
         native = NativeOrdinal(OrdinalProblem(X, y, 4, np.ones((X.shape[1], 3)), monotone="none"))
         result = native.solve_path(native.alpha_max() * np.geomspace(1, 0.2, 20), tol=1e-6)
