@@ -215,3 +215,26 @@ def test_cross_validated_groups_take_offsets():
     assert model.cv_.null == pytest.approx(model.cv_.mean[0], rel=1e-9)
     with pytest.raises(ValueError, match="needs offset="):
         model.predict(X)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_objective_is_that_of_an_interior_point_method(rows):
+    import cvxpy as cp
+
+    X, y = classes(n=60, p=4)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    beta, b0 = cp.Variable((3, 4)), cp.Variable(3)
+    if rows:
+        model = ss.GroupSLOPEClassifier(0.06, sequence=[2, 1.5, 1, 0.5])
+        norm = np.sqrt(3) * cp.dotsort(cp.norm(beta, axis=0), np.array([2, 1.5, 1, 0.5]))
+    else:
+        model = ss.SLOPEClassifier(0.06, sequence=np.linspace(2, 0.5, 12))
+        norm = cp.dotsort(cp.abs(cp.vec(beta, order="F")), np.linspace(2, 0.5, 12))
+    eta = X @ beta.T + np.ones((60, 1)) @ cp.reshape(b0, (1, 3), order="F")
+    fit = cp.sum(cp.log_sum_exp(eta, axis=1)) - cp.sum(cp.multiply(np.eye(3)[y], eta))
+    problem = cp.Problem(cp.Minimize(fit / 60 + 0.06 * norm))
+    problem.solve(solver=cp.CLARABEL)
+    certificate = model.fit(X, y).certificate_
+    # Clarabel's own tolerance is 1e-8
+    assert certificate.objective == pytest.approx(problem.value, rel=1e-7)
+    assert 0 < np.count_nonzero(model.coef_) < 12
