@@ -237,4 +237,4 @@ def test_objective_is_that_of_an_interior_point_method(rows):
     certificate = model.fit(X, y).certificate_
     # Clarabel's own tolerance is 1e-8
     assert certificate.objective == pytest.approx(problem.value, rel=1e-7)
-    assert 0 < np.count_nonzero(model.coef_) < 12
+    assert np.count_nonzero(model.coef_) > 2
