@@ -96,6 +96,7 @@ nb::dict to_dict(ss::PathOutput&& out, Index p, Index responses) {
   result["screened"] = whole([](auto& s) { return s.screened; });
   result["active"] = whole([](auto& s) { return s.active; });
   result["repaired"] = whole([](auto& s) { return s.repaired; });
+  result["discarded"] = whole([](auto& s) { return s.discarded; });
   nb::list stops;
   for (const auto& point : out.points) stops.append(nb::str(point.stop));
   result["stops"] = stops;

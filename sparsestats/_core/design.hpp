@@ -53,6 +53,7 @@ class Design {
   Index responses() const { return opt_.responses; }
   bool grouped() const { return !opt_.group.empty(); }
   bool is_free(Index column) const { return !opt_.factor.empty() && opt_.factor[column] == 0; }
+  double length(Index coordinate) const { return length_[coordinate]; }  // at least sqrt(x~'Wx~ / n)
   const std::vector<double>& weights() const { return w_; }
   const double* free_column(Index k) const { return Q_.data() + k * n_; }
 
@@ -205,6 +206,7 @@ class Design {
   void project_and_scale() {
     inv_.assign(size(), 0.0);
     A_.assign(size() * q(), 0.0);
+    length_.assign(size(), 0.0);
     std::vector<double> mean(size());
     std::vector<char> constant(size(), 0);
     for (Index j = 0; j < size(); ++j) {
@@ -216,6 +218,7 @@ class Design {
       constant[j] = m.largest == 0 || (flat && (opt_.fit_intercept || opt_.scale));
       if (constant[j]) continue;
       inv_[j] = opt_.scale ? 1 / m.sd : opt_.orthonormalise ? 1 / (flat ? m.largest : m.sd) : 1.0;
+      length_[j] = opt_.orthonormalise ? 1.0 : inv_[j] * std::hypot(m.sd, opt_.fit_intercept ? 0.0 : m.mean);
     }
     std::vector<double> wq(n_);
     for (Index k = 0; k < q(); ++k) {
@@ -231,7 +234,9 @@ class Design {
     if (opt_.orthonormalise) orthonormalise(mean, constant);
     for (Index j = 0; j < size(); ++j) {
       const double k = opt_.group_weights ? std::sqrt(static_cast<double>(std::max<Index>(rank_[group_[j]], 1) * opt_.responses)) : 1.0;
-      inv_[j] /= k * (opt_.factor.empty() ? 1.0 : opt_.factor[cols_[j]]);
+      const double share = k * (opt_.factor.empty() ? 1.0 : opt_.factor[cols_[j]]);
+      inv_[j] /= share;
+      length_[j] /= share;
     }
   }
 
@@ -326,7 +331,7 @@ class Design {
   const Storage& X_;
   Index n_, p_;
   DesignOptions opt_;
-  std::vector<double> w_, Q_, R_, A_, inv_;
+  std::vector<double> w_, Q_, R_, A_, inv_, length_;
   std::vector<Index> free_cols_, cols_, start_, group_, label_, rank_;
   std::vector<std::vector<double>> T_;
 };

@@ -34,6 +34,8 @@ class Loss {
   // Bring u into the conjugate's domain; the largest change tells whether that was rounding.
   virtual double clip(double* u, const double* y, Index n) const = 0;
   virtual bool quadratic() const { return false; }
+  // sup l'': the dual is strongly concave with its inverse. Infinite where l'' has no bound.
+  virtual double curvature_bound() const { return std::numeric_limits<double>::infinity(); }
 };
 
 inline double weighted_square(const double* x, const double* w, Index n) {
@@ -64,10 +66,12 @@ class Gaussian final : public Loss {  // l = (y - eta)^2 / 2
   }
   double clip(double*, const double*, Index) const override { return 0; }
   bool quadratic() const override { return true; }
+  double curvature_bound() const override { return 1; }
 };
 
 class Binomial final : public Loss {  // l = log(1 + exp(eta)) - y eta, 0 <= y <= 1
  public:
+  double curvature_bound() const override { return 0.25; }
   double value(const double* eta, const double* y, const double* w, Index n) const override {
     double s = 0;
     for (Index i = 0; i < n; ++i) {
@@ -169,6 +173,7 @@ class Poisson final : public Loss {  // l = exp(eta) - y eta + y log y - y, half
 class Huber final : public Loss {  // l = r^2 / 2 up to |r| = delta, then delta |r| - delta^2 / 2; r = y - eta
  public:
   explicit Huber(double delta) : delta_(delta) {}
+  double curvature_bound() const override { return 1; }
   double value(const double* eta, const double* y, const double* w, Index n) const override {
     double s = 0;
     for (Index i = 0; i < n; ++i) {
@@ -214,6 +219,7 @@ class Multinomial final : public Loss {
  public:
   explicit Multinomial(Index classes) : K_(classes) {}
   Index responses() const override { return K_; }
+  double curvature_bound() const override { return 0.5; }
   double value(const double* eta, const double* y, const double* w, Index n) const override {
     const Index m = n / K_;
     double s = 0;

@@ -16,7 +16,7 @@ struct PathOptions {
 
 struct PathPoint {
   double alpha, objective, bound, gap, deviance_ratio, seconds;
-  Index iterations, newtons, screened, active, repaired;
+  Index iterations, newtons, screened, active, repaired, discarded;
   const char* stop;
 };
 
@@ -246,6 +246,7 @@ class PathSolver {
     const double s = norm > alpha ? alpha / norm : 1.0;
     u_ = e_;
     for (double& v : u_) v *= s;
+    shrink_ = s;
     point.bound = inside ? loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_) : -std::numeric_limits<double>::infinity();
     point.gap = std::max(0.0, point.objective - point.bound);
     point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
@@ -286,7 +287,7 @@ class PathSolver {
       point.objective = point.bound = 0;
       return point;
     }
-    std::vector<char> in(d_.atoms(), opt_.screening ? 0 : 1);
+    std::vector<char> in(d_.atoms(), opt_.screening ? 0 : 1), out(d_.atoms(), 0);
     for (Index j = 0; j < d_.size(); ++j)
       if (c_[j] != 0) in[d_.atom_of(j)] = 1;
     if (opt_.screening && alpha < alpha_max_) {
@@ -312,7 +313,8 @@ class PathSolver {
         point.stop = "max_iter";
         break;
       }
-      const Index added = repair(alpha, in);
+      point.discarded += discard(alpha, point.gap, in, out);
+      const Index added = repair(alpha, in, out);
       point.repaired += added;
       if (added == 0) {
         if (target < 1e-5 * goal || round > 50) {
@@ -352,8 +354,40 @@ class PathSolver {
     return count;
   }
 
-  // Atoms a full proximal step from here would activate.
-  Index repair(double alpha, std::vector<char>& in) {
+  // Gap-safe screening: the dual solution is within sqrt(2 gap curvature) of the dual point, so each gradient at the
+  // solution is bounded, and atoms whose bounds pass the penalty's rule are zero there. They leave for good.
+  Index discard(double alpha, double gap, std::vector<char>& in, std::vector<char>& out) {
+    const double radius = std::sqrt(2 * gap * loss_.curvature_bound());
+    if (!opt_.screening || !J_.screens_bounds() || !std::isfinite(radius)) return 0;
+    std::vector<double> bound(z_);
+    for (Index u = 0; u < all_.count(); ++u) {
+      double norm = 0, length = 0;
+      for (Index i = all_.offset[u]; i < all_.offset[u + 1]; ++i) {
+        norm += z_[i] * z_[i];
+        length += d_.length(i) * d_.length(i);
+      }
+      norm = shrink_ * std::sqrt(norm);
+      const double largest = norm + radius * std::sqrt(length);
+      for (Index i = all_.offset[u]; i < all_.offset[u + 1]; ++i)  // any vector of that norm serves
+        bound[i] = norm > 0 ? shrink_ * z_[i] * (largest / norm) : i == all_.offset[u] ? largest : 0.0;
+    }
+    std::vector<char> keep(d_.size(), 0), zero(d_.atoms(), 1);
+    J_.screen(all_, bound.data(), alpha, alpha, keep);
+    for (Index j = 0; j < d_.size(); ++j)
+      if (keep[j]) zero[d_.atom_of(j)] = 0;
+    Index gone = 0;
+    for (Index a = 0; a < d_.atoms(); ++a) {
+      if (!zero[a]) continue;
+      gone += !out[a];
+      out[a] = 1;
+      in[a] = 0;
+      std::fill_n(c_.begin() + d_.start(a), d_.atom_size(a), 0.0);
+    }
+    return gone;
+  }
+
+  // Atoms a full proximal step from here would activate, but for those proved zero.
+  Index repair(double alpha, std::vector<char>& in, const std::vector<char>& out) {
     const double step = 1 / lipschitz_;
     std::vector<double> trial(c_);
     for (size_t j = 0; j < trial.size(); ++j) trial[j] += step * z_[j];
@@ -361,7 +395,7 @@ class PathSolver {
     J_.prox(all_, trial.data(), alpha * step);
     Index added = 0;
     for (Index j = 0; j < d_.size(); ++j)
-      if (trial[j] != 0 && !in[d_.atom_of(j)]) in[d_.atom_of(j)] = 1, ++added;
+      if (trial[j] != 0 && !in[d_.atom_of(j)] && !out[d_.atom_of(j)]) in[d_.atom_of(j)] = 1, ++added;
     return added;
   }
 
@@ -481,6 +515,7 @@ class PathSolver {
   std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;
   std::vector<double> behind_, ahead_;  // (c, gamma) one point back, and as predicted for the next alpha
   double before_ = 0;                   // the alpha of behind_
+  double shrink_ = 1;  // what makes the last residual dual feasible
   double unit_ = 1, null_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
   bool constant_ = false;
 };

@@ -43,6 +43,11 @@ class Penalty {
   // Mark the coordinates that may be active at alpha_next, from the gradient z at the solution for alpha_prev.
   virtual void screen(const Units& units, const double* z, double alpha_next, double alpha_prev,
                       std::vector<char>& keep) = 0;
+  // Whether screen() at alpha_next = alpha_prev keeps every active coordinate when z holds upper bounds on the gradient's
+  // sizes at the solution. For sorted norms: let A be the k units kept and T the t active ones left out. At the solution
+  // the norms over T sum to at least alpha (w_{s-t+1} + .. + w_s), s the number of active units; s - t <= k makes that at
+  // least alpha (w_{k+1} + .. + w_{k+t}), which the t largest bounds outside A do not reach.
+  virtual bool screens_bounds() const { return true; }
   // How exactly the next proximal steps are wanted (in the largest coordinate), for penalties that iterate.
   virtual void set_precision(double) {}
   // The pattern at c. A penalty without one returns false and is solved by first-order steps alone.
@@ -193,6 +198,7 @@ class SparseGroup final : public Penalty {
     return s;
   }
   void set_precision(double precision) override { precision_ = precision; }
+  bool screens_bounds() const override { return false; }  // its two layers are a rule of thumb, followed by the repair
 
   // Not a composition of the two proxes. The dual, min |p - s - u|^2 / 2 over s in step C_v, u in step C_w, is solved by
   // accelerated projected gradient in u; the answer of the variables' prox gives the zeros, that of the groups' the values.

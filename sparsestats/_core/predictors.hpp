@@ -38,6 +38,10 @@ class Predictors {
   Index groups() const { return d_.grouped() ? d_.groups() : size(); }
   Index group_of(Index coordinate) const { return d_.grouped() ? d_.group_of(coordinate / K_) : coordinate; }
   Index group_rank(Index g) const { return d_.grouped() ? d_.group_rank(g) * K_ : 1; }
+  double length(Index coordinate) const {
+    const Index u = atom_of(coordinate);
+    return d_.length(d_.start(u / K_) + coordinate - start(u));
+  }
   const std::vector<double>& weights() const { return K_ == 1 ? d_.weights() : weights_; }
 
   // out = X~_U' r for the atoms listed, coordinates packed in their order.

@@ -184,7 +184,7 @@ class NativeProblem:
             seconds=time.perf_counter() - began,
             info={
                 key: out[key]
-                for key in ("iterations", "newton_steps", "screened", "active", "repaired", "seconds")
+                for key in ("iterations", "newton_steps", "screened", "active", "repaired", "discarded", "seconds")
             },
         )
 
