@@ -170,6 +170,10 @@ SS_CLONES static void axpy2x4(const double* c0, const double* c1, const double* 
     for (int k = 0; k < 4; ++k) y0[i] += c0[k] * x[k][i], y1[i] += c1[k] * x[k][i];
 }
 
+SS_CLONES static void multiply(const double* h, const double* x, double* out, Index n) {
+  for (Index i = 0; i < n; ++i) out[i] = h[i] * x[i];
+}
+
 inline double norm2(const double* x, Index n) { return dot(x, x, n); }
 
 }  // namespace ss

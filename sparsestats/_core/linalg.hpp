@@ -60,22 +60,22 @@ inline Index cholesky_block(double* A, Index m, Index lda, Index j, Index nb, do
 // Columns [j, j + nb), nb <= kPanel, of A from row j on, minus what the columns before j explain.
 inline void subtract_finished(double* A, Index m, Index lda, Index j, Index nb) {
   static const detail::Block block = block_kernel();
-  alignas(64) double panel[kDepth * kPanel], rows[kDepth * kTall], sums[kTall * kPanel];
+  alignas(64) double panel[kDepth * kPanel], sums[4 * kPanel];
   for (Index p = 0; p < j; p += kDepth) {
     const Index depth = std::min(kDepth, j - p);
     for (Index q = 0; q < depth; ++q)
       for (Index t = 0; t < kPanel; ++t) panel[q * kPanel + t] = t < nb ? A[(j + t) * lda + p + q] : 0.0;
-    for (Index i = j; i < m; i += kTall) {
-      const Index height = std::min(kTall, m - i);
-      pack_rows(A + i * lda + p, lda, height, depth, rows);
-      if (height == kTall && nb == kPanel && i >= j + kPanel) {
-        block(rows, panel, depth, -1.0, A + i * lda + j, lda);
+    for (Index i = j; i < m; i += 4) {
+      // The last block of rows starts early enough to be whole; rows done before take no part twice.
+      const Index from = std::max<Index>(0, std::min(i, m - 4));
+      if (from == i && nb == kPanel && i >= j + kPanel) {
+        block(A + i * lda + p, lda, panel, depth, -1.0, A + i * lda + j, lda);
         continue;
       }
-      std::fill(sums, sums + kTall * kPanel, 0.0);
-      block(rows, panel, depth, -1.0, sums, kPanel);
-      for (Index r = 0; r < height; ++r)
-        for (Index t = 0; t < nb && j + t <= i + r; ++t) A[(i + r) * lda + j + t] += sums[r * kPanel + t];
+      std::fill(sums, sums + 4 * kPanel, 0.0);
+      block(A + from * lda + p, lda, panel, depth, -1.0, sums, kPanel);
+      for (Index r = i - from; r < 4; ++r)
+        for (Index t = 0; t < nb && j + t <= from + r; ++t) A[(from + r) * lda + j + t] += sums[r * kPanel + t];
     }
   }
 }

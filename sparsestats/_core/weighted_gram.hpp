@@ -41,7 +41,7 @@ class WeightedGram {
   void add(const std::vector<const double*>& columns, Index from, Index begin, Index end, const std::vector<WeightedRows>& targets) {
     using namespace detail;
     static const detail::Block block = block_kernel();
-    const Index q = static_cast<Index>(columns.size()), first = from / kTall * kTall, wide = FeatureMatrix::padded(q);
+    const Index q = static_cast<Index>(columns.size()), first = from / 4 * 4, wide = FeatureMatrix::padded(q);
     plain_.resize(wide * kDepth), scaled_.resize((wide - first) * kDepth);
     for (Index b = begin; b < end; b += kDepth) {
       const Index depth = std::min(kDepth, end - b);
@@ -58,15 +58,17 @@ class WeightedGram {
       }
       for (const WeightedRows& target : targets) {
         const double* h = target.weight + b - begin;
-        for (Index u = first; u < wide; ++u) {  // panels of four features
-          double* to = scaled_.data() + (u - first) / kTall * kTall * depth + (u - first) % kTall;
-          const bool in = u >= from && u < q;
-          const double* x = in ? columns[u] + b : nullptr;
-          for (Index i = 0; i < depth; ++i) to[i * kTall] = in ? h[i] * x[i] : 0.0;
+        for (Index u = first; u < wide; ++u) {
+          double* to = scaled_.data() + (u - first) * depth;
+          if (u < from || u >= q)
+            std::fill_n(to, depth, 0.0);
+          else
+            multiply(h, columns[u] + b, to, depth);
         }
         for (Index j = 0; j < q; j += kPanel)
-          for (Index u = std::max(first, j / kTall * kTall); u < q; u += kTall)
-            block(scaled_.data() + (u - first) * depth, plain_.data() + j * depth, depth, 1.0, target.to->row(u) + j, target.to->lead);
+          for (Index u = std::max(first, j / 4 * 4); u < q; u += 4)
+            block(scaled_.data() + (u - first) * depth, depth, plain_.data() + j * depth, depth, 1.0, target.to->row(u) + j,
+                  target.to->lead);
       }
     }
   }
