@@ -220,7 +220,8 @@ def test_ctrl_c_ends_with_130(table, tmp_path, monkeypatch, capsys):
 
 def test_warnings_are_one_line_on_stderr(table, tmp_path, capsys):
     arguments = ["--alpha", "0.0001", "--family", "binomial", "--max-iter", "1", "--out", str(tmp_path)]
-    assert main(["fit", "sex ~ species + body_mass_g + bill_depth_mm", str(table), *arguments]) == 0
+    formula = "sex ~ species * (body_mass_g + bill_depth_mm + bill_length_mm)"
+    assert main(["fit", formula, str(table), *arguments]) == 0
     error = capsys.readouterr().err
     assert "sparsestats: warning: " in error
     assert "did not converge" in error

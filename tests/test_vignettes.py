@@ -40,7 +40,13 @@ def test_notebook_is_executed_and_has_pictures(source):
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
 
 
-@vignettes
+LONG = {"fdr", "genes", "presto"}  # 15 to 20 s each: `.ci/run` executes every vignette, every time
+
+
+@pytest.mark.parametrize(
+    "source",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in LONG)) for path in builder["sources"]()],
+)
 def test_vignette_runs(source, monkeypatch):
     monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel's own backend shows figures in their cells
     fresh = builder["executed"](source)  # raises where a cell does

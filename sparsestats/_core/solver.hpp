@@ -44,7 +44,7 @@ class Solver {
     double spent = 0, patience = PATIENCE;  // work since the last Newton step, and how much of it the next one must wait for
     double reached = report.gap;                // the best gap a Newton step has left
     Index actives = -1, blocks = -1;
-    while (report.gap > target && report.iterations < max_iter && !watch.stopped()) {
+    while (report.gap > target && report.iterations < max_iter && !watch.stopped() && !overflow_) {
       // A Newton step is tried once first-order steps have cost as much as it does, and the pattern has settled; early
       // on a path it costs next to nothing and is tried at once.
       const bool smooth_here = J_.pattern(units_, x_.data(), pat_);
@@ -134,6 +134,8 @@ class Solver {
       }
       const double curv = f_.curvature(iy.data(), d.data(), di.data());
       if (curv <= L_ * size * (1 + 1e-10) || size == 0) return;
+      overflow_ = !std::isfinite(curv) && !(L_ < 1e300);
+      if (overflow_) return;
       L_ = std::isfinite(curv) ? std::clamp(1.05 * curv / size, 1.1 * L_, 10 * L_) : 10 * L_;
     }
   }
@@ -156,7 +158,7 @@ class Solver {
       L_ *= 0.95;
     }
     double& t = momentum_;
-    for (Index k = 0; k < steps && !watch.stopped(); ++k) {
+    for (Index k = 0; k < steps && !watch.stopped() && !overflow_; ++k) {
       const double next = 0.5 * (1 + std::sqrt(1 + 4 * t * t)), beta = (t - 1) / next;
       for (Index j = 0; j < dim_; ++j) y_[j] = x_[j] + beta * (x_[j] - last_[j]);
       for (Index i = 0; i < img_size_; ++i) iy_[i] = ix_[i] + beta * (ix_[i] - ilast_[i]);
@@ -478,6 +480,7 @@ class Solver {
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
   double alpha_, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
+  bool overflow_ = false;  // no step is short enough for the numbers to stay finite
   Index m_, dim_, img_size_;
   std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
   Pattern pat_;

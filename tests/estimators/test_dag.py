@@ -396,6 +396,7 @@ def test_hybrid_is_never_worse_than_either():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", ["ev", "nv"])
+@pytest.mark.filterwarnings("ignore:.*arrows go from smaller:sparsestats.exceptions.DataWarning")
 def test_objective_is_never_above_that_of_the_published_path(noise):
     for seed in range(3):
         X, _ = simulate(20, 200 + seed, degree=4, unequal=noise == "nv")

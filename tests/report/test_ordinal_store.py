@@ -42,9 +42,8 @@ def test_a_loaded_model_answers_the_same_everywhere_on_its_path(averaged, table,
     again = ss.load(tmp_path / "m.json")
     for where in ("average", "min", "1se", averaged.path.alphas[3]):
         assert_same(averaged.at(where), again.at(where), table)
-    np.testing.assert_array_equal(
-        again.estimator.predict_proba(np.zeros((1, 4))), averaged.estimator.predict_proba(np.zeros((1, 4)))
-    )
+    row = pd.DataFrame(np.zeros((1, 4)), columns=averaged.estimator.feature_names_in_)
+    np.testing.assert_array_equal(again.estimator.predict_proba(row), averaged.estimator.predict_proba(row))
     again.save(tmp_path / "n.json")
     assert json.loads((tmp_path / "n.json").read_text()) == json.loads((tmp_path / "m.json").read_text())
 
