@@ -330,7 +330,7 @@ def write_table(own: Path, raced: Path, out: Path) -> None:
             "",
             "`path` is the published algorithm at the authors' demo settings, our compiled copy (1.4 times and more",
             "as fast as tidy numpy, so that the ratios are on the low side); `dagma` 1.1.1, `boss` of causal-learn",
-            "0.1.4 and `lingam` 1.13 (DirectLiNGAM) are from PyPI at their defaults, DAGMA's penalty .05, threshold .3",
+            "0.1.4 and `lingam` 1.13 (DirectLiNGAM) are at their defaults, DAGMA's penalty .05, threshold .3",
             "but for `boss`. The same process and rows, three fits of ours before the peer's and three after; the",
             "ratio is the peer's time over each. Few seeds, as told: a peer's fit takes minutes. FARTHER marks a mean",
             "SHD (SHD-C for `boss`, which gives a Markov class) above the peer's.",

@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument(
         "--family",
-        choices=("gaussian", "binomial"),
+        choices=("gaussian", "binomial", "poisson", "huber", "multinomial"),
         default="gaussian",
         help="of the response (default: %(default)s)",
     )
