@@ -67,9 +67,7 @@ def start_up(quick: bool) -> list[Measure]:
         imports = [fresh("import") for _ in range(repeats)]
         fits = [fresh("first-fit", str(data)) for _ in range(repeats)]
     heavy = sorted(set().union(*(record["heavy"] for record in imports)))
-    lazy = (
-        "loads " + ", ".join(heavy) if heavy else "none of cvxpy, formulaic, matplotlib, statsmodels loaded"
-    )
+    lazy = "loads " + ", ".join(heavy) if heavy else "none of cvxpy, formulaic, matplotlib, statsmodels loaded"
     return [
         Measure(
             "from sparsestats import GroupSLOPE, after sklearn.linear_model",

@@ -94,9 +94,7 @@ def markdown(header: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
-def write(
-    folder: Path, suite: str, title: str, results: list[Result], measures: list[Measure], setting: str
-) -> None:
+def write(folder: Path, suite: str, title: str, results: list[Result], measures: list[Measure], setting: str) -> None:
     """Write <suite>.csv (long: one row a round) and <suite>.md (one row a comparison)."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{suite}.csv", "w", newline="") as file:

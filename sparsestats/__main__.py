@@ -125,17 +125,11 @@ def _parser() -> argparse.ArgumentParser:
         help="rule that picks alpha: the best score, or the sparsest within one standard error of it "
         "(default: %(default)s)",
     )
-    fit.add_argument(
-        "--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: %(default)s)"
-    )
+    fit.add_argument("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: %(default)s)")
     fit.add_argument("--seed", type=int, default=0, help="seed of the folds (default: %(default)s)")
-    fit.add_argument(
-        "--scoring", metavar="NAME", help="score of the folds, such as mse, mae, log_loss, roc_auc"
-    )
+    fit.add_argument("--scoring", metavar="NAME", help="score of the folds, such as mse, mae, log_loss, roc_auc")
     fit.add_argument("--sequence", metavar="NAME", help="shape of the penalty, such as bh, lasso, mean, max")
-    fit.add_argument(
-        "--q", type=_share, metavar="Q", help="target false discovery rate of the sequence, in (0, 1)"
-    )
+    fit.add_argument("--q", type=_share, metavar="Q", help="target false discovery rate of the sequence, in (0, 1)")
     fit.add_argument("--tol", type=_positive, metavar="TOL", help="relative duality gap asked for")
     fit.add_argument("--max-iter", type=_at_least(1), metavar="N", help="iterations allowed at each alpha")
     fit.add_argument(
@@ -146,9 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument("--sample-weight", metavar="COLUMN", help="column of weights")
     fit.add_argument("--offset", metavar="COLUMN", help="column with a known part of the linear predictor")
-    fit.add_argument(
-        "--row-groups", metavar="COLUMN", help="column of labels whose rows share a fold, such as patient"
-    )
+    fit.add_argument("--row-groups", metavar="COLUMN", help="column of labels whose rows share a fold, such as patient")
     fit.add_argument("--jobs", type=int, metavar="N", help="workers over folds; -1 for all cores")
     fit.add_argument(
         "--missing",
@@ -163,8 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser(
         "predict",
         help="predict the rows of a file with a saved model",
-        description="Predict every row of a table with a saved model. A row with a missing input gets an "
-        "empty cell.",
+        description="Predict every row of a table with a saved model. A row with a missing input gets an empty cell.",
     )
     predict.add_argument("model", metavar="MODEL.json", help="written by sparsestats fit, or by Fit.save")
     predict.add_argument("file", metavar="FILE", help="table with the variables of the formula")
@@ -186,17 +177,13 @@ def _parser() -> argparse.ArgumentParser:
         default="raise",
         help="levels the fit never met (default: %(default)s)",
     )
-    predict.add_argument(
-        "--out", metavar="FILE.csv", help="where to write; without it predictions go to stdout"
-    )
+    predict.add_argument("--out", metavar="FILE.csv", help="where to write; without it predictions go to stdout")
     predict.set_defaults(run=_predict)
     return parser
 
 
 def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
-        "--out", default=default, metavar="DIR", help="folder to write to (default: ./%(default)s)"
-    )
+    parser.add_argument("--out", default=default, metavar="DIR", help="folder to write to (default: ./%(default)s)")
 
 
 # ---- arguments ----
@@ -209,11 +196,7 @@ def _alpha(text: str) -> str | float | None:
 
 
 def _place(text: str) -> str | float:
-    return (
-        text
-        if text in ("min", "1se")
-        else _number(text, lambda value: value >= 0, "must be min, 1se or a number")
-    )
+    return text if text in ("min", "1se") else _number(text, lambda value: value >= 0, "must be min, 1se or a number")
 
 
 def _positive(text: str) -> float:
@@ -253,9 +236,7 @@ def _demo(asked: argparse.Namespace) -> None:
     from .backend.path import relative
     from .datasets import load_penguins
 
-    fit = gslope(
-        DEMO_FORMULA, load_penguins(), alpha="cv", alphas=relative(1, 1e-3, 100), random_state=asked.seed
-    )
+    fit = gslope(DEMO_FORMULA, load_penguins(), alpha="cv", alphas=relative(1, 1e-3, 100), random_state=asked.seed)
     _write(fit, Path(asked.out), term=DEMO_TERM)
 
 

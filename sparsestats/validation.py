@@ -94,9 +94,7 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
     except (TypeError, ValueError) as error:
         raise ValueError(f"penalty_factor must be numbers, one a column; {error}") from error
     if values.shape != (p,):
-        raise ValueError(
-            f"penalty_factor must have one value for each of the {p} columns; got shape {values.shape}"
-        )
+        raise ValueError(f"penalty_factor must have one value for each of the {p} columns; got shape {values.shape}")
     if not np.isfinite(values).all() or values.min() < 0:
         raise ValueError("penalty_factor must be finite and >= 0 (0 leaves a column unpenalised)")
     return None if np.all(values == 1) else values
@@ -132,13 +130,9 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
             raise ValueError("groups as a mapping needs X with column names (a DataFrame)")
         unknown = [name for name in groups if name not in set(map(str, names))]
         if unknown:
-            raise ValueError(
-                f"groups names {unknown[0]!r}, which is not a column; columns are {list(names)[:10]}"
-            )
+            raise ValueError(f"groups names {unknown[0]!r}, which is not a column; columns are {list(names)[:10]}")
         groups = [groups.get(str(name), ("", str(name))) for name in names]
-        given = {
-            label: (label[1] if isinstance(label, tuple) and label[0] == "" else label) for label in groups
-        }
+        given = {label: (label[1] if isinstance(label, tuple) and label[0] == "" else label) for label in groups}
     else:
         groups = list(groups)
         given = {}

@@ -166,9 +166,7 @@ def test_the_library_never_prints():
                 talkers.append(f"{path.relative_to(ROOT)}:{node.lineno} prints")
             if isinstance(node, ast.ExceptHandler):
                 caught = node.type
-                if caught is None or (
-                    isinstance(caught, ast.Name) and caught.id in ("Exception", "BaseException")
-                ):
+                if caught is None or (isinstance(caught, ast.Name) and caught.id in ("Exception", "BaseException")):
                     talkers.append(f"{path.relative_to(ROOT)}:{node.lineno} catches everything")
     assert not talkers, "\n".join(talkers)
 
@@ -188,11 +186,7 @@ def test_no_global_random_state_is_read_or_set():
     found = []
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Attribute)
-                and node.attr in legacy
-                and ast.unparse(node.value) == "np.random"
-            ):
+            if isinstance(node, ast.Attribute) and node.attr in legacy and ast.unparse(node.value) == "np.random":
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert not found
 

@@ -222,9 +222,7 @@ def hostile(draw):
     n, p = draw(st.sampled_from([0, 1, 2, 3, 8, 20])), draw(st.sampled_from([0, 1, 2, 5, 12]))
     Z = rng.normal(size=(n, p)) * 10.0 ** draw(st.sampled_from([-300, -160, -20, 0, 0, 0, 20, 150, 300]))
     Z = Z + draw(st.sampled_from([0, 0, 0, 1e3, 1e8]))
-    for oddity in draw(
-        st.lists(st.sampled_from(["nan", "inf", "constant", "copy", "zero", "huge"]), max_size=2)
-    ):
+    for oddity in draw(st.lists(st.sampled_from(["nan", "inf", "constant", "copy", "zero", "huge"]), max_size=2)):
         if n and p:
             j = int(rng.integers(p))
             if oddity == "nan":
@@ -232,9 +230,7 @@ def hostile(draw):
             elif oddity == "inf":
                 Z[rng.integers(n), j] = -np.inf
             else:
-                Z[:, j] = {"constant": 7.5, "copy": Z[:, 0], "zero": 0.0, "huge": 1e280 / (1 + abs(Z[:, j]))}[
-                    oddity
-                ]
+                Z[:, j] = {"constant": 7.5, "copy": Z[:, 0], "zero": 0.0, "huge": 1e280 / (1 + abs(Z[:, j]))}[oddity]
     how = draw(st.sampled_from(["C", "F", "single", "csc", "csr", "read-only", "strided", "frame"]))
     if how == "strided":
         wide = np.zeros((2 * n, 2 * p))
@@ -267,12 +263,8 @@ def hostile(draw):
         params["standardize"] = draw(st.sampled_from([True, False, "group"]))
     if draw(st.sampled_from([True, False, False])):
         params["penalty_factor"] = rng.integers(0, 2, p) if params["standardize"] != "group" else np.ones(p)
-    weight = (
-        rng.integers(0, 3, n) * 10.0 ** draw(st.sampled_from([-200, 0, 100])) if draw(st.booleans()) else None
-    )
-    offset = (
-        rng.normal(size=n) * 10.0 ** draw(st.sampled_from([0, 0, 3, 200])) if draw(st.booleans()) else None
-    )
+    weight = rng.integers(0, 3, n) * 10.0 ** draw(st.sampled_from([-200, 0, 100])) if draw(st.booleans()) else None
+    offset = rng.normal(size=n) * 10.0 ** draw(st.sampled_from([0, 0, 3, 200])) if draw(st.booleans()) else None
     return cls, params, design, y, weight, offset
 
 
@@ -282,9 +274,7 @@ def is_refused_or_certified(case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", module="sklearn")
-        warnings.filterwarnings(
-            "ignore", module="numpy", category=RuntimeWarning
-        )  # sklearn's sum for finiteness
+        warnings.filterwarnings("ignore", module="numpy", category=RuntimeWarning)  # sklearn's sum for finiteness
         try:
             model = cls(**params).fit(design, y, weight, offset)
         except ValueError as refusal:

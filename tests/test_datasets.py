@@ -50,9 +50,7 @@ def test_fair_has_the_published_counts():
 
 def test_shipped_table_has_the_checksum_its_readme_tells():
     # A table edited by hand or by line-ending conversion would no longer be the one whose licence we quote.
-    told = re.search(
-        r"sha256 `([0-9a-f]{64})`", (CHECKOUT / "data" / "README.md").read_text(encoding="utf-8")
-    )
+    told = re.search(r"sha256 `([0-9a-f]{64})`", (CHECKOUT / "data" / "README.md").read_text(encoding="utf-8"))
     assert told is not None
     assert hashlib.sha256((CHECKOUT / "data" / "penguins.csv").read_bytes()).hexdigest() == told[1]
 

@@ -25,12 +25,7 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fitted(table, tmp_path_factory):
     out = tmp_path_factory.mktemp("fit")
-    assert (
-        main(
-            ["fit", FORMULA, str(table), "--cv", "4", "--selection", "1se", "--seed", "3", "--out", str(out)]
-        )
-        == 0
-    )
+    assert main(["fit", FORMULA, str(table), "--cv", "4", "--selection", "1se", "--seed", "3", "--out", str(out)]) == 0
     return out
 
 

@@ -320,9 +320,7 @@ def fit(
     return start("fit", formula, data, model, asked, params)
 
 
-def load(
-    path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | None = None
-) -> Fit | GraphFit:
+def load(path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | None = None) -> Fit | GraphFit:
     """Read a fit that ``Fit.save`` wrote.
 
     Nothing in the file is executed; its formula passes the same guard as at fit. A loaded fit predicts,
@@ -363,9 +361,7 @@ def load(
         try:
             saved = json.load(file)
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(
-                f"{fspath(path)} is not a saved sparsestats fit: it is no JSON ({error})."
-            ) from error
+            raise ValueError(f"{fspath(path)} is not a saved sparsestats fit: it is no JSON ({error}).") from error
     if isinstance(saved, dict) and saved.get("format") == GRAPH_FORMAT:
         return graph_from_dict(saved, GRAPHS)
     if isinstance(saved, dict) and saved.get("format") == ordinal_store.FORMAT:

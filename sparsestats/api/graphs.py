@@ -101,9 +101,7 @@ def _fitted(data: Any, columns: Any, arguments: Mapping[str, Any]) -> GraphFit:
     model.fit(pd.DataFrame(X, columns=[str(name) for name in names]))
     defaults = {**CoLiDE().get_params(), "missing": "drop"}
     told = {**arguments, "missing": missing}
-    changed = {
-        name: value for name, value in told.items() if value is not defaults[name] and value != defaults[name]
-    }
+    changed = {name: value for name, value in told.items() if value is not defaults[name] and value != defaults[name]}
     if columns is not None:
         changed = {"columns": list(names), **changed}
     return GraphFit(

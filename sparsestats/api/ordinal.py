@@ -159,9 +159,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
     if not built.names:
         raise FormulaError(f"The formula {formula!r} has no term besides the intercepts: nothing to select.")
     if not built.spec.fit_intercept:
-        raise FormulaError(
-            "Boundaries between ordered classes are intercepts: the formula cannot leave them out."
-        )
+        raise FormulaError("Boundaries between ordered classes are intercepts: the formula cannot leave them out.")
     rows = ordered_classes(built)
     model = _prepared(params, built.spec, len(rows.levels or ()))
     if likelihood:
@@ -198,9 +196,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
     if asked.alpha != "cv":
         return _at(made, float(asked.alpha))
     cv = _validated(model, rows, built, data, made, asked)
-    made = replace(
-        made, cv=cv, notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds))
-    )
+    made = replace(made, cv=cv, notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)))
     return _at(_averaged(made) if cv.scoring == "log_loss" else made, asked.selection)
 
 
@@ -281,10 +277,7 @@ def _references(problem: Any, model: PRESTO) -> dict[str, np.ndarray]:
         eta = eta + problem.offset[:, None]
     flip = slice(None, None, -1) if model.reverse else slice(None)
     shared = probabilities(eta, problem.family, problem.link).probabilities[:, flip]
-    share = (
-        np.bincount(problem.codes, weights=problem.weights, minlength=problem.n_classes)
-        / problem.weights.sum()
-    )
+    share = np.bincount(problem.codes, weights=problem.weights, minlength=problem.n_classes) / problem.weights.sum()
     return {"prop. odds": shared, "null": np.tile(share[flip], (len(problem.codes), 1))}
 
 
@@ -335,9 +328,7 @@ def _at(made: OrdinalFit, alpha: float | str) -> OrdinalFit:
 
 def _validated(model: PRESTO, rows: Rows, built: Design, data: Any, made: OrdinalFit, asked: Asked) -> Any:
     """Scores of the path's alphas on held-out rows."""
-    splits = check_cv(
-        asked.cv, rows.y, classifier=True, row_groups=rows.row_groups, random_state=asked.random_state
-    )
+    splits = check_cv(asked.cv, rows.y, classifier=True, row_groups=rows.row_groups, random_state=asked.random_state)
     X: Any = rows.X
     if asked.terms_in_folds and learns(built.spec):
         X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)

@@ -38,9 +38,7 @@ class Knowledge:
     def among(self, kept: np.ndarray) -> Knowledge:
         """The same about some of the variables."""
         cut = np.ix_(kept, kept)
-        return Knowledge(
-            *(None if mask is None else mask[cut] for mask in (self.forbidden, self.required, self.must))
-        )
+        return Knowledge(*(None if mask is None else mask[cut] for mask in (self.forbidden, self.required, self.must)))
 
     def allowed(self, order: np.ndarray) -> np.ndarray:
         """Mask of the edges an order leaves possible."""

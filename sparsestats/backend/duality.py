@@ -238,9 +238,7 @@ class Coordinates:
         size = penalty.dual_bound(z, c, alpha) if tight else penalty.dual_norm(z)
         shrink = alpha / size if size > alpha else 1.0
         offset = self.offset + self.Q @ v
-        return shrink * constant + problem.loss.dual_value(
-            shrink * theta, problem.y, problem.sample_weight, offset
-        )
+        return shrink * constant + problem.loss.dual_value(shrink * theta, problem.y, problem.sample_weight, offset)
 
     def residual(self, v: np.ndarray, c: np.ndarray, eta: np.ndarray, alpha: float) -> float:
         """Stationarity in units of the objective: the prox-gradient residual times the size of (v, c)."""
@@ -249,9 +247,7 @@ class Coordinates:
         step = 1.0 / self.step_bound(eta)
         moved = self.problem.penalty.prox(c - step * self.adjoint(gradient), step * alpha)
         size = max(np.linalg.norm(c), np.linalg.norm(moved))
-        return float(
-            np.linalg.norm(moved - c) / step * size + np.linalg.norm(self.Q.T @ gradient) * np.linalg.norm(v)
-        )
+        return float(np.linalg.norm(moved - c) / step * size + np.linalg.norm(self.Q.T @ gradient) * np.linalg.norm(v))
 
     def alpha_max(self) -> float:
         """The smallest alpha at which every penalised coefficient is 0 (inf when there is none)."""
@@ -322,11 +318,7 @@ class Coordinates:
         """Half the squared Newton decrement over all columns: the squared length of the part of the scaled
         gradient that they explain."""
         root = np.sqrt(self.curvature(eta))
-        design = (
-            self.Q
-            if self.n_penalized == 0
-            else np.column_stack([self.Q, self.forward(np.eye(self.n_penalized))])
-        )
+        design = self.Q if self.n_penalized == 0 else np.column_stack([self.Q, self.forward(np.eye(self.n_penalized))])
         scaled = np.divide(self.gradient(eta), root, out=np.zeros_like(eta), where=root > 0)
         step, *_ = np.linalg.lstsq(root[:, None] * design, scaled, rcond=None)
         explained = root * (design @ step)

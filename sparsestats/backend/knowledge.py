@@ -90,8 +90,4 @@ def _tier_items(tiers: Any) -> list[tuple[Any, int]]:
     if isinstance(tiers, Mapping):
         rank = {value: k for k, value in enumerate(sorted(set(tiers.values())))}
         return [(variable, rank[value]) for variable, value in tiers.items()]
-    return [
-        (variable, k)
-        for k, tier in enumerate(tiers)
-        for variable in ([tier] if isinstance(tier, str) else tier)
-    ]
+    return [(variable, k) for k, tier in enumerate(tiers) for variable in ([tier] if isinstance(tier, str) else tier)]

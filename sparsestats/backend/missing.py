@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def em_moments(
-    X: np.ndarray, *, tol: float = 1e-8, max_iter: int = 500
-) -> tuple[np.ndarray, np.ndarray, int]:
+def em_moments(X: np.ndarray, *, tol: float = 1e-8, max_iter: int = 500) -> tuple[np.ndarray, np.ndarray, int]:
     """Maximum-likelihood moments when entries are missing at random (NaN).
 
     Parameters
@@ -24,9 +22,7 @@ def em_moments(
     seen = ~np.isnan(X)
     few = np.flatnonzero(seen.sum(axis=0) < 2)
     if len(few):
-        raise ValueError(
-            f"column {int(few[0])} has fewer than two observed values; nothing can be said about it"
-        )
+        raise ValueError(f"column {int(few[0])} has fewer than two observed values; nothing can be said about it")
     n, d = X.shape
     patterns, which = np.unique(seen, axis=0, return_inverse=True)
     rows = [np.flatnonzero(which.ravel() == k) for k in range(len(patterns))]

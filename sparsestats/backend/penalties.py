@@ -628,9 +628,7 @@ def entry_alpha(penalty: Any, z: np.ndarray) -> float:
 
 def _labels_and_sizes(penalty: Any, groups: Any, sizes: Any) -> tuple[np.ndarray, np.ndarray]:
     """Labels of the columns and sizes of the groups, for :meth:`Penalty.resolve`."""
-    labels = np.asarray(
-        _given(penalty.groups if groups is None else groups, "groups", penalty), dtype=np.intp
-    )
+    labels = np.asarray(_given(penalty.groups if groups is None else groups, "groups", penalty), dtype=np.intp)
     counts = np.bincount(labels)
     if not counts.all():
         raise ValueError(f"groups must be labelled 0..m-1; no column has label {np.argmin(counts)}")

@@ -238,8 +238,7 @@ def _make(sequence: Any, makers: dict[str, Callable[[], np.ndarray]], length: in
     if sequence not in makers:
         known = ", ".join(f'"{name}"' for name in makers)
         raise ValueError(
-            f"sequence must be one of {known}, or an array with one entry for each of the {what}; "
-            f"got {sequence!r}"
+            f"sequence must be one of {known}, or an array with one entry for each of the {what}; got {sequence!r}"
         )
     return makers[sequence]() if length else np.zeros(0)
 
@@ -252,8 +251,7 @@ def _checked(sequence: Any, length: int, what: str) -> np.ndarray:
         raise ValueError(f"sequence must be a name or an array of numbers; got {sequence!r}") from error
     if values.shape != (length,):
         raise ValueError(
-            f"sequence must have one entry for each of the {length} {what}, shape ({length},); "
-            f"got shape {values.shape}"
+            f"sequence must have one entry for each of the {length} {what}, shape ({length},); got shape {values.shape}"
         )
     if not length:
         return values
@@ -291,8 +289,7 @@ def _pair(sequence: Any) -> tuple[Any, Any]:
         v, w = sequence
     except (TypeError, ValueError) as error:
         raise ValueError(
-            "sequence must be a name or a pair (v, w), weights of the columns and of the groups; "
-            f"got {sequence!r}"
+            f"sequence must be a name or a pair (v, w), weights of the columns and of the groups; got {sequence!r}"
         ) from error
     return v, w
 
@@ -386,9 +383,7 @@ def _upper_quantiles(
         value, density = tail(x)
         below = value > tails
         low, high = np.where(below, x, low), np.where(below, high, x)
-        step = np.divide(
-            value * np.log(value / tails), density, out=np.full_like(x, np.inf), where=density > 0
-        )
+        step = np.divide(value * np.log(value / tails), density, out=np.full_like(x, np.inf), where=density > 0)
         proposed = x + step
         inside = (proposed >= low) & (proposed <= high)
         proposed = np.where(inside, proposed, 0.5 * (low + high))

@@ -139,9 +139,7 @@ def standardization(problem: Problem) -> Standardization:
                 f"the group of column {members[0]} has {np.unique(factors).tolist()}"
             )
         live = members[~dropped[members]]
-        S, T, rank = _orthonormalize(
-            dense_columns(X, live), w, center[live] if problem.fit_intercept else None
-        )
+        S, T, rank = _orthonormalize(dense_columns(X, live), w, center[live] if problem.fit_intercept else None)
         sizes[g] = max(rank, 1)
         parts["row"].append(np.repeat(live, len(live)))
         parts["col"].append(np.tile(live, len(live)))

@@ -167,9 +167,7 @@ class PathEstimator(BaseEstimator):
     def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
         """Refuse a response that rows of weight 0 leave without a model."""
 
-    def _solve(
-        self, problem: Problem, alphas: Any, control: Any = None, tol: float | None = None
-    ) -> PathResult:
+    def _solve(self, problem: Problem, alphas: Any, control: Any = None, tol: float | None = None) -> PathResult:
         return solve_path(
             problem,
             alphas,
@@ -231,9 +229,7 @@ class PathEstimator(BaseEstimator):
 
         return alpha_max(clone(self)._problem(X, y, sample_weight, offset))
 
-    def path(
-        self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None
-    ) -> Path:
+    def path(self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None) -> Path:
         """Fit the whole path; the estimator itself stays unfitted.
 
         Parameters
@@ -280,9 +276,7 @@ class PathEstimator(BaseEstimator):
             result,
             feature_names=None if names is None else [str(name) for name in names],
             groups=problem.groups,
-            group_names=[str(name) for name in self._group_names]
-            if self._grouped and names is not None
-            else None,
+            group_names=[str(name) for name in self._group_names] if self._grouped and names is not None else None,
             mean=problem.loss.mean,
             classes=getattr(self, "classes_", None),
             sd=deviations(problem.X, problem.sample_weight),
@@ -585,9 +579,7 @@ class FoldPaths:
 
     @classmethod
     def of(cls, worker: PathEstimator, problem: Problem) -> FoldPaths:
-        return cls(
-            worker, replace(problem, X=problem.X[:0], y=problem.y[:0], sample_weight=None, offset=None)
-        )
+        return cls(worker, replace(problem, X=problem.X[:0], y=problem.y[:0], sample_weight=None, offset=None))
 
     def __call__(
         self, X: Any, y: np.ndarray, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
@@ -706,9 +698,7 @@ class CrossValidated(PathEstimator):
         "random_state": ["random_state"],
     }
 
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None
-    ) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> Any:
         """Fit the path, cross-validate it, and sit at the chosen alpha.
 
         Parameters
@@ -739,9 +729,7 @@ class CrossValidated(PathEstimator):
         classifier = hasattr(self, "classes_")
         codes = problem.y if problem.responses == 1 else problem.y.argmax(axis=1)
         labels = self.classes_[codes.astype(int)] if classifier else problem.y
-        splits = check_cv(
-            self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state
-        )
+        splits = check_cv(self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state)
         self.cv_ = cross_validate_path(
             self,
             problem.X,

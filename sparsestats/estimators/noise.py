@@ -55,13 +55,9 @@ def noise_scaled(estimator: Any, X: Any, y: Any, *, max_rounds: int = 50) -> Any
     ([0], True)
     """
     if not isinstance(estimator, PathRegressor) or "alpha" not in estimator.get_params(deep=False):
-        raise TypeError(
-            f"noise_scaled needs SLOPE, GroupSLOPE or SparseGroupSLOPE, without CV; got {estimator!r}"
-        )
+        raise TypeError(f"noise_scaled needs SLOPE, GroupSLOPE or SparseGroupSLOPE, without CV; got {estimator!r}")
     if estimator.family != "gaussian":
-        raise ValueError(
-            f'noise_scaled needs family="gaussian", whose noise has a scale; got {estimator.family!r}'
-        )
+        raise ValueError(f'noise_scaled needs family="gaussian", whose noise has a scale; got {estimator.family!r}')
     if max_rounds < 1:
         raise ValueError(f"max_rounds must be at least 1; got {max_rounds}")
     data = clone(estimator)._problem(X, y)

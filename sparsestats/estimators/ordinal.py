@@ -320,9 +320,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
     def _check_present(self, codes: np.ndarray, need_all: bool) -> None:
         counts = np.bincount(codes, minlength=len(self.categories_))
         if need_all and (counts == 0).any():
-            raise ValueError(
-                f"category {self.categories_[int(np.argmin(counts))]!r} has no rows; leave it out"
-            )
+            raise ValueError(f"category {self.categories_[int(np.argmin(counts))]!r} has no rows; leave it out")
         if np.count_nonzero(counts) < 2:
             raise ValueError("y has one class only; a classifier needs two")
 
@@ -402,9 +400,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
             constraints=self.constraints, control=control,
         )  # fmt: skip
 
-    def _fold_path(
-        self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
-    ) -> Any:
+    def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> Any:
         """The path of one fold, without warnings of its own; a fold may miss a category."""
         problem = self._problem(self._rows(X, y, sample_weight, offset, need_all=False))
         return self._dress(problem, self._solve(problem, alphas, control))
@@ -429,9 +425,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         worker = clone(self)
         return ordinal_path.alpha_po(worker._problem(worker._rows(X, y, sample_weight, offset)))
 
-    def path(
-        self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None
-    ) -> OrdinalPath:
+    def path(self, X: Any, y: Any, alphas: Any = None, *, sample_weight: Any = None, offset: Any = None) -> OrdinalPath:
         """Fit the whole path; the estimator itself stays unfitted.
 
         Parameters
@@ -807,9 +801,7 @@ class PRESTOCV(PRESTO):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None
-    ) -> PRESTOCV:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> PRESTOCV:
         """Fit the path, cross-validate it, and sit at the chosen alpha.
 
         Parameters
@@ -840,9 +832,7 @@ class PRESTOCV(PRESTO):
         labels = self.categories_[rows.codes]
         if len(np.unique(rows.source)) < len(rows.source):  # counts: a row's outcomes stay together
             row_groups = rows.source if row_groups is None else np.asarray(row_groups)[rows.source]
-        splits = check_cv(
-            self.cv, labels, classifier=True, row_groups=row_groups, random_state=self.random_state
-        )
+        splits = check_cv(self.cv, labels, classifier=True, row_groups=row_groups, random_state=self.random_state)
         self.path_ = self._dress(problem, result)
         self.cv_ = replace(
             cross_validate_ordinal(
@@ -895,9 +885,7 @@ _READ: dict[str, Any] = {
 }  # fmt: skip
 
 
-def class_probabilities(
-    eta: np.ndarray, family: str, link: str, reverse: bool, repair: str
-) -> ordinal.Repair:
+def class_probabilities(eta: np.ndarray, family: str, link: str, reverse: bool, repair: str) -> ordinal.Repair:
     """Probabilities in the order of the categories from linear predictors in that order.
 
     With ``reverse`` the model is one of the reversed categories.

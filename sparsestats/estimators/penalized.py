@@ -146,9 +146,7 @@ class Penalized(PathRegressor):
         self.groups_, self._group_names = check_groups(problem.penalty.groups, problem.shape[1], names)
         return replace(problem, groups=self.groups_)
 
-    def _solve(
-        self, problem: Problem, alphas: Any, control: Any = None, tol: float | None = None
-    ) -> PathResult:
+    def _solve(self, problem: Problem, alphas: Any, control: Any = None, tol: float | None = None) -> PathResult:
         return solve_path(
             problem,
             alphas,

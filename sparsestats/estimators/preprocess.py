@@ -65,9 +65,7 @@ class ModelMatrix(TransformerMixin, BaseEstimator):
     ['x', 'g[a]', 'g[b]']
     """
 
-    def __init__(
-        self, formula: str, *, unseen: str = "raise", env: Mapping[str, Callable[..., Any]] | None = None
-    ):
+    def __init__(self, formula: str, *, unseen: str = "raise", env: Mapping[str, Callable[..., Any]] | None = None):
         self.formula = formula
         self.unseen = unseen
         self.env = env

@@ -146,9 +146,7 @@ class _Expander:
                 self.merge(found, 1, b)
                 self.merge(found, 1, self.crossed(node, a, b))
                 return found
-            case Binary(op="**", left=left, right=right) if isinstance(left, (Sum, Dot)) or _is_crossing(
-                left
-            ):
+            case Binary(op="**", left=left, right=right) if isinstance(left, (Sum, Dot)) or _is_crossing(left):
                 return self.power(node, left, right)
             case Call(function="keep"):
                 return self.kept(node)
@@ -188,9 +186,7 @@ class _Expander:
             for right in b.values():
                 key = tuple(sorted({*left.marks, *right.marks}))
                 if key not in found:
-                    new = [
-                        (f, m) for f, m in zip(right.factors, right.marks, strict=True) if m not in left.marks
-                    ]
+                    new = [(f, m) for f, m in zip(right.factors, right.marks, strict=True) if m not in left.marks]
                     factors, marks = zip(*new, strict=True) if new else ((), ())
                     found[key] = Piece((*left.factors, *factors), (*left.marks, *marks))
         return found
@@ -310,9 +306,7 @@ def _put(node: Node, dot: Node | None) -> Node:
     match node:
         case Dot():
             if dot is None:
-                raise FormulaError(
-                    "The dot on the left means the old left side, and the old formula has none."
-                )
+                raise FormulaError("The dot on the left means the old left side, and the old formula has none.")
             return dot
         case Listing(items=items):
             return Listing(tuple(map(put, items)))

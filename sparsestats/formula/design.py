@@ -156,8 +156,7 @@ def design(
         if isinstance(given, str) and given not in table.positions:
             near = closest(given, table.names)
             raise ValueError(
-                f"{what}={given!r} is not a column of the data."
-                + (f" Did you mean {near!r}?" if near else "")
+                f"{what}={given!r} is not a column of the data." + (f" Did you mean {near!r}?" if near else "")
             )
     used = {given for given in arguments.values() if isinstance(given, str)} | _aside(parsed.right)
     used |= set(response_variables(parsed.left)) if parsed.left is not None else set()
@@ -177,9 +176,7 @@ def design(
     labels, unlabelled = _row_labels(table, row_groups)
     asides = [v for node in (*expansion.offsets, *expansion.strata) for v in variables(node)]
     left = response_variables(parsed.left) if parsed.left is not None else ()
-    computed = dict.fromkeys(
-        (*left, *(v for b in blocks if isinstance(b, Product) for v in b.variables), *asides)
-    )
+    computed = dict.fromkeys((*left, *(v for b in blocks if isinstance(b, Product) for v in b.variables), *asides))
     arrays = {"sample_weight": weights, "offset": given_offset}
     holes = {what: np.isnan(values) for what, values in arrays.items() if values is not None}
     holes |= {} if unlabelled is None else {"row_groups": unlabelled}
@@ -246,21 +243,14 @@ def _plan(
     spanned = expansion.intercept
     for piece in pieces:
         only = piece.factors[0]
-        if (
-            len(piece.factors) == 1
-            and piece.group is None
-            and isinstance(only, Name)
-            and table.is_number(only.name)
-        ):
+        if len(piece.factors) == 1 and piece.group is None and isinstance(only, Name) and table.is_number(only.name):
             last = blocks[-1] if blocks else None
             if isinstance(last, Bare) and last.free == piece.free:
                 last.names.append(only.name)
             else:
                 blocks.append(Bare([only.name], piece.free))
             continue
-        full = tuple(
-            not piece.free or not _marginal(piece, i, free_keys, spanned) for i in range(len(piece.factors))
-        )
+        full = tuple(not piece.free or not _marginal(piece, i, free_keys, spanned) for i in range(len(piece.factors)))
         if piece.free and len(piece.factors) == 1 and _is_factor(only, table):
             spanned = True  # without an intercept the first free factor takes its place, as in R
         blocks.append(Product(piece.factors, full, piece.free, piece.group, (), "", None))
@@ -400,9 +390,7 @@ def _incomplete(mask: np.ndarray, counts: Mapping[str, int], missing: str) -> No
             f'{int((~mask).sum())} of {len(mask)} rows miss values: {told}. missing="drop" leaves them out.'
         )
     if not mask.any():
-        raise ValueError(
-            f"No row is complete; missing values by variable: {told}. Leave such a variable out."
-        )
+        raise ValueError(f"No row is complete; missing values by variable: {told}. Leave such a variable out.")
 
 
 def _crossed(codes: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -82,9 +82,7 @@ class Evaluator:
         match node:
             case Name(name=name):
                 # What the column was at fit decides: levels "1", "2" may come back from a file as numbers.
-                categorical = (
-                    self.table[name].kind == "factor" if self.learning else show(node) in self.states
-                )
+                categorical = self.table[name].kind == "factor" if self.learning else show(node) in self.states
                 if categorical:
                     return self._levels(node, self.table.factor(name), full=full)
                 return Encoded(self.value(node)[:, None], None, "numeric")

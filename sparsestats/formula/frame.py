@@ -145,9 +145,7 @@ class Table:
         if self.pandas_like and set(self._types[0]) == {np.dtype(np.float64)}:
             # One block in memory, stored by columns: neighbours are a view, others one copy of each column.
             values = self.native.to_numpy()
-            neighbours = (
-                len(where) and where[-1] - where[0] + 1 == len(where) and bool((np.diff(where) == 1).all())
-            )
+            neighbours = len(where) and where[-1] - where[0] + 1 == len(where) and bool((np.diff(where) == 1).all())
             return values[:, where[0] : where[-1] + 1] if neighbours else values.T[where].T
         if len(names) >= 50 and self.all_numbers(names):
             if self.pandas_like:
@@ -216,15 +214,11 @@ class Table:
         native = series.to_native()
         if self.pandas_like:
             levels = tuple(map(as_level, native.cat.categories))
-            return Column(
-                name, "factor", np.asarray(native.cat.codes, dtype=np.intp), levels, bool(native.cat.ordered)
-            )
+            return Column(name, "factor", np.asarray(native.cat.codes, dtype=np.intp), levels, bool(native.cat.ordered))
         cells = series.to_list()
         declared = series.dtype == nw.Enum
         # A polars Categorical lists categories as they appear, which means nothing; an Enum's order is meant.
-        levels = tuple(
-            series.dtype.categories if declared else sorted({cell for cell in cells if cell is not None})
-        )
+        levels = tuple(series.dtype.categories if declared else sorted({cell for cell in cells if cell is not None}))
         position = {level: i for i, level in enumerate(levels)}
         codes = np.array([position.get(cell, -1) for cell in cells], dtype=np.intp)
         return Column(name, "factor", codes, levels, declared)
@@ -232,9 +226,7 @@ class Table:
     def _objects(self, name: str, cells: list[Any]) -> Column:
         unhashable = {type(value) for value in cells} & {list, dict, set, tuple, np.ndarray}
         if unhashable:
-            raise ValueError(
-                f"Column {name!r} holds {unhashable.pop().__name__} objects, neither numbers nor levels."
-            )
+            raise ValueError(f"Column {name!r} holds {unhashable.pop().__name__} objects, neither numbers nor levels.")
         values = np.empty(len(cells), dtype=object)
         values[:] = cells
         codes, found = pd.factorize(values, use_na_sentinel=True)
@@ -329,6 +321,4 @@ def _sort_key(level: Level) -> tuple[int, Any]:
 
 def _refuse_infinite(name: str, values: np.ndarray) -> None:
     rows = np.flatnonzero(np.isinf(values).any(axis=1))
-    raise ValueError(
-        f"Column {name!r} has infinite values ({row_list(rows)}); replace them or drop the rows."
-    )
+    raise ValueError(f"Column {name!r} has infinite values ({row_list(rows)}); replace them or drop the rows.")

@@ -173,11 +173,7 @@ def _tokens(source: str) -> list[_Token]:
         if match is None:
             character = source[position]
             opened = {"`": "a backtick", "'": "a quote", '"': "a quote"}.get(character)
-            why = (
-                f"{opened} is opened and never closed"
-                if opened
-                else f"{character!r} is not part of a formula"
-            )
+            why = f"{opened} is opened and never closed" if opened else f"{character!r} is not part of a formula"
             _refuse(source, position, why)
         kind = str(match.lastgroup)
         if kind != "space":
@@ -336,9 +332,7 @@ class _Parser:
             self.next()
             node = Dot()
         elif self.at("*", "**"):
-            self.refuse(
-                "stars stand between two terms, as in a * b; *args and **kwargs are not part of a formula"
-            )
+            self.refuse("stars stand between two terms, as in a * b; *args and **kwargs are not part of a formula")
         elif token.kind == "end":
             self.refuse("the formula ends where a term was expected")
         else:
@@ -460,9 +454,7 @@ def show(node: Node | None) -> str:
         case Compare():
             return f"{show(node.left)} {node.op} {show(node.right)}"
         case Sum():
-            text = "".join(
-                f" {'+' if s > 0 else '-'} {_bracketed(part, '+', True)}" for s, part in node.parts
-            )
+            text = "".join(f" {'+' if s > 0 else '-'} {_bracketed(part, '+', True)}" for s, part in node.parts)
             return text[3:] if text.startswith(" + ") else f"-{text[3:]}"
 
 

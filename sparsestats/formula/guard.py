@@ -40,9 +40,7 @@ def check_env(env: Mapping[str, Callable[..., Any]] | None) -> dict[str, Callabl
         if not (isinstance(name, str) and name.isidentifier()) or name.startswith("__"):
             raise FormulaError(f"env: {name!r} is not a name a formula can call.")
         if name in words.FUNCTIONS or name in ("np", "contr"):
-            raise FormulaError(
-                f"env: {name!r} already means something in a formula; lend it under another name."
-            )
+            raise FormulaError(f"env: {name!r} already means something in a formula; lend it under another name.")
         if not callable(function):
             raise TypeError(
                 f"env[{name!r}] must be a function, not {type(function).__name__}; put values into a column."
@@ -81,9 +79,7 @@ class Guard:
         name = node.name
         if not node.quoted and (name in words.FUNCTIONS or name in words.CONTRASTS or name in self.env):
             if name in self.columns:
-                refuse(
-                    node, f"the column is named like a function of the formula; write `{name}` in backticks"
-                )
+                refuse(node, f"the column is named like a function of the formula; write `{name}` in backticks")
             refuse(node, f"{name} is a function and wants an argument, as in {name}(x)")
         if name in self.columns:
             return
@@ -387,9 +383,7 @@ def check_pattern(node: Call) -> re.Pattern[str]:
     text = node.args[0].value
     bare = re.sub(r"\\.|\[[^\]]*\]", "a", text)  # escapes and classes stand for one character each
     if len(text) > 200 or "(?" in bare or re.search(r"\)[*+?{]", bare) or re.search(r"\\[1-9]", text):
-        refuse(
-            node, "the pattern may be 200 characters long, without repeated groups, back-references or (?...)"
-        )
+        refuse(node, "the pattern may be 200 characters long, without repeated groups, back-references or (?...)")
     if len(re.findall(r"[*+{]", bare)) > 3:
         refuse(node, "the pattern may repeat (*, +, {}) three times at most")
     try:

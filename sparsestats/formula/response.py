@@ -94,9 +94,7 @@ def read_response(
         case Call(function="cbind", args=args):
             y = np.column_stack([evaluator.value(argument) for argument in args])
             if (y < 0).any() or (y != np.round(y)).any() or (y.sum(axis=1) == 0).any():
-                raise ValueError(
-                    f"{name} must hold counts: whole numbers of at least 0, not both 0 in one row."
-                )
+                raise ValueError(f"{name} must hold counts: whole numbers of at least 0, not both 0 in one row.")
             return y, Response(name, "counts")
         case Call(function="Surv", args=(time, event), keywords=keywords):
             start = [evaluator.value(value) for _, value in keywords]

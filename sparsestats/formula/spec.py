@@ -155,9 +155,7 @@ class Spec:
             columns = tuple(range(start, start + len(block.columns)))
             start += len(columns)
             if block.group is None:
-                found.append(
-                    Term(block.name, columns, block.variables, block.kind, block.levels, not block.free)
-                )
+                found.append(Term(block.name, columns, block.variables, block.kind, block.levels, not block.free))
             elif block.group not in groups:
                 groups[block.group] = len(found)
                 found.append(Term(block.group, columns, block.variables, "group", None, not block.free))
@@ -201,9 +199,7 @@ class Spec:
     def has_offset(self) -> bool:
         return bool(self.offsets) or self.offset_column is not None or self.offset_array
 
-    def transform(
-        self, data: Any, *, unseen: str = "raise", need_offset: bool = True, offset: Any = None
-    ) -> NewRows:
+    def transform(self, data: Any, *, unseen: str = "raise", need_offset: bool = True, offset: Any = None) -> NewRows:
         """The design of new data, a row for each of its rows.
 
         Parameters
@@ -247,9 +243,7 @@ class Spec:
             if (name in block.names if isinstance(block, Bare) else name == (block.group or block.name))
         ]
         if not blocks:
-            raise ValueError(
-                f"There is no term {name!r}; the terms are {[term.name for term in self.terms][:10]}."
-            )
+            raise ValueError(f"There is no term {name!r}; the terms are {[term.name for term in self.terms][:10]}.")
         return self._columns(Table(data), blocks, unseen, ())[0]
 
     def _columns(
@@ -285,9 +279,7 @@ class Spec:
             # Numbers may stand for levels and bools for numbers; text cannot stand for a number.
             if column.kind == "factor" and was != "factor" and not empty and name in self._numbers:
                 shown = ", ".join(repr(level) for level in (column.levels or ())[:3])
-                raise ValueError(
-                    f"Column {name!r} was {was} at fit and holds levels ({shown}) in the new data."
-                )
+                raise ValueError(f"Column {name!r} was {was} at fit and holds levels ({shown}) in the new data.")
 
     @cached_property
     def _numbers(self) -> set[str]:
@@ -318,11 +310,7 @@ class Spec:
         if absent:
             raise ValueError(
                 f"The model was fitted with an offset, and the new data lacks its column {absent[0]!r}."
-                + (
-                    " Pass offset= with one value for each new row."
-                    if absent[0] == self.offset_column
-                    else ""
-                )
+                + (" Pass offset= with one value for each new row." if absent[0] == self.offset_column else "")
             )
         if source is not None:
             total = total + row_values(table, source, "offset")
@@ -373,9 +361,7 @@ class Spec:
         }
 
     @classmethod
-    def from_dict(
-        cls, saved: Mapping[str, Any], *, env: Mapping[str, Callable[..., Any]] | None = None
-    ) -> Spec:
+    def from_dict(cls, saved: Mapping[str, Any], *, env: Mapping[str, Callable[..., Any]] | None = None) -> Spec:
         """Rebuild a spec from `to_dict`. Every text in it passes the guard again; no code is executed.
 
         Parameters
@@ -405,9 +391,7 @@ class Spec:
         if missing:
             raise ValueError(f"This is no saved design: it lacks {sorted(missing)}.")
         if saved["version"] != VERSION:
-            raise ValueError(
-                f"The design was saved in version {saved['version']}; this release reads {VERSION}."
-            )
+            raise ValueError(f"The design was saved in version {saved['version']}; this release reads {VERSION}.")
         lent = check_env(env)
         absent = [name for name in saved.get("env", ()) if name not in lent]
         if absent:
@@ -444,16 +428,12 @@ class Spec:
         if formula.left is not None:
             Guard(names_in(formula.left), self.n_rows, self.env).response(formula.left, ("Surv",))
         if self.response is not None and (formula.left is None or self.response.name != show(formula.left)):
-            raise ValueError(
-                "This saved design is damaged: its response is not the left side of its formula."
-            )
+            raise ValueError("This saved design is damaged: its response is not the left side of its formula.")
         if not self.env:  # a lent function need not understand an empty column
             empty = pd.DataFrame({name: np.empty(0) for name in self.variables})
             width = self.transform(empty, need_offset=False).X.shape[1]
             if width != len(self.names):
-                raise ValueError(
-                    f"This saved design is damaged: it makes {width} columns and names {len(self.names)}."
-                )
+                raise ValueError(f"This saved design is damaged: it makes {width} columns and names {len(self.names)}.")
 
 
 def assemble(
@@ -558,9 +538,7 @@ def _block_to_dict(block: Bare | Product) -> dict[str, Any]:
         return {"bare": block.names, "free": block.free}
     for name in block.variables:
         if "`" in name:
-            raise ValueError(
-                f"The column name {name!r} holds a backtick and cannot be saved; rename the column."
-            )
+            raise ValueError(f"The column name {name!r} holds a backtick and cannot be saved; rename the column.")
     return {
         "factors": [show(factor) for factor in block.factors],
         "full": list(block.full),

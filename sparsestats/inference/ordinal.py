@@ -102,9 +102,7 @@ def expected_information(problem: OrdinalProblem, coef: np.ndarray, intercept: n
     return _assemble(design, H * problem.weights[:, None, None])
 
 
-def _design(
-    problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _design(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if problem.family != "cumulative":
         raise ValueError(f"this needs the cumulative family; the problem's is {problem.family!r}")
     X = problem.X.toarray() if hasattr(problem.X, "toarray") else problem.X
@@ -137,9 +135,7 @@ def _score(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> 
     return ((problem.weights[:, None] * G).T @ design).ravel()
 
 
-def maximum_likelihood(
-    problem: OrdinalProblem, *, parallel: bool
-) -> tuple[np.ndarray, np.ndarray, float, bool]:
+def maximum_likelihood(problem: OrdinalProblem, *, parallel: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """Coefficients (m, p), intercepts (m,), log-likelihood and whether the maximum was reached.
 
     Parameters
@@ -185,9 +181,7 @@ def wald_table(problem: OrdinalProblem, names: list[str], *, level: float = 0.95
     """
     coef, intercept, _, reached = maximum_likelihood(problem, parallel=False)
     if not reached:
-        raise ValueError(
-            "the likelihood has no maximum here (separated classes): there are no standard errors"
-        )
+        raise ValueError("the likelihood has no maximum here (separated classes): there are no standard errors")
     m, p = coef.shape
     shared = np.isinf(problem.penalty_weights[:, 1:]).all(axis=1)
     labels = [(k, "(intercept)") for k in range(m)]
@@ -347,9 +341,7 @@ def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
     tests += [(name, np.arange(j, p * (m - 1), p)) for j, name in enumerate(names)]
     rows: list[dict[str, Any]] = []
     for name, at in tests:
-        statistic = float(
-            difference[at] @ linalg.solve(covariance[np.ix_(at, at)], difference[at], assume_a="sym")
-        )
+        statistic = float(difference[at] @ linalg.solve(covariance[np.ix_(at, at)], difference[at], assume_a="sym"))
         rows.append(
             {
                 "column": name,

@@ -93,8 +93,7 @@ class CVResult:
 
     def __repr__(self) -> str:
         rows = "\n".join(
-            f"  {rule:<3}  alpha {self.alphas[self.index(rule)]:.4g}, {self.describe(rule)}"
-            for rule in ("min", "1se")
+            f"  {rule:<3}  alpha {self.alphas[self.index(rule)]:.4g}, {self.describe(rule)}" for rule in ("min", "1se")
         )
         where = f", {self.folds}" if self.folds else ""
         return f"Cross-validation over {len(self.alphas)} alphas{where}\n{rows}"

@@ -70,9 +70,7 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
     numeric = [v for v in variables if v not in as_levels]
     others = [v for v in variables if v in as_levels]
     if len(numeric) > 1 or len(others) > 1:
-        raise ValueError(
-            f"{term!r} has {len(variables)} variables; fit.plot_data('term', ...) gives its frame."
-        )
+        raise ValueError(f"{term!r} has {len(variables)} variables; fit.plot_data('term', ...) gives its frame.")
     ax = plots.new_axes(ax)
     plots.clean(ax)
     ax.axhline(0, color=plots.INK, linewidth=0.8)
@@ -88,9 +86,7 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
         return ax
     x = numeric[0]
     lines = (
-        [("", values)]
-        if not others
-        else [(str(level), part) for level, part in values.groupby(others[0], sort=False)]
+        [("", values)] if not others else [(str(level), part) for level, part in values.groupby(others[0], sort=False)]
     )
     for (_, part), colour in zip(lines[:_MOST_LINES], plots.COLOURS, strict=False):
         ax.plot(part[x], part["effect"], color=colour, linewidth=1.8)
@@ -101,9 +97,7 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
         observed = observed[np.isfinite(observed)]
         shown = observed[:: max(1, len(observed) // _MOST_TICKS)]
         across = ax.get_xaxis_transform()
-        ax.plot(
-            shown, np.full(len(shown), 0.01), "|", transform=across, color=plots.FAINT, markersize=7, zorder=1
-        )
+        ax.plot(shown, np.full(len(shown), 0.01), "|", transform=across, color=plots.FAINT, markersize=7, zorder=1)
     if others:
         ends = [float(part["effect"].iloc[-1]) for _, part in lines[:_MOST_LINES]]
         plots.label_ends(ax, ends, [name for name, _ in lines[:_MOST_LINES]], plots.COLOURS[: len(ends)])
@@ -122,13 +116,9 @@ def _find(fit: Fit, term: str) -> str:
     raise ValueError(f"{what}; choose one of {shown}.")
 
 
-def _seen(
-    out: pd.DataFrame, read: dict[str, Column], rows: np.ndarray, number: str, levels: list[str]
-) -> pd.Series:
+def _seen(out: pd.DataFrame, read: dict[str, Column], rows: np.ndarray, number: str, levels: list[str]) -> pd.Series:
     """Which rows of a grid lie in the range that the number has together with their levels."""
-    observed = pd.DataFrame(
-        {v: np.asarray(read[v].levels, dtype=object)[read[v].values[rows]] for v in levels}
-    )
+    observed = pd.DataFrame({v: np.asarray(read[v].levels, dtype=object)[read[v].values[rows]] for v in levels})
     observed["number"] = read[number].values[rows]
     ranges = observed.groupby(levels)["number"].agg(["min", "max"])
     key = [tuple(cell) if len(levels) > 1 else cell[0] for cell in out[levels].itertuples(index=False)]

@@ -330,9 +330,7 @@ class Fit:
         by_class = self.path.multinomial
         if at is None and self.alpha is None and type in ("response", "link") and not by_class:
             values = self.path.predict(X, None, shift, type=type)
-            return frames.frame_like(
-                frame, {f"{a:.6g}": values[:, i] for i, a in enumerate(self.path.alphas)}
-            )
+            return frames.frame_like(frame, {f"{a:.6g}": values[:, i] for i, a in enumerate(self.path.alphas)})
         alpha = self._alpha(at, "predict()")
         if type == "link" and by_class:
             return frames.frame_like(frame, self._by_level(self.path.predict(X, alpha, shift, type="link"), "{}"))
@@ -413,9 +411,7 @@ class Fit:
     def _repr_html_(self) -> str:
         return self.summary().to_html()
 
-    def plot(
-        self, kind: str | None = None, term: str | None = None, *, ax: Any = None, **options: Any
-    ) -> Any:
+    def plot(self, kind: str | None = None, term: str | None = None, *, ax: Any = None, **options: Any) -> Any:
         """A plot; it is returned, never shown.
 
         Parameters

@@ -31,8 +31,7 @@ def with_columns(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
         return pd.concat([frame, frame_like(frame, columns)], axis=1)
     table = nw.from_native(frame, eager_only=True)
     added = [
-        nw.new_series(name, _plain(values), backend=nw.get_native_namespace(frame))
-        for name, values in columns.items()
+        nw.new_series(name, _plain(values), backend=nw.get_native_namespace(frame)) for name, values in columns.items()
     ]
     return table.with_columns(*added).to_native()
 

@@ -67,10 +67,7 @@ class GraphFit:
     def groups(self) -> dict[str, list[str]]:
         """Variable -> its parents."""
         edges = self.estimator.adjacency_ != 0
-        return {
-            name: [self.columns[i] for i in np.flatnonzero(edges[:, j])]
-            for j, name in enumerate(self.columns)
-        }
+        return {name: [self.columns[i] for i in np.flatnonzero(edges[:, j])] for j, name in enumerate(self.columns)}
 
     # ---- tables -------------------------------------------------------------------------------------------
 
@@ -103,9 +100,7 @@ class GraphFit:
         )
         if self.frequencies is not None:
             frame["frequency"] = self.frequencies.frequencies[i, j]
-        return frame.iloc[np.argsort(-np.abs(frame["estimate"].to_numpy()), kind="stable")].reset_index(
-            drop=True
-        )
+        return frame.iloc[np.argsort(-np.abs(frame["estimate"].to_numpy()), kind="stable")].reset_index(drop=True)
 
     def glance(self) -> pd.DataFrame:
         """The fit in one row."""
@@ -210,9 +205,7 @@ class GraphFit:
         if self.estimator.missing == "raise":
             X = X[~np.isnan(X).any(axis=1)]
         frame = pd.DataFrame(X, columns=list(self.columns))
-        found = self.estimator.bootstrap(
-            frame, n_boot, random_state=random_state, n_jobs=n_jobs, verbose=verbose
-        )
+        found = self.estimator.bootstrap(frame, n_boot, random_state=random_state, n_jobs=n_jobs, verbose=verbose)
         return replace(self, frequencies=found)
 
     def summary(self) -> Summary:
@@ -227,10 +220,7 @@ class GraphFit:
                 replace(
                     table,
                     columns=[*table.columns, head],
-                    rows=[
-                        [*row, f"{share[at[row[0]], at[row[1]]]:.2f}" if row[0] in at else ""]
-                        for row in table.rows
-                    ],
+                    rows=[[*row, f"{share[at[row[0]], at[row[1]]]:.2f}" if row[0] in at else ""] for row in table.rows],
                     align=table.align + "r",
                 )
                 for table in tables
@@ -279,9 +269,7 @@ class GraphFit:
             "format": GRAPH_FORMAT,
             "layout": GRAPH_LAYOUT,
             "model": type(e).__name__,
-            "params": plain(
-                {k: list(v) if isinstance(v, set | frozenset) else v for k, v in e.get_params().items()}
-            ),
+            "params": plain({k: list(v) if isinstance(v, set | frozenset) else v for k, v in e.get_params().items()}),
             "call": plain(
                 {
                     "function": self.call.function,
@@ -301,13 +289,9 @@ class GraphFit:
 def graph_from_dict(saved: Mapping[str, Any], models: Mapping[str, type]) -> GraphFit:
     """The fit that ``GraphFit.save`` wrote; ``models`` are the estimators a file may name."""
     if saved.get("layout") != GRAPH_LAYOUT:
-        raise ValueError(
-            f"this version reads layout {GRAPH_LAYOUT} of a saved graph, not {saved.get('layout')!r}"
-        )
+        raise ValueError(f"this version reads layout {GRAPH_LAYOUT} of a saved graph, not {saved.get('layout')!r}")
     if saved["model"] not in models:
-        raise ValueError(
-            f"This version knows no graph model {saved['model']!r}; it knows {', '.join(models)}."
-        )
+        raise ValueError(f"This version knows no graph model {saved['model']!r}; it knows {', '.join(models)}.")
     estimator = models[saved["model"]](**revive(saved["params"])).restore(revive(saved["state"]))
     return GraphFit(
         call=Call(**revive(saved["call"])),

@@ -310,9 +310,7 @@ class OrdinalFit(Fit):
                 low[:, j] -= h
                 high[:, j] += h
                 width = 2 * h
-            change = self.model.predict(high, alpha, self.row_offset) - self.model.predict(
-                low, alpha, self.row_offset
-            )
+            change = self.model.predict(high, alpha, self.row_offset) - self.model.predict(low, alpha, self.row_offset)
             rows.append(w @ change / width)
         return pd.DataFrame(
             rows, index=pd.Index(self.columns.array, name="column"), columns=[str(c) for c in self.levels]
@@ -401,9 +399,7 @@ class OrdinalFit(Fit):
         """What a reader wants on one page; see :meth:`Fit.summary`."""
         return summarize(self)
 
-    def plot(
-        self, kind: str | None = None, term: str | None = None, *, ax: Any = None, **options: Any
-    ) -> Any:
+    def plot(self, kind: str | None = None, term: str | None = None, *, ax: Any = None, **options: Any) -> Any:
         """A plot; it is returned, never shown.
 
         Parameters
@@ -474,9 +470,7 @@ def _with_errors(frame: pd.DataFrame, table: pd.DataFrame, sign: float) -> pd.Da
     """The tidy frame with the Wald table's columns; a coefficient that boundaries share stands at each."""
     known = {(row.boundary, row.column): row for row in table.itertuples()}
     shared = {row.column: row for row in table.itertuples() if row.boundary == "all"}
-    rows = [
-        known.get((b, c), shared.get(c)) for b, c in zip(frame["boundary"], frame["column"], strict=True)
-    ]
+    rows = [known.get((b, c), shared.get(c)) for b, c in zip(frame["boundary"], frame["column"], strict=True)]
     low, high = ("conf_low", "conf_high") if sign > 0 else ("conf_high", "conf_low")
 
     def column(name: str, factor: float = 1.0) -> list[float]:

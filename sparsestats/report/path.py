@@ -149,13 +149,7 @@ class Path:
         if n == 0:
             return f"Path of 0 alphas, {p} columns"
         missed = int(n - self.converged.sum()) if self.certificates else 0
-        state = (
-            f"{missed} NOT CONVERGED"
-            if missed
-            else "all converged"
-            if self.certificates
-            else "no certificates"
-        )
+        state = f"{missed} NOT CONVERGED" if missed else "all converged" if self.certificates else "no certificates"
         stopped = f"; stopped: {self.stopped}" if self.stopped else ""
         return (
             f"Path of {n} alphas, {self.alphas[0]:.4g} to {self.alphas[-1]:.4g} "
@@ -321,9 +315,7 @@ class Path:
         value = (1 - w) * self.intercepts[i] + w * self.intercepts[j]
         return value if self.multinomial else float(value)
 
-    def predict(
-        self, X: Any, alpha: float | None = None, offset: Any = None, *, type: str = "response"
-    ) -> np.ndarray:
+    def predict(self, X: Any, alpha: float | None = None, offset: Any = None, *, type: str = "response") -> np.ndarray:
         """Predictions at one alpha, or at all of them.
 
         Parameters

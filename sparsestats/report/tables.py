@@ -42,11 +42,7 @@ def share(value: float) -> str:
 
 def coef_frame(path: Path, columns: Columns, alphas: Alphas, intercept: bool) -> pd.DataFrame:
     """Coefficients by column name, one column an alpha, zeros kept."""
-    values = (
-        np.column_stack([path.coef(alpha) for alpha in alphas])
-        if len(alphas)
-        else np.empty((len(columns), 0))
-    )
+    values = np.column_stack([path.coef(alpha) for alpha in alphas]) if len(alphas) else np.empty((len(columns), 0))
     names = columns.array
     if intercept:
         values = np.vstack([[path.intercept(alpha) for alpha in alphas], values])
@@ -169,10 +165,7 @@ def _estimates(columns: Columns, term: int, beta: np.ndarray) -> str:
     levels = [columns.level(j) for j in positions]
     # The number of a basis function tells a reader nothing; the year that is a level does.
     basis = not columns.is_factor(term) and all(level.isdigit() for level in levels)
-    shown = [
-        number(v) if basis else f"{level} {number(v)}"
-        for level, v in zip(levels, beta[positions], strict=True)
-    ]
+    shown = [number(v) if basis else f"{level} {number(v)}" for level, v in zip(levels, beta[positions], strict=True)]
     more = [f"... ({len(shown)})"] if len(shown) > _MOST_VALUES else []
     return ("  " if basis else ", ").join(shown[:_MOST_VALUES] + more)
 
@@ -195,10 +188,6 @@ def path_table(path: Path, columns: Columns, rows: int = 10) -> Table:
                 "" if certificate is None or certificate.converged else "NOT CONVERGED",
             )
         )
-    notes = (
-        [f"{len(at)} of {len(path)} alphas shown; fit.at(alpha) answers for one"]
-        if len(at) < len(path)
-        else []
-    )
+    notes = [f"{len(at)} of {len(path)} alphas shown; fit.at(alpha) answers for one"] if len(at) < len(path) else []
     heads = ("alpha", "/ alpha_max", "terms", "columns", "deviance ratio", "relative gap", "")
     return Table(heads, cells, "rrrrrrl", notes)

@@ -213,9 +213,7 @@ def _fold(
     if known is not None:
         eta += known[:, None]
     weight_test = _rows(data.sample_weight, test)
-    values = scoring(
-        HeldOut(X_test, data.y[test], data.target[test], eta, weight_test, data.classes, family.mean)
-    )
+    values = scoring(HeldOut(X_test, data.y[test], data.target[test], eta, weight_test, data.classes, family.mean))
     carried = np.minimum(np.arange(len(alphas)), n_fitted - 1)
     return _FoldScores(
         scores=values[:-1],

@@ -266,9 +266,7 @@ def check_cv(
         pairs = list(cv)
         description = f"{len(pairs)} given folds"
     else:
-        raise ValueError(
-            f"cv must be an integer, a splitter with a method split, or (train, test) pairs, got {cv!r}."
-        )
+        raise ValueError(f"cv must be an integer, a splitter with a method split, or (train, test) pairs, got {cv!r}.")
     if not pairs:
         raise ValueError("cv has no folds.")
     pairs = [_check_pair(pair, number, n_rows) for number, pair in enumerate(pairs)]

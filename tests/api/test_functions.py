@@ -36,9 +36,7 @@ def test_slope_is_the_estimator_on_the_designs_columns(measured):
 def test_gslope_is_the_estimator_with_terms_as_groups(measured):
     fit = ss.gslope("body_mass_g ~ species + bill_length_mm", measured, alpha=30.0)
     X = np.column_stack([pd.get_dummies(measured["species"]), measured["bill_length_mm"]]).astype(float)
-    model = ss.GroupSLOPE(alpha=30.0, groups=[0, 0, 0, 1], standardize="group").fit(
-        X, measured["body_mass_g"]
-    )
+    model = ss.GroupSLOPE(alpha=30.0, groups=[0, 0, 0, 1], standardize="group").fit(X, measured["body_mass_g"])
     np.testing.assert_allclose(fit.coef().to_numpy()[1:], model.coef_, rtol=1e-6)
 
 
@@ -219,9 +217,7 @@ def test_an_offset_fitted_with_is_needed_at_predict(measured):
 
 def test_row_groups_stay_together(measured):
     patient = np.arange(len(measured)) // 3
-    fit = ss.slope(
-        "body_mass_g ~ year", measured.assign(p=patient), alpha="cv", cv=5, row_groups="p", alphas=FEW
-    )
+    fit = ss.slope("body_mass_g ~ year", measured.assign(p=patient), alpha="cv", cv=5, row_groups="p", alphas=FEW)
     assert "row groups kept whole" in fit.cv.folds
     by_hand = ss.slope("body_mass_g ~ year", measured, alpha="cv", cv=ss.folds(5, by=patient), alphas=FEW)
     np.testing.assert_allclose(fit.cv.mean, by_hand.cv.mean, rtol=1e-12)
@@ -229,8 +225,7 @@ def test_row_groups_stay_together(measured):
 
 def test_one_answer_for_any_number_of_workers(measured):
     one, two = (
-        ss.gslope("body_mass_g ~ species + year", measured, alpha="cv", cv=4, alphas=FEW, n_jobs=n)
-        for n in (1, 2)
+        ss.gslope("body_mass_g ~ species + year", measured, alpha="cv", cv=4, alphas=FEW, n_jobs=n) for n in (1, 2)
     )
     pd.testing.assert_frame_equal(one.cv.table, two.cv.table)
 
@@ -277,9 +272,7 @@ def test_constraints_name_terms(measured):
     assert fit.coef()["year"] == pytest.approx(5.0, abs=1e-3)
     assert fit.certificate.converged
     assert fit.estimator.duals_
-    with pytest.raises(
-        KeyError, match="no variable 'speces'; there are beta, intercept and the terms species"
-    ):
+    with pytest.raises(KeyError, match="no variable 'speces'; there are beta, intercept and the terms species"):
         ss.gslope("body_mass_g ~ species", measured, alpha=10.0, constraints=lambda v: [v["speces"] >= 0])
 
 
@@ -339,9 +332,7 @@ def test_missing_values_can_be_refused(penguins):
 
 
 def test_env_lends_functions(measured):
-    fit = ss.slope(
-        "body_mass_g ~ half(flipper_length_mm)", measured, alpha=5.0, env={"half": lambda x: x / 2}
-    )
+    fit = ss.slope("body_mass_g ~ half(flipper_length_mm)", measured, alpha=5.0, env={"half": lambda x: x / 2})
     plain = ss.slope("body_mass_g ~ flipper_length_mm", measured, alpha=5.0)
     np.testing.assert_allclose(fit.predict(measured), plain.predict(measured), rtol=1e-9)
 

@@ -13,9 +13,7 @@ import sparsestats as ss
 def table():
     rng = np.random.default_rng(11)
     n = 600
-    frame = pd.DataFrame(
-        {"x": rng.normal(size=n), "z": rng.normal(size=n), "g": rng.choice(["a", "b", "c"], n)}
-    )
+    frame = pd.DataFrame({"x": rng.normal(size=n), "z": rng.normal(size=n), "g": rng.choice(["a", "b", "c"], n)})
     eta = frame["x"] + 0.5 * (frame["g"] == "a") + rng.logistic(size=n)
     names = ["fine", "poor", "bad", "awful"]
     codes = np.digitize(eta, [0.5, 2.0, 3.5])

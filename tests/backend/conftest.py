@@ -36,11 +36,7 @@ def make_problem(
     X = rng.normal(size=(n, p)) + 0.5 * rng.normal(size=(n, 1))
     X[rng.uniform(size=X.shape) < 0.2] = 0.0
     eta = 0.3 + X[:, :3] @ [1.0, -0.7, 0.5]
-    y = (
-        eta + rng.normal(size=n)
-        if loss == "gaussian"
-        else (rng.uniform(size=n) < 1 / (1 + np.exp(-eta))) * 1.0
-    )
+    y = eta + rng.normal(size=n) if loss == "gaussian" else (rng.uniform(size=n) < 1 / (1 + np.exp(-eta))) * 1.0
     X = X * np.geomspace(0.1, 20, p)
     w = rng.uniform(0.2, 2, n)
     factor = np.where(np.arange(p) % 5 == 3, 0.0, 1.0 if standardize == "group" else rng.uniform(0.5, 2, p))
@@ -66,11 +62,7 @@ def independent_program(problem, alpha, constraints=None):
     w = np.ones(n) if problem.sample_weight is None else problem.sample_weight
     factor = np.ones(p) if problem.penalty_factor is None else problem.penalty_factor
     beta, b0 = cp.Variable(p), cp.Variable()
-    eta = (
-        X @ beta
-        + (0.0 if problem.offset is None else problem.offset)
-        + (b0 if problem.fit_intercept else 0.0)
-    )
+    eta = X @ beta + (0.0 if problem.offset is None else problem.offset) + (b0 if problem.fit_intercept else 0.0)
     if problem.loss.name == "gaussian":
         loss = cp.sum(cp.multiply(w, cp.square(problem.y - eta))) / (2 * n)
     else:

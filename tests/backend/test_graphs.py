@@ -25,10 +25,7 @@ def signature(A):
     """Skeleton and colliders: what a Markov class is."""
     skeleton = A | A.T
     colliders = {
-        (i, k, j)
-        for k in range(len(A))
-        for i, j in combinations(np.flatnonzero(A[:, k]), 2)
-        if not skeleton[i, j]
+        (i, k, j) for k in range(len(A)) for i, j in combinations(np.flatnonzero(A[:, k]), 2) if not skeleton[i, j]
     }
     return skeleton.tobytes(), frozenset(colliders)
 

@@ -85,9 +85,7 @@ def test_no_penalised_column_is_the_same_fit_at_every_alpha():
     result = laid_out(penalty_factor=np.zeros(6)).solve_path([0.5, 0.1])
     np.testing.assert_array_equal(result.coefs[0], result.coefs[1])
     centred = X - X.mean(0)
-    np.testing.assert_allclose(
-        result.coefs[0], np.linalg.lstsq(centred, Y - Y.mean(), rcond=None)[0], atol=1e-9
-    )
+    np.testing.assert_allclose(result.coefs[0], np.linalg.lstsq(centred, Y - Y.mean(), rcond=None)[0], atol=1e-9)
 
 
 def test_lengths_that_differ_are_refused_before_memory_is_read():

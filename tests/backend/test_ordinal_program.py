@@ -17,9 +17,7 @@ def data():
 
 
 @pytest.mark.parametrize("family", ["cumulative", "sratio", "cratio", "acat"])
-@pytest.mark.parametrize(
-    "settings", [{}, {"l1_ratio": 0.4, "first_penalty": 0.0}, {"parallel": [1], "reverse": True}]
-)
+@pytest.mark.parametrize("settings", [{}, {"l1_ratio": 0.4, "first_penalty": 0.0}, {"parallel": [1], "reverse": True}])
 def test_program_and_compiled_agree(data, family, settings):
     X, y = data
     fast = PRESTO(alpha=0.01, family=family, **settings).fit(X, y)

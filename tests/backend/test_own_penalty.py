@@ -54,9 +54,7 @@ def data():
 @pytest.mark.parametrize("solver", ["auto", "cvxpy"])
 def test_nonnegative_lasso_is_sklearns(data, solver):
     X, y = data
-    model = ss.Penalized(penalty=NonnegativeL1(), alpha=0.1, standardize=False, solver=solver, tol=1e-11).fit(
-        X, y
-    )
+    model = ss.Penalized(penalty=NonnegativeL1(), alpha=0.1, standardize=False, solver=solver, tol=1e-11).fit(X, y)
     theirs = Lasso(alpha=0.1, positive=True, tol=1e-12).fit(X, y)
     # a gap of 1e-11 leaves coefficients about sqrt(2e-11) = 4e-6 of freedom
     np.testing.assert_allclose(model.coef_, theirs.coef_, atol=2e-5)
@@ -105,8 +103,6 @@ def test_it_is_a_parameter_like_any_other(data):
     model = ss.Penalized(penalty=ElasticNetPenalty(0.5), alpha=0.1)
     copy = clone(model)
     assert copy.penalty == model.penalty and copy.penalty is not model.penalty
-    search = GridSearchCV(model, {"penalty": [ElasticNetPenalty(0.0), ElasticNetPenalty(50.0)]}, cv=3).fit(
-        X, y
-    )
+    search = GridSearchCV(model, {"penalty": [ElasticNetPenalty(0.0), ElasticNetPenalty(50.0)]}, cv=3).fit(X, y)
     assert search.best_params_["penalty"] == ElasticNetPenalty(0.0) != ElasticNetPenalty(50.0)
     assert search.score(X, y) == pytest.approx(LassoCV(alphas=[0.1]).fit(X, y).score(X, y), abs=0.02)

@@ -21,9 +21,9 @@ PENALTIES = {
     "group custom": GroupSortedL1([3.0, 1.0, 0.2, 0.0]).resolve(20, groups=GROUPS),
     "group lasso": GroupSortedL1("lasso").resolve(20, groups=GROUPS),
 }
-vectors = st.lists(
-    st.floats(-10, 10).map(lambda x: round(x, 2)), min_size=len(GROUPS), max_size=len(GROUPS)
-).map(np.array)
+vectors = st.lists(st.floats(-10, 10).map(lambda x: round(x, 2)), min_size=len(GROUPS), max_size=len(GROUPS)).map(
+    np.array
+)
 named = pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES.keys())
 
 
@@ -115,9 +115,7 @@ def test_equal_weights_make_sorted_prox_soft_thresholding():
 def test_groups_of_one_make_group_prox_sorted_prox():
     u, v = np.random.default_rng(4).normal(size=11), np.linspace(2, 0, 11)
     group = GroupSortedL1(v).resolve(5, groups=np.arange(11))
-    np.testing.assert_allclose(
-        group.prox(u, 0.5), SortedL1(v).resolve(5, sizes=np.ones(11)).prox(u, 0.5), atol=1e-14
-    )
+    np.testing.assert_allclose(group.prox(u, 0.5), SortedL1(v).resolve(5, sizes=np.ones(11)).prox(u, 0.5), atol=1e-14)
 
 
 @pytest.mark.parametrize("seed", range(8))

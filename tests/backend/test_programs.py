@@ -42,9 +42,7 @@ def test_the_program_alone_has_the_independent_optimum(kind, problem_of, indepen
     assert text.problem.value == pytest.approx(reference.value, abs=1e-6)
     assert text.loss.value + alpha * text.penalty.value == pytest.approx(text.problem.value, rel=1e-9)
     if problem.shape[0] > problem.shape[1]:
-        np.testing.assert_allclose(
-            problem.X @ text.variables["beta"].value, problem.X @ beta.value, atol=2e-2
-        )
+        np.testing.assert_allclose(problem.X @ text.variables["beta"].value, problem.X @ beta.value, atol=2e-2)
 
 
 def test_cutting_planes_reach_the_optimum_of_many_ranked_columns(problem_of):
@@ -76,9 +74,7 @@ def test_constrained_fits_are_optimal_feasible_and_certified(kind, problem_of, i
     assert certificate.objective == pytest.approx(reference.value, abs=1e-6 * scale)
     # the bound is under the optimum, and above the optimum without constraints
     assert free.objective - 1e-7 * scale <= certificate.bound <= reference.value + 1e-7 * scale
-    violations = [
-        np.max(c.violation()) for c in constraints({"beta": cp.Constant(beta), "intercept": cp.Constant(b0)})
-    ]
+    violations = [np.max(c.violation()) for c in constraints({"beta": cp.Constant(beta), "intercept": cp.Constant(b0)})]
     assert max(violations) < 1e-7
     assert len(duals) == 4 and all(np.all(np.isfinite(d)) for d in duals)
 
@@ -197,9 +193,7 @@ def test_weights_that_are_all_zero_penalise_nothing(problem_of):
 
 
 def test_a_penalty_without_expression_is_named(problem_of, without):
-    with pytest.raises(
-        MissingMethodError, match=r'solver="cvxpy" needs value, expression .* lacks: expression'
-    ):
+    with pytest.raises(MissingMethodError, match=r'solver="cvxpy" needs value, expression .* lacks: expression'):
         solve(without(problem_of(), "expression"), 0.1)
 
 
@@ -209,9 +203,7 @@ def test_alpha_must_be_a_finite_number_from_zero(alpha, problem_of):
         program(problem_of(), alpha)
 
 
-@pytest.mark.parametrize(
-    "weights", [np.linspace(3, 0, 200), np.ones(200), np.r_[5.0, np.full(150, 2.0), np.zeros(49)]]
-)
+@pytest.mark.parametrize("weights", [np.linspace(3, 0, 200), np.ones(200), np.r_[5.0, np.full(150, 2.0), np.zeros(49)]])
 def test_layers_are_sequences_that_sum_to_the_weights(weights):
     """So that planes under each layer's norm add up to planes under the whole."""
     layers = slope._layers(weights)

@@ -185,9 +185,7 @@ def test_free_columns_are_fitted_exactly(problem_of):
     for loss in ("gaussian", "binomial"):
         problem = problem_of(loss, "sorted")
         beta, b0, _ = proximal.solve(problem, 0.1 * proximal.alpha_max(problem))
-        gradient = problem.loss.gradient(
-            problem.offset + b0 + problem.X @ beta, problem.y, problem.sample_weight
-        )
+        gradient = problem.loss.gradient(problem.offset + b0 + problem.X @ beta, problem.y, problem.sample_weight)
         scale = moments(problem.X)[1][~problem.penalized]
         # the certificate is only valid if these equations hold to rounding, whatever tol
         assert abs(gradient.sum()) < 1e-13
@@ -323,9 +321,7 @@ class Poisson(Loss):
 def test_a_loss_without_curvature_bound_satisfies_its_optimality_conditions():
     rng = np.random.default_rng(8)
     X = rng.normal(size=(80, 5))
-    problem = small(
-        X=X, y=rng.poisson(np.exp(0.5 + X[:, 0])) * 1.0, loss=Poisson(), penalty=L1(), standardize=False
-    )
+    problem = small(X=X, y=rng.poisson(np.exp(0.5 + X[:, 0])) * 1.0, loss=Poisson(), penalty=L1(), standardize=False)
     beta, b0, certificate = proximal.solve(problem, 0.05, tol=1e-10)
     z = X.T @ (problem.y - np.exp(b0 + X @ beta)) / 80
     assert certificate.converged and beta[0] > 0.5
@@ -337,9 +333,7 @@ def test_a_loss_without_curvature_bound_satisfies_its_optimality_conditions():
 
 def test_missing_methods_are_named(problem_of, without):
     problem = problem_of("gaussian", "sorted")
-    with pytest.raises(
-        MissingMethodError, match=r"proximal solver needs value, prox of Stripped, which lacks: prox"
-    ):
+    with pytest.raises(MissingMethodError, match=r"proximal solver needs value, prox of Stripped, which lacks: prox"):
         proximal.solve(without(problem, "prox"), 0.1)
 
     class Silent(Loss):

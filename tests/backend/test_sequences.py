@@ -49,9 +49,7 @@ def test_oscar_is_linear_and_lasso_flat():
 def test_max_is_the_largest_quantile_over_groups():
     w, m = groupwise("max", SIZES, q=0.2), len(SIZES)
     tails = 0.2 * np.arange(1, m + 1) / m
-    np.testing.assert_allclose(
-        w, (stats.chi.isf(tails[:, None], SIZES) / np.sqrt(SIZES)).max(axis=1), rtol=1e-12
-    )
+    np.testing.assert_allclose(w, (stats.chi.isf(tails[:, None], SIZES) / np.sqrt(SIZES)).max(axis=1), rtol=1e-12)
 
 
 def test_mean_solves_its_equation_to_1e_12():

@@ -29,9 +29,9 @@ PENALTIES = {
     "oscar": penalty_of("oscar", 0.7),
 }
 named = pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES.keys())
-vectors = st.lists(
-    st.floats(-10, 10).map(lambda x: round(x, 2)), min_size=len(GROUPS), max_size=len(GROUPS)
-).map(np.array)
+vectors = st.lists(st.floats(-10, 10).map(lambda x: round(x, 2)), min_size=len(GROUPS), max_size=len(GROUPS)).map(
+    np.array
+)
 
 
 def parts(penalty):
@@ -153,9 +153,9 @@ def test_dual_norm_where_the_two_balls_touch_along_a_curved_face():
 def test_dual_bound_is_above_the_dual_norm_and_equal_at_a_minimiser(penalty, u, step):
     b = penalty.prox(u, step)
     z = u - b  # in step times the subdifferential at b
-    assert penalty.dual_bound(z, b, step) == pytest.approx(
-        step if b.any() else penalty.dual_norm(z), rel=1e-9
-    ) or (not b.any() and penalty.dual_bound(z, b, step) <= step * (1 + 1e-12))
+    assert penalty.dual_bound(z, b, step) == pytest.approx(step if b.any() else penalty.dual_norm(z), rel=1e-9) or (
+        not b.any() and penalty.dual_bound(z, b, step) <= step * (1 + 1e-12)
+    )
     elsewhere = np.roll(b, 1) + 0.3
     assert penalty.dual_bound(z, elsewhere, step) >= penalty.dual_norm(z) * (1 - 1e-11)
 
@@ -180,9 +180,7 @@ def test_the_ends_of_l1_ratio_are_the_two_penalties(l1_ratio, kept):
         ("value", (u,)),
         ("screen", (u, 0.2, 0.3)),
     ):
-        np.testing.assert_array_equal(
-            getattr(penalty, method)(*arguments), getattr(alone, method)(*arguments)
-        )
+        np.testing.assert_array_equal(getattr(penalty, method)(*arguments), getattr(alone, method)(*arguments))
 
 
 def test_one_group_is_soft_thresholding_then_a_shrunk_length():

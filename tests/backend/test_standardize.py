@@ -55,9 +55,7 @@ def test_constant_columns_get_coefficient_zero(X, value):
     X[:, 2] = value
     for form in (np.asarray, sparse.csc_array):
         std = standardization(problem(form(X)))
-        assert std.from_standard(np.ones(6))[2] == 0.0 and np.all(
-            std.from_standard(np.ones(6))[[0, 1, 3]] != 0
-        )
+        assert std.from_standard(np.ones(6))[2] == 0.0 and np.all(std.from_standard(np.ones(6))[[0, 1, 3]] != 0)
 
 
 def test_without_an_intercept_a_free_column_of_ones_is_a_column(X):
@@ -91,8 +89,7 @@ def test_group_map_does_not_depend_on_the_basis(X):
     two = standardization(problem(X @ mix, standardize="group", groups=LABELS))
     beta = np.random.default_rng(6).normal(size=6)
     norms = [
-        np.sqrt(np.bincount(LABELS, s.to_standard(b) ** 2))
-        for s, b in ((one, beta), (two, np.linalg.solve(mix, beta)))
+        np.sqrt(np.bincount(LABELS, s.to_standard(b) ** 2)) for s, b in ((one, beta), (two, np.linalg.solve(mix, beta)))
     ]
     np.testing.assert_allclose(*norms, rtol=1e-10)
 
@@ -106,9 +103,7 @@ def test_full_dummy_coding_has_rank_one_less_and_deviations_that_sum_to_zero():
     back = std.from_standard(std.to_standard(beta))
     assert back.sum() == pytest.approx(0.0, abs=1e-13)
     np.testing.assert_allclose(back, beta - beta.mean(), atol=1e-13)
-    uncentred = standardization(
-        problem(X, standardize="group", groups=np.zeros(4, dtype=int), fit_intercept=False)
-    )
+    uncentred = standardization(problem(X, standardize="group", groups=np.zeros(4, dtype=int), fit_intercept=False))
     assert uncentred.sizes.tolist() == [4]
 
 
@@ -127,9 +122,7 @@ def test_labels_are_renumbered_by_first_appearance(X):
 
 def test_resolved_fills_weights_from_ranks():
     X = np.eye(3)[np.random.default_rng(8).integers(0, 3, 40)]
-    filled = resolved(
-        problem(X, penalty=GroupSortedL1(), groups=np.zeros(3, dtype=int), standardize="group")
-    ).penalty
+    filled = resolved(problem(X, penalty=GroupSortedL1(), groups=np.zeros(3, dtype=int), standardize="group")).penalty
     assert filled.group_weights.tolist() == [np.sqrt(2)]
     assert resolved(problem(X, penalty_factor=np.array([1.0, 0.0, 1.0]))).penalty.weights.shape == (2,)
 

@@ -37,9 +37,7 @@ def test_dual_norm_bounds_products_and_is_attained(penalty):
     # Attained at extreme points of J's ball: the k largest entries (or groups, along z), equal in rank.
     if isinstance(penalty, SortedL1):
         order = np.argsort(-np.abs(z[0]))
-        points = np.array(
-            [np.where(np.isin(np.arange(12), order[:k]), np.sign(z[0]), 0) for k in range(1, 13)]
-        )
+        points = np.array([np.where(np.isin(np.arange(12), order[:k]), np.sign(z[0]), 0) for k in range(1, 13)])
     else:
         norms = penalty.norms(z)[0]
         order = np.argsort(-norms / penalty.roots)
@@ -66,9 +64,7 @@ def test_null_model_is_optimal_exactly_from_alpha_max(data, penalty, family, fit
     highest = alpha_max(X, y, penalty, **options)
     mean = y.mean() if family == "gaussian" else np.log(y.mean() / (1 - y.mean()))
     intercepts = np.full(2, mean if fit_intercept else 0.0)
-    gaps = relative_gaps(
-        X, y, highest * np.array([1.0, 0.99]), np.zeros((2, 12)), intercepts, penalty, **options
-    )
+    gaps = relative_gaps(X, y, highest * np.array([1.0, 0.99]), np.zeros((2, 12)), intercepts, penalty, **options)
     assert gaps[0] < 1e-12  # rounding of one dual norm
     assert gaps[1] > 1e-6
 
@@ -119,9 +115,7 @@ def test_gap_is_invariant_under_rescaled_and_shifted_columns(data):
     coefs, intercepts = rng.standard_normal((2, 12)), np.array([1.0, -1.0])
     factor, shift = rng.uniform(0.1, 9.0, 12), rng.uniform(-5.0, 5.0, 12)
     gaps = relative_gaps(X, y, alphas, coefs, intercepts, penalty)
-    moved = relative_gaps(
-        X * factor + shift, y, alphas, coefs / factor, intercepts - coefs @ (shift / factor), penalty
-    )
+    moved = relative_gaps(X * factor + shift, y, alphas, coefs / factor, intercepts - coefs @ (shift / factor), penalty)
     np.testing.assert_allclose(moved, gaps, rtol=1e-10)
 
 

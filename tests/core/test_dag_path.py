@@ -90,9 +90,7 @@ def test_path_finds_a_strong_chain():
     X = np.column_stack([z[:, 0], 1.5 * z[:, 0] + z[:, 1], np.zeros(500)])
     X[:, 2] = -1.2 * X[:, 1] + z[:, 2]
     S = np.ascontiguousarray(np.cov(X.T, ddof=0))
-    options = native.PathOptions(
-        mu=(1.0, 0.1, 0.01), t=(1.0, 0.9, 0.8), steps=(4000, 4000, 6000), learning_rate=1e-3
-    )
+    options = native.PathOptions(mu=(1.0, 0.1, 0.01), t=(1.0, 0.9, 0.8), steps=(4000, 4000, 6000), learning_rate=1e-3)
     W = native.follow_path(native.Score(S, True, 0.05, 1e-2), options).weights
     assert {(i, j) for i, j in zip(*np.nonzero(np.abs(W) > 0.3), strict=True)} == {(0, 1), (1, 2)}
 

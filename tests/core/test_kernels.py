@@ -43,9 +43,7 @@ def sorted_prox_by_pooling(r, w, step):
 @settings(max_examples=40, deadline=None)
 def test_sorted_prox_is_isotonic_regression(case, step):
     r, w = np.abs(case[0]), case[1]
-    np.testing.assert_allclose(
-        kernels.prox_sorted(r, w, step), sorted_prox_by_pooling(r, w, step), atol=1e-12
-    )
+    np.testing.assert_allclose(kernels.prox_sorted(r, w, step), sorted_prox_by_pooling(r, w, step), atol=1e-12)
 
 
 @given(vector_and_weights(), st.floats(0.01, 2))
@@ -85,8 +83,7 @@ def test_weighted_prox_is_the_minimiser_brute_force_finds(seed):
     for order in itertools.permutations(range(m)):
         order = np.array(order)
         chain = [
-            {"type": "ineq", "fun": lambda x, a=a, b=b: k[a] * x[a] - k[b] * x[b]}
-            for a, b in itertools.pairwise(order)
+            {"type": "ineq", "fun": lambda x, a=a, b=b: k[a] * x[a] - k[b] * x[b]} for a, b in itertools.pairwise(order)
         ]
         aligned = np.empty(m)
         aligned[order] = weights
@@ -125,9 +122,7 @@ def printed_selector(excess):
 @given(st.lists(st.integers(-20, 20).map(float), max_size=30))
 @settings(max_examples=100, deadline=None)
 def test_selector_is_the_printed_one(excess):
-    assert kernels.cumsum_select(excess) == printed_selector(
-        excess
-    )  # whole numbers: no rounding to allow for
+    assert kernels.cumsum_select(excess) == printed_selector(excess)  # whole numbers: no rounding to allow for
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 7, 8, 9, 31, 64, 1000])

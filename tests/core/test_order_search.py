@@ -36,9 +36,7 @@ def test_every_insertion_scores_as_a_fresh_factorisation(equal):
             moved = list(order)
             moved.insert(b, moved.pop(a))
             # Two stable routes to one number: rounding alone tells them apart.
-            assert scores[a, b] == pytest.approx(
-                brute_score(S, moved, equal) - base, rel=1e-9, abs=1e-10 * base
-            )
+            assert scores[a, b] == pytest.approx(brute_score(S, moved, equal) - base, rel=1e-9, abs=1e-10 * base)
 
 
 def test_factors_hold_after_many_moves():

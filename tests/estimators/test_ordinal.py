@@ -81,9 +81,7 @@ def test_reverse_anchors_the_other_end(data):
     np.testing.assert_allclose(one.coef_, two.coef_[::-1], atol=1e-12)
     plain = ss.PRESTO(alpha=0.01).fit(X, y)
     assert one.coef_[0, 0] * plain.coef_[0, 0] < 0
-    pair = [
-        ss.PRESTO(alpha=0.01, first_penalty=0.0, reverse=r).fit(X, y).predict_proba(X) for r in (False, True)
-    ]
+    pair = [ss.PRESTO(alpha=0.01, first_penalty=0.0, reverse=r).fit(X, y).predict_proba(X) for r in (False, True)]
     np.testing.assert_allclose(*pair, atol=1e-8)
 
 
@@ -193,9 +191,7 @@ def test_cross_validation_scores_whole_models(data):
     np.testing.assert_array_equal(model.coef_, model.path_.coefs[model.cv_.index_min])
 
 
-@pytest.mark.parametrize(
-    "scoring", ["log_loss", "rare_log_loss", "rare_brier", "misclassification", "neg_log_loss"]
-)
+@pytest.mark.parametrize("scoring", ["log_loss", "rare_log_loss", "rare_brier", "misclassification", "neg_log_loss"])
 def test_scores_have_names(data, scoring):
     model = ss.PRESTOCV(ss.relative(1, 0.1, 3), cv=3, scoring=scoring, selection="1se").fit(*data)
     assert model.cv_.scoring == scoring

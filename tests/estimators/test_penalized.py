@@ -88,9 +88,9 @@ def test_sparse_input_offset_and_free_columns(data):
     offset = np.linspace(-1, 1, 80)
     factor = np.array([1.0, 0.0, 1.0, 1.0, 1.0, 2.0])
     fits = [
-        ss.Penalized(
-            penalty=ss.penalties.SortedL1(), alpha=100.0, penalty_factor=factor, solver="proximal"
-        ).fit(form(X), y, offset=offset)
+        ss.Penalized(penalty=ss.penalties.SortedL1(), alpha=100.0, penalty_factor=factor, solver="proximal").fit(
+            form(X), y, offset=offset
+        )
         for form in (np.asarray, sparse.csr_matrix)
     ]
     design = np.column_stack([np.ones(80), X[:, 1]])
@@ -102,9 +102,7 @@ def test_sparse_input_offset_and_free_columns(data):
 
 
 def test_constraints_on_the_data_s_own_scale(data):
-    model = ss.Penalized(alpha=0.01, constraints=lambda v: [v["beta"][0] <= 1.5, v["beta"][2] >= 0]).fit(
-        *data
-    )
+    model = ss.Penalized(alpha=0.01, constraints=lambda v: [v["beta"][0] <= 1.5, v["beta"][2] >= 0]).fit(*data)
     assert model.coef_[0] == pytest.approx(1.5, abs=1e-7) and model.coef_[2] == pytest.approx(0, abs=1e-7)
     assert len(model.duals_) == 2 and model.duals_[0] > 0 and model.certificate_.converged
 
@@ -130,9 +128,7 @@ def test_parameters_out_of_range_are_refused(data, parameters, message):
 
 
 def test_too_few_iterations_warn_with_the_gap_and_what_to_change(data):
-    with pytest.warns(
-        ConvergenceWarning, match=r"Penalized did not converge at alpha=0.001: gap .* Raise max_iter"
-    ):
+    with pytest.warns(ConvergenceWarning, match=r"Penalized did not converge at alpha=0.001: gap .* Raise max_iter"):
         model = ss.Penalized(alpha=0.001, max_iter=1, solver="proximal").fit(*data)
     assert not model.certificate_.converged
 

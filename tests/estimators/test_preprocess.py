@@ -63,9 +63,7 @@ def test_knots_and_levels_are_learned_in_fit_alone(data):
 def test_rows_with_missing_values_come_out_as_nan(data):
     data.iloc[4, 0] = np.nan
     out = ModelMatrix(FORMULA).fit_transform(data)
-    assert (
-        len(out) == 80 and out.iloc[4].isna().all() and out.drop(index=data.index[4]).notna().all(axis=None)
-    )
+    assert len(out) == 80 and out.iloc[4].isna().all() and out.drop(index=data.index[4]).notna().all(axis=None)
 
 
 def test_learned_in_each_fold_of_a_grid_search_over_formulas(data, y):
@@ -90,10 +88,7 @@ def test_clone_pickle_and_set_output(data):
     again = pickle.loads(pickle.dumps(fitted))
     pd.testing.assert_frame_equal(again.transform(data), fitted.transform(data))
     polars = clone(matrix).set_output(transform="polars").fit_transform(data)
-    assert (
-        type(polars).__module__.startswith("polars")
-        and polars.columns == fitted.get_feature_names_out().tolist()
-    )
+    assert type(polars).__module__.startswith("polars") and polars.columns == fitted.get_feature_names_out().tolist()
     pandas = clone(matrix).set_output(transform="pandas").fit_transform(data)
     pd.testing.assert_frame_equal(pandas, fitted.transform(data))
 

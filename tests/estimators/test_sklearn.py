@@ -126,9 +126,7 @@ def test_shapes_of_what_is_fitted():
     assert classifier.classes_.tolist() == ["no", "yes"]
     probability = classifier.predict_proba(X)
     np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-15)
-    np.testing.assert_allclose(
-        probability[:, 1], 1 / (1 + np.exp(-classifier.decision_function(X))), atol=1e-15
-    )
+    np.testing.assert_allclose(probability[:, 1], 1 / (1 + np.exp(-classifier.decision_function(X))), atol=1e-15)
     np.testing.assert_array_equal(classifier.predict(X), np.where(probability[:, 1] > 0.5, "yes", "no"))
     # the informative columns, with the signs they were made with
     assert classifier.coef_[0, 0] > 0.1 and classifier.coef_[0, 1] < -0.1
@@ -241,9 +239,7 @@ def routing():
 def test_weights_and_offset_are_routed(routing):
     X, y = numeric()
     weight, offset = np.linspace(0.5, 2, 60), np.linspace(-1, 1, 60)
-    model = (
-        ss.SLOPE(alpha=0.05).set_fit_request(sample_weight=True, offset=True).set_predict_request(offset=True)
-    )
+    model = ss.SLOPE(alpha=0.05).set_fit_request(sample_weight=True, offset=True).set_predict_request(offset=True)
     pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=True), model)
     pipe.fit(X, y, sample_weight=weight, offset=offset)
     alone = ss.SLOPE(alpha=0.05).fit(X, y, weight, offset)
@@ -316,9 +312,7 @@ def test_at_moves_along_a_path_and_keeps_names(table):
     assert there.feature_names_in_.tolist() == ["age", "dose", "noise"]
     np.testing.assert_allclose(there.predict(X), path.predict(X, path.alphas[30]), atol=1e-12)
     between = 0.5 * (path.alphas[30] + path.alphas[31])
-    np.testing.assert_allclose(
-        model.at(path, between).coef_, 0.5 * (path.coefs[30] + path.coefs[31]), atol=1e-12
-    )
+    np.testing.assert_allclose(model.at(path, between).coef_, 0.5 * (path.coefs[30] + path.coefs[31]), atol=1e-12)
     assert not hasattr(model.at(path, between), "certificate_")
 
 

@@ -57,9 +57,7 @@ either = pytest.mark.parametrize("grouped", [False, True], ids=["slope", "gslope
     ],
     ids=["plain", "raw", "factors", "weights-offset-sparse", "wide"],
 )
-def test_every_certificate_of_a_path_is_the_gap_recomputed_from_its_coefficients(
-    family, grouped, options, gap_of
-):
+def test_every_certificate_of_a_path_is_the_gap_recomputed_from_its_coefficients(family, grouped, options, gap_of):
     options = dict(options)
     n = 9 if options.pop("wide", False) else 60
     X, y = data(n=n, family=family, seed=3)
@@ -79,9 +77,7 @@ def test_every_certificate_of_a_path_is_the_gap_recomputed_from_its_coefficients
     alphas = ss.relative(1, 0.01, 12)
     path = model.path(sparse.csc_array(X) if "sample_weight" in known else X, y, alphas, **known)
     assert len(path.alphas) >= 8 and path.converged.all()
-    for alpha, beta, b0, certificate in zip(
-        path.alphas, path.coefs, path.intercepts, path.certificates, strict=True
-    ):
+    for alpha, beta, b0, certificate in zip(path.alphas, path.coefs, path.intercepts, path.certificates, strict=True):
         gap = gap_of(X, y, alpha, weights, beta, b0, family=family, groups=groups, **known, **options)
         # two ways to build one dual point: they agree to the tolerance, not to each other's rounding
         assert gap.relative <= 2e-8
@@ -93,9 +89,7 @@ def test_every_certificate_of_a_path_is_the_gap_recomputed_from_its_coefficients
 @families
 def test_certificates_of_orthonormalised_groups_are_recomputed_too(family, gap_of):
     X, y = data(family=family, seed=4)
-    path = one(family, True)(groups=GROUPS, sequence=M, standardize="group").path(
-        X, y, ss.relative(1, 0.01, 10)
-    )
+    path = one(family, True)(groups=GROUPS, sequence=M, standardize="group").path(X, y, ss.relative(1, 0.01, 10))
     for alpha, beta, b0 in zip(path.alphas, path.coefs, path.intercepts, strict=True):
         gap = gap_of(X, y, alpha, M, beta, b0, family=family, groups=GROUPS, standardize="group")
         assert gap.relative <= 2e-8
@@ -127,9 +121,7 @@ def test_the_gap_bounds_the_error_of_the_linear_predictor():
 @either
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1e3, 40), (1e-3, -7)])
-def test_just_above_alpha_max_all_is_zero_and_just_below_it_is_not(
-    family, grouped, standardize, scale, shift
-):
+def test_just_above_alpha_max_all_is_zero_and_just_below_it_is_not(family, grouped, standardize, scale, shift):
     X, y = data(family=family)
     X = scale * X + shift
     model = one(family, grouped)(standardize=standardize, **({"groups": GROUPS} if grouped else {}))
@@ -186,9 +178,7 @@ def test_equal_weights_on_groups_are_the_group_lasso():
         bound = alpha * np.sqrt(len(columns))
         if c[columns].any():
             active += 1
-            np.testing.assert_allclose(
-                gradient[columns], bound * c[columns] / np.linalg.norm(c[columns]), atol=1e-6
-            )
+            np.testing.assert_allclose(gradient[columns], bound * c[columns] / np.linalg.norm(c[columns]), atol=1e-6)
         else:
             assert np.linalg.norm(gradient[columns]) <= bound * (1 + 1e-9)
     assert 0 < active < 5
@@ -322,9 +312,7 @@ def test_free_columns_are_fitted_at_alpha_max_and_never_ranked(family, grouped):
     assert not np.delete(top, [0, 11]).any()
     # dropping the free columns from the ranks: a sequence covers the penalised columns (or groups) only
     count = 4 if grouped else 10
-    one(family, grouped)(alpha=0.1, penalty_factor=factor, sequence=np.linspace(2, 1, count), **extra).fit(
-        X, y
-    )
+    one(family, grouped)(alpha=0.1, penalty_factor=factor, sequence=np.linspace(2, 1, count), **extra).fit(X, y)
     with pytest.raises(ValueError, match=str(count)):
         one(family, grouped)(alpha=0.1, penalty_factor=factor, sequence=np.ones(count + 1), **extra).fit(X, y)
 
@@ -431,10 +419,7 @@ def test_one_iteration_of_the_compiled_solver_warns_too(grouped):
 def test_all_three_solvers_reach_one_objective(grouped):
     X, y = data()
     extra = {"groups": GROUPS} if grouped else {}
-    fits = {
-        s: one("gaussian", grouped)(alpha=0.1, solver=s, **extra).fit(X, y)
-        for s in ("auto", "cvxpy", "proximal")
-    }
+    fits = {s: one("gaussian", grouped)(alpha=0.1, solver=s, **extra).fit(X, y) for s in ("auto", "cvxpy", "proximal")}
     for model in fits.values():
         assert model.certificate_.objective == pytest.approx(fits["auto"].certificate_.objective, rel=2e-8)
         np.testing.assert_allclose(model.coef_, fits["auto"].coef_, atol=1e-3)

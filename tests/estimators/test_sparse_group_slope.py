@@ -16,9 +16,7 @@ def data(family="gaussian", n=60, seed=0):
     X = rng.normal(size=(n, 12)) + 0.5 * rng.normal(size=(n, 1))
     X = X * np.exp(rng.normal(size=12)) + 2 * rng.normal(size=12)
     eta = (X - X.mean(0)) / X.std(0) @ np.r_[2.0, -1.5, 0, 1, np.zeros(8)]
-    return X, eta + rng.normal(size=n) + 4 if family == "gaussian" else (
-        eta + rng.logistic(size=n) > 0
-    ).astype(int)
+    return X, eta + rng.normal(size=n) + 4 if family == "gaussian" else (eta + rng.logistic(size=n) > 0).astype(int)
 
 
 def one(family="gaussian"):
@@ -65,9 +63,7 @@ def test_sparse_group_lasso_is_the_one_cvxpy_solves(solver):
 @solvers
 def test_the_ends_of_l1_ratio_are_slope_and_group_slope(family, solver):
     X, y = data(family)
-    slope, group = (
-        (ss.SLOPE, ss.GroupSLOPE) if family == "gaussian" else (ss.SLOPEClassifier, ss.GroupSLOPEClassifier)
-    )
+    slope, group = (ss.SLOPE, ss.GroupSLOPE) if family == "gaussian" else (ss.SLOPEClassifier, ss.GroupSLOPEClassifier)
     for l1_ratio, other in ((1.0, slope(0.05, tol=1e-12)), (0.0, group(0.05, groups=GROUPS, tol=1e-12))):
         model = one(family)(0.05, l1_ratio=l1_ratio, groups=GROUPS, tol=1e-12, solver=solver).fit(X, y)
         other.fit(X, y)
@@ -115,9 +111,7 @@ def test_a_path_does_not_know_units_or_origins(standardize):
 def test_screening_changes_nothing():
     X, y = data(seed=5)
     paths = [
-        ss.SparseGroupSLOPE(l1_ratio=0.5, groups=GROUPS, screening=s, tol=1e-10).path(
-            X, y, ss.relative(1, 0.05, 8)
-        )
+        ss.SparseGroupSLOPE(l1_ratio=0.5, groups=GROUPS, screening=s, tol=1e-10).path(X, y, ss.relative(1, 0.05, 8))
         for s in (True, False)
     ]
     for screened, full in zip(*(path.certificates for path in paths), strict=True):

@@ -51,9 +51,7 @@ def test_intercept_belongs_to_the_solver(right, intercept, data):
 
 def test_dot_leaves_out_every_variable_used_elsewhere(data):
     data = data.assign(w=1.0, site="s", exposure=1.0)
-    built = design(
-        "log(age) ~ . + offset(log(exposure))", data, sample_weight="w", row_groups="site", offset="no"
-    )
+    built = design("log(age) ~ . + offset(log(exposure))", data, sample_weight="w", row_groups="site", offset="no")
     assert [t.name for t in built.terms] == ["y", "x", "dose", "g", "stage", "smoker", "my col", "yes"]
     assert [t.name for t in design("cbind(yes, no) ~ . - g", data).terms] == [
         *("y", "x", "age", "dose", "stage", "smoker", "my col", "w", "site", "exposure")

@@ -81,9 +81,7 @@ def test_bs_continues_by_its_last_piece_and_warns_when_far_out():
         warnings.simplefilter("error")  # a fold meets such values all the time
         new = built.spec.transform(near).X
     np.testing.assert_allclose(new, BSpline(knots, np.eye(6), 3)([57.5, 73.0])[:, 1:], atol=1e-12)
-    with pytest.warns(
-        DataWarning, match=r"height has 1 value outside \[58, 72\].*\(row 1\).*ns\(height, df=4\)"
-    ):
+    with pytest.warns(DataWarning, match=r"height has 1 value outside \[58, 72\].*\(row 1\).*ns\(height, df=4\)"):
         new = built.spec.transform(far).X
     np.testing.assert_allclose(new, BSpline(knots, np.eye(6), 3)([60.0, 80.0])[:, 1:], atol=1e-9)
 
@@ -122,9 +120,7 @@ def test_poly_is_orthonormal_and_spans_the_powers():
     np.testing.assert_allclose(built.X.T @ built.X, np.eye(3), atol=1e-10)
     raw = design("weight ~ poly(height, 3, raw=True)", WOMEN)
     np.testing.assert_allclose(raw.X, WOMEN.height.to_numpy()[:, None] ** np.arange(1, 4))
-    np.testing.assert_allclose(
-        fitted(built.X, WOMEN.weight), fitted(raw.X - raw.X.mean(0), WOMEN.weight), atol=1e-5
-    )
+    np.testing.assert_allclose(fitted(built.X, WOMEN.weight), fitted(raw.X - raw.X.mean(0), WOMEN.weight), atol=1e-5)
 
 
 def test_cuts_are_zero_one_thresholds():

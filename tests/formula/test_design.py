@@ -78,9 +78,7 @@ def test_interaction_columns_are_all_products_with_the_first_factor_fastest(data
 def test_free_factors_have_full_rank_as_in_r(right, data):
     from formulaic import model_matrix
 
-    big = pd.concat(
-        [data, data.iloc[::-1].assign(g=np.resize(["a", "b", "c"], len(data)))], ignore_index=True
-    )
+    big = pd.concat([data, data.iloc[::-1].assign(g=np.resize(["a", "b", "c"], len(data)))], ignore_index=True)
     built = design(f"y ~ keep({right.replace('0 + ', '')})" + (" - 1" if "0 +" in right else ""), big)
     A = np.column_stack([np.ones(len(big)), built.X]) if built.fit_intercept else built.X
     theirs = model_matrix(right, big.assign(stage=big.stage.cat.remove_unused_categories())).to_numpy()
@@ -147,9 +145,7 @@ def test_row_groups_and_weights_may_be_columns(data):
     np.testing.assert_array_equal(built.sample_weight, data.yes)
     with pytest.raises(ValueError, match="row_groups='gg' is not a column"):
         design("y ~ x", data, row_groups="gg")
-    with pytest.raises(
-        ValueError, match=r"sample_weight must have one value for each of the 60 rows.*\(3,\)"
-    ):
+    with pytest.raises(ValueError, match=r"sample_weight must have one value for each of the 60 rows.*\(3,\)"):
         design("y ~ x", data, sample_weight=[1, 2, 3])
 
 
@@ -209,9 +205,7 @@ def test_right_side_alone_has_no_response(data):
 
 
 def test_transformations_are_numpy_s(data):
-    built = design(
-        "y ~ log(age) + np.log1p(age) + I(x**2 - 1) + pmin(x, age) + pmax(x, 0) + abs(x) + exp(x)", data
-    )
+    built = design("y ~ log(age) + np.log1p(age) + I(x**2 - 1) + pmin(x, age) + pmax(x, 0) + abs(x) + exp(x)", data)
     x, age = data.x, data.age
     expected = [np.log(age), np.log1p(age), x**2 - 1, np.minimum(x, age), np.maximum(x, 0), abs(x), np.exp(x)]
     np.testing.assert_array_equal(built.X, np.column_stack(expected))

@@ -342,9 +342,7 @@ def test_random_splices_are_refused_or_give_numbers(fragments, glue):
             _watch["on"] = False
         assert calls == []
         # formulaic is imported when the first spline is built, which compiles nothing of the formula.
-        assert not [
-            seen for seen in _watch["seen"] if "canary" in seen[1] or seen[0].startswith(("os", "sub"))
-        ]
+        assert not [seen for seen in _watch["seen"] if "canary" in seen[1] or seen[0].startswith(("os", "sub"))]
         if built is not None:
             assert np.isfinite(built.X).all() and built.X.shape[0] == len(FRAME)
     finally:

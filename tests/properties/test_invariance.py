@@ -161,9 +161,7 @@ def test_memory_layout_changes_no_bit_and_no_input(kind, tmp_path):
 def test_inputs_are_never_written_to(kind):
     cls, extra, binary = KINDS[kind]
     X, y = data(4, binary)
-    S = sparse.csc_array(
-        (np.r_[X[:, 0], 1.0, 2.0], np.r_[np.arange(40), 3, 3], [0, 40] + [42] * 7), shape=(40, 8)
-    )
+    S = sparse.csc_array((np.r_[X[:, 0], 1.0, 2.0], np.r_[np.arange(40), 3, 3], [0, 40] + [42] * 7), shape=(40, 8))
     factor = np.r_[0.0, np.ones(7)] if kind != "gslope-group" else None
     given_ = {
         "X": np.asfortranarray(X), "S": S, "y": y.astype(float), "weight": np.arange(1.0, 41),

@@ -69,9 +69,7 @@ def test_a_path_chooses_nothing(whole_path, penguins):
     assert (coefs.iloc[1:, 0] == 0).all()
     predictions = whole_path.predict(penguins)
     assert predictions.shape == (344, 12)
-    np.testing.assert_allclose(
-        predictions.iloc[0, 3], whole_path.at(whole_path.path.alphas[3]).predict(penguins)[0]
-    )
+    np.testing.assert_allclose(predictions.iloc[0, 3], whole_path.at(whole_path.path.alphas[3]).predict(penguins)[0])
     assert whole_path.glance()["rule"].item() == "path"
     with pytest.raises(ValueError, match=r"no alpha was chosen: augment\(\) needs at="):
         whole_path.augment()
@@ -111,9 +109,7 @@ def test_glance_is_one_row_with_the_certificate(chosen):
     fitted = chosen.predict().dropna()
     y = chosen.training.frame.loc[fitted.index, "body_mass_g"]
     # 1 - loss / null loss is R squared for squares; 1e-9: sums of squares over 333 rows.
-    assert row["deviance_ratio"] == pytest.approx(
-        1 - ((y - fitted) ** 2).sum() / ((y - y.mean()) ** 2).sum(), rel=1e-9
-    )
+    assert row["deviance_ratio"] == pytest.approx(1 - ((y - fitted) ** 2).sum() / ((y - y.mean()) ** 2).sum(), rel=1e-9)
 
 
 def test_predict_answers_every_row_on_its_own_index(chosen, penguins):
@@ -139,9 +135,7 @@ def test_augment_adds_to_the_datas_own_frame_and_changes_nothing(chosen, penguin
     out = chosen.augment()
     pd.testing.assert_frame_equal(penguins, before)
     pd.testing.assert_frame_equal(out[penguins.columns], penguins)
-    np.testing.assert_allclose(
-        out[".fitted"] + out[".resid"], penguins["body_mass_g"].where(out[".fitted"].notna())
-    )
+    np.testing.assert_allclose(out[".fitted"] + out[".resid"], penguins["body_mass_g"].where(out[".fitted"].notna()))
     unknown = chosen.augment(penguins.drop(columns="body_mass_g").iloc[:3])
     assert ".resid" not in unknown
     assert unknown[".fitted"].notna().all()
@@ -228,9 +222,7 @@ def test_a_spline_plots_its_contribution_with_mean_zero(chosen):
     frame = chosen.training.frame.iloc[[0] * 3].assign(flipper_length_mm=at["flipper_length_mm"].to_numpy())
     # Differences of predictions that differ in this variable alone are differences of its contribution.
     np.testing.assert_allclose(np.diff(chosen.predict(frame)), np.diff(at["effect"]), rtol=1e-9)
-    own = np.interp(
-        chosen.training.frame["flipper_length_mm"].dropna(), data["flipper_length_mm"], data["effect"]
-    )
+    own = np.interp(chosen.training.frame["flipper_length_mm"].dropna(), data["flipper_length_mm"], data["effect"])
     # Linear interpolation on 101 points of a curve that spans about a thousand grams.
     assert abs(own.mean()) < 0.5
 
@@ -246,11 +238,7 @@ def test_a_crossed_spline_keeps_to_the_range_seen_with_each_level(penguins):
     fit = ss.gslope("body_mass_g ~ species:bs(flipper_length_mm, df=4) + sex", penguins, alpha=10.0)
     name = "species:bs(flipper_length_mm, df=4)"
     data = fit.plot_data("term", name)
-    seen = (
-        penguins.dropna(subset=["flipper_length_mm"])
-        .groupby("species")["flipper_length_mm"]
-        .agg(["min", "max"])
-    )
+    seen = penguins.dropna(subset=["flipper_length_mm"]).groupby("species")["flipper_length_mm"].agg(["min", "max"])
     drawn = data.groupby("species")["flipper_length_mm"].agg(["min", "max"])
     assert (drawn["min"] >= seen["min"]).all()
     assert (drawn["max"] <= seen["max"]).all()

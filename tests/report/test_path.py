@@ -178,9 +178,7 @@ def test_plot_of_groups_uses_norms_and_the_axes_given(path):
 
 def test_plot_takes_one_alpha_a_zero_alpha_and_nothing_selected(path):
     def part(rows):
-        return Path(
-            path.alphas[rows], path.coefs[rows], path.intercepts[rows], [], 4.0, path.deviance_ratio[rows]
-        )
+        return Path(path.alphas[rows], path.coefs[rows], path.intercepts[rows], [], 4.0, path.deviance_ratio[rows])
 
     for rows in ([2], [0], [0, 1]):
         part(rows).plot().figure.canvas.draw()

@@ -38,12 +38,8 @@ def test_a_loaded_fit_answers_the_same_to_the_last_bit(chosen, saved, penguins):
 def test_classes_survive(classes, penguins, tmp_path):
     classes.save(tmp_path / "m.json")
     again = ss.load(tmp_path / "m.json")
-    pd.testing.assert_frame_equal(
-        again.predict(penguins, type="prob"), classes.predict(penguins, type="prob")
-    )
-    pd.testing.assert_series_equal(
-        again.predict(penguins, type="class"), classes.predict(penguins, type="class")
-    )
+    pd.testing.assert_frame_equal(again.predict(penguins, type="prob"), classes.predict(penguins, type="prob"))
+    pd.testing.assert_series_equal(again.predict(penguins, type="class"), classes.predict(penguins, type="class"))
 
 
 def test_the_file_holds_versions_and_seed_and_no_rows(saved, penguins):
@@ -115,11 +111,7 @@ def test_constraints_cannot_be_saved_and_are_left_out(penguins, tmp_path):
 
 
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4),
     max_leaves=8,
 )

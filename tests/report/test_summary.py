@@ -95,9 +95,7 @@ def test_names_and_levels_are_escaped_everywhere():
 
 
 def test_latex_escapes_every_special_character():
-    assert escape_latex(r"\{}$&#%_^~") == (
-        r"\textbackslash{}\{\}\$\&\#\%\_\textasciicircum{}\textasciitilde{}"
-    )
+    assert escape_latex(r"\{}$&#%_^~") == (r"\textbackslash{}\{\}\$\&\#\%\_\textasciicircum{}\textasciitilde{}")
     assert escape_html("<a href='x'>\"&") == "&lt;a href=&#x27;x&#x27;&gt;&quot;&amp;"
 
 

@@ -56,9 +56,7 @@ def test_integer_weights_are_repeated_rows(ridge, regression, alphas):
     X, y = regression
     weight = np.arange(60) % 3 + 0.0
     repeated = np.repeat(np.arange(60), weight.astype(int))
-    pairs = [
-        (np.flatnonzero(np.arange(60) % 4 != f), np.flatnonzero(np.arange(60) % 4 == f)) for f in range(4)
-    ]
+    pairs = [(np.flatnonzero(np.arange(60) % 4 != f), np.flatnonzero(np.arange(60) % 4 == f)) for f in range(4)]
     expanded = [(np.flatnonzero(repeated % 4 != f), np.flatnonzero(repeated % 4 == f)) for f in range(4)]
     a = cross_validate_path(ridge(), X, y, alphas=alphas, splits=pairs, sample_weight=weight)
     b = cross_validate_path(ridge(), X[repeated], y[repeated], alphas=alphas, splits=expanded)
@@ -105,13 +103,9 @@ def test_sklearn_scorers_choose_the_same_alpha(logistic, ours, theirs, sign, alp
     y = np.where(rng.random(80) < expit(2 * X[:, 0]), "yes", "no")
     splits = check_cv(4, y, classifier=True)
     weight = rng.random(80) + 0.5
-    a = cross_validate_path(
-        logistic(), X, y, alphas=alphas, splits=splits, scoring=ours, sample_weight=weight
-    )
+    a = cross_validate_path(logistic(), X, y, alphas=alphas, splits=splits, scoring=ours, sample_weight=weight)
     scorer = metrics.get_scorer(theirs)
-    b = cross_validate_path(
-        logistic(), X, y, alphas=alphas, splits=splits, scoring=scorer, sample_weight=weight
-    )
+    b = cross_validate_path(logistic(), X, y, alphas=alphas, splits=splits, scoring=scorer, sample_weight=weight)
     np.testing.assert_allclose(b.mean, sign * a.mean, rtol=1e-9)
     assert (a.index_min, a.index_1se) == (b.index_min, b.index_1se)
 
@@ -251,8 +245,7 @@ def test_columns_learned_in_a_fold_see_its_training_rows_only(ridge, regression,
         Z = np.maximum(X - np.median(X[train], axis=0), 0.0)
         path = ridge().path(Z[train], y[train], alphas)
         expected = [
-            np.mean((y[test] - Z[test] @ b - b0) ** 2)
-            for b, b0 in zip(path.coefs, path.intercepts, strict=True)
+            np.mean((y[test] - Z[test] @ b - b0) ** 2) for b, b0 in zip(path.coefs, path.intercepts, strict=True)
         ]
         scores = cv.table.loc[cv.table["fold"] == fold, "score"]
         np.testing.assert_allclose(scores, expected, rtol=1e-12)

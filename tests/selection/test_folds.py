@@ -39,12 +39,8 @@ def test_every_row_is_held_out_once_a_repeat(n_splits, n, repeats, seed):
 
 def test_one_repeat_is_the_shuffled_splitter_of_sklearn():
     X, y = np.zeros((30, 1)), np.tile(["a", "b", "b"], 10)
-    assert held_out(folds(5, random_state=7).split(X)) == held_out(
-        KFold(5, shuffle=True, random_state=7).split(X)
-    )
-    assert held_out(folds(5).split(X, y)) == held_out(
-        StratifiedKFold(5, shuffle=True, random_state=0).split(X, y)
-    )
+    assert held_out(folds(5, random_state=7).split(X)) == held_out(KFold(5, shuffle=True, random_state=7).split(X))
+    assert held_out(folds(5).split(X, y)) == held_out(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
 
 
 def test_repeats_draw_other_folds_and_the_same_ones_again():

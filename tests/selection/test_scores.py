@@ -125,9 +125,7 @@ def test_null_intercept_solves_its_score_equation(family, weighted, with_offset)
 
 
 def test_callables_are_scored_with_weights_only_if_they_take_them():
-    rows = HeldOut(
-        np.zeros((3, 1)), np.zeros(3), np.zeros(3), np.array([[1.0, 2.0]] * 3), np.array([1.0, 0, 0])
-    )
+    rows = HeldOut(np.zeros((3, 1)), np.zeros(3), np.zeros(3), np.array([[1.0, 2.0]] * 3), np.array([1.0, 0, 0]))
 
     def bias(model, X, y, sample_weight=None):
         return -abs(np.average(model.predict(X) - y, weights=sample_weight))

@@ -233,9 +233,7 @@ def orders(given: Sequence[np.ndarray]) -> list[list[int]]:
 
 
 def _weights(out: dict[str, Any]) -> Weights:
-    return Weights(
-        out["order"], out["weights"], out["scale"], out["objective"], out["moves"], out["converged"]
-    )
+    return Weights(out["order"], out["weights"], out["scale"], out["objective"], out["moves"], out["converged"])
 
 
 @dataclass(frozen=True)

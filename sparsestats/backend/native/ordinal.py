@@ -67,9 +67,7 @@ class NativeOrdinal:
     @property
     def _weights(self) -> np.ndarray:
         """Penalty weights of the boundaries between classes that are present."""
-        return np.ascontiguousarray(
-            self.problem.penalty_weights[:, : len(self.present) - 1], dtype=np.float64
-        )
+        return np.ascontiguousarray(self.problem.penalty_weights[:, : len(self.present) - 1], dtype=np.float64)
 
     def _run(
         self,
@@ -99,9 +97,7 @@ class NativeOrdinal:
     def alpha_po(self) -> float:
         """The smallest alpha at which all boundaries share their coefficients; inf for a pure ridge."""
         return float(
-            ext.ordinal_alpha_po(
-                self.data, self._weights.ravel(), float(self.problem.l1_ratio), ext.Control()
-            )
+            ext.ordinal_alpha_po(self.data, self._weights.ravel(), float(self.problem.l1_ratio), ext.Control())
         )
 
     def solve_path(
@@ -173,9 +169,7 @@ class NativeOrdinal:
     def _with_absent(self, slopes: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Boundaries of classes without rows: +-inf beyond the ends, together in the middle."""
         K, m = self.problem.n_classes, self.problem.n_boundaries
-        at = (
-            np.searchsorted(self.present, np.arange(m), side="right") - 1
-        )  # classes present at or below boundary
+        at = np.searchsorted(self.present, np.arange(m), side="right") - 1  # classes present at or below boundary
         inside = np.clip(at, 0, level.shape[1] - 1)
         slopes, level = slopes[:, inside], level[:, inside].copy()
         level[:, at < 0] = -np.inf

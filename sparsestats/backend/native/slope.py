@@ -48,9 +48,7 @@ class NativeProblem:
         n = problem.shape[0]
         grouped, absorbs = _units(problem)
         weights = np.ones(n) if problem.sample_weight is None else _vector(problem.sample_weight)
-        factor = (
-            [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
-        )
+        factor = [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
         standardize = {True: "columns", False: "none", "group": "groups"}[problem.standardize]
         self._columns = columns(problem.X)
         self.design = ext.Design(

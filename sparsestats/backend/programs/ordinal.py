@@ -100,9 +100,7 @@ def program(
     lower = np.triu(np.ones((m, m)))  # boundary k sums the differences up to k
     beta = psi @ lower
     offset = np.zeros(n) if problem.offset is None else problem.offset
-    eta = (
-        Z @ beta + np.ones((n, 1)) @ cp.reshape(level, (1, m), order="F") + offset[:, None] @ np.ones((1, m))
-    )
+    eta = Z @ beta + np.ones((n, 1)) @ cp.reshape(level, (1, m), order="F") + offset[:, None] @ np.ones((1, m))
     f = _loss(eta, y, w, m, problem.family) / n
     held = [psi[np.isinf(weights)] == 0] if np.isinf(weights).any() else []
     finite = np.where(np.isinf(weights), 0.0, weights)
@@ -113,9 +111,7 @@ def program(
     coef = cp.multiply(beta.T, np.tile(np.where(used, 1 / scale, 0.0), (m, 1)))
     variables = {"coef": coef, "intercept": level - coef @ mean}
     own = [] if constraints is None else list(constraints(variables))
-    return OrdinalProgram(
-        cp.Problem(cp.Minimize(f + alpha * J), [*held, *order, *own]), variables, f, J, order, own
-    )
+    return OrdinalProgram(cp.Problem(cp.Minimize(f + alpha * J), [*held, *order, *own]), variables, f, J, order, own)
 
 
 def _penalty(problem: OrdinalProblem, weights: np.ndarray, psi: cp.Variable) -> cp.Expression:
@@ -224,9 +220,7 @@ def solve_path(
         null_objective=scale,
         losses=np.array(losses),
         crossing=np.array(crossing),
-        constrained=np.array(
-            [bool(problem.monotone != "none" and problem.family == "cumulative")] * len(coefs)
-        ),
+        constrained=np.array([bool(problem.monotone != "none" and problem.family == "cumulative")] * len(coefs)),
         seconds=time.perf_counter() - began,
         info={"active": np.array([np.count_nonzero(c) for c in coefs])},
         duals=None if constraints is None else duals,
@@ -239,9 +233,7 @@ def _solve(problem: cp.Problem, alpha: float) -> tuple[float, int]:
     try:
         raw = chain.solve_via_data(problem, data, solver_opts=dict(CLARABEL))
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "Solution may be inaccurate"
-            )  # the certificate says how accurate
+            warnings.filterwarnings("ignore", "Solution may be inaccurate")  # the certificate says how accurate
             problem.unpack_results(raw, chain, inverse)
     except cp.SolverError as error:
         raise ValueError(

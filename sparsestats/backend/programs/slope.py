@@ -268,9 +268,7 @@ def _fits(
         text = _Text(coordinates, alpha, constraints, names)
         if not text.constraints and (coordinates.constant or coordinates.n_penalized == 0):
             yield (
-                *_certified(
-                    coordinates, alpha, coordinates.null_v, np.zeros(coordinates.n_penalized), tol, 0
-                ),
+                *_certified(coordinates, alpha, coordinates.null_v, np.zeros(coordinates.n_penalized), tol, 0),
                 [],
             )
             continue
@@ -299,9 +297,7 @@ def _certified(
     return (
         beta,
         float(b0),
-        coordinates.certify(
-            alpha, beta, float(b0), tol=tol, n_iter=n_iter, stop="tol", constrained_bound=bound
-        ),
+        coordinates.certify(alpha, beta, float(b0), tol=tol, n_iter=n_iter, stop="tol", constrained_bound=bound),
     )
 
 
@@ -469,8 +465,7 @@ def _lagrangian_bound(
     certifies = coordinates.certifies and has(coordinates.problem.penalty, "prox")
     if not (affine and certifies) or alpha == 0.0 or coordinates.weightless:
         priced = [
-            cp.sum(cp.multiply(dual, constraint.expr))
-            for constraint, dual in zip(text.constraints, duals, strict=True)
+            cp.sum(cp.multiply(dual, constraint.expr)) for constraint, dual in zip(text.constraints, duals, strict=True)
         ]
         lagrangian = cp.Problem(cp.Minimize((objective + sum(priced)) / _scale(coordinates)), cuts)
         with warnings.catch_warnings():
