@@ -57,9 +57,10 @@ def cpdag(adjacency: np.ndarray) -> np.ndarray:
         open_ = joined & ~directed & ~directed.T
         arrows, free = directed.astype(np.float32), apart.astype(np.float32)
         new = open_ & ((arrows.T @ free > 0) | (arrows @ arrows > 0))
-        for i, j in zip(*np.nonzero(open_ & ~new), strict=True):
+        several = open_.astype(np.float32) @ arrows > 1  # variables between i and j, by an open edge and an arrow
+        for i, j in zip(*np.nonzero(open_ & ~new & several), strict=True):
             middle = np.flatnonzero(open_[i] & directed[:, j])
-            if len(middle) > 1 and apart[np.ix_(middle, middle)].any():
+            if apart[np.ix_(middle, middle)].any():
                 new[i, j] = True
         if not new.any():
             return directed | open_

@@ -986,11 +986,14 @@ def undecided_blocks(S: np.ndarray, found: Estimate, known: Knowledge) -> list[l
     if known.must is not None:
         joined |= known.must | known.must.T
     blocks: list[list[int]] = []
+    reach = np.zeros(len(S), dtype=bool)  # what the last block is joined to
     for j in map(int, found.order):
-        if blocks and not joined[j, blocks[-1]].any():
+        if blocks and not reach[j]:
             blocks[-1].append(j)
+            reach |= joined[j]
         else:
             blocks.append([j])
+            reach = joined[j].copy()
     return blocks
 
 
