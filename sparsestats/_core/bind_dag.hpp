@@ -5,6 +5,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
 
+#include "bind_common.hpp"
 #include "dag_exact.hpp"
 #include "dag_fit.hpp"
 #include "dag_path.hpp"
@@ -13,20 +14,16 @@ namespace dag {
 
 namespace nb = nanobind;
 using namespace nb::literals;
+using bind::give;
+using bind::signals;
 using ss::Index;
 
 using Square = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Mask = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Orders = std::vector<std::vector<Index>>;
 
-template <class T>
-nb::object array(std::vector<T>&& data, std::initializer_list<size_t> shape) {
-  auto* kept = new std::vector<T>(std::move(data));
-  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-  return nb::cast(nb::ndarray<nb::numpy, T>(kept->data(), shape, owner));
-}
-inline nb::object indices(const std::vector<Index>& order) {
-  return array(std::vector<std::int64_t>(order.begin(), order.end()), {order.size()});
+inline auto indices(const std::vector<Index>& order) {
+  return give(std::vector<std::int64_t>(order.begin(), order.end()), {order.size()});
 }
 
 inline ss::SecondMoments moments(const Square& S, bool equal) {
@@ -52,20 +49,10 @@ inline void check_orders(const Orders& orders, Index d) {
   }
 }
 
-// Ctrl-C reaches only the main thread; elsewhere the caller stops a Control instead.
-inline std::function<bool()> interrupt() {
-  nb::object threading = nb::module_::import_("threading");
-  if (!threading.attr("current_thread")().is(threading.attr("main_thread")())) return {};
-  return [] {
-    nb::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() != 0;
-  };
-}
-
 // Run without the GIL; an interrupt becomes the exception Python expects.
 template <class F>
 auto released(ss::Control& control, F&& function) {
-  ss::Watch watch(control, interrupt());
+  ss::Watch watch(control, signals());
   auto result = [&] {
     nb::gil_scoped_release release;
     return function(watch);
@@ -78,8 +65,8 @@ inline nb::dict weights_dict(ss::WeightsResult&& r) {
   const size_t d = r.scale.size();
   nb::dict out;
   out["order"] = indices(r.order);
-  out["weights"] = array(std::move(r.weights), {d, d});
-  out["scale"] = array(std::move(r.scale), {d});
+  out["weights"] = give(std::move(r.weights), {d, d});
+  out["scale"] = give(std::move(r.scale), {d});
   out["objective"] = r.objective;
   out["rounds"] = r.rounds;
   out["moves"] = r.moves;
@@ -102,7 +89,7 @@ inline void bind_search(nb::module_& m) {
         out["order"] = indices(r.order);
         out["score"] = r.score;
         const size_t k = r.starts.size();
-        out["starts"] = array(std::move(r.starts), {k});
+        out["starts"] = give(std::move(r.starts), {k});
         out["moves"] = r.moves;
         out["converged"] = r.converged;
         return out;
@@ -176,9 +163,9 @@ inline void bind_weights(nb::module_& m) {
         nb::dict out;
         const size_t d = r.order.size(), k = r.starts.size();
         out["order"] = indices(r.order);
-        out["parents"] = array(std::vector<std::uint8_t>(r.parents.begin(), r.parents.end()), {d, d});
+        out["parents"] = give(std::vector<std::uint8_t>(r.parents.begin(), r.parents.end()), {d, d});
         out["score"] = r.score;
-        out["starts"] = array(std::move(r.starts), {k});
+        out["starts"] = give(std::move(r.starts), {k});
         out["moves"] = r.moves;
         out["converged"] = r.converged;
         return out;
@@ -198,7 +185,7 @@ inline void bind_refit(nb::module_& m) {
         nb::gil_scoped_release release;
         ss::RefitResult r = ss::refit_support(moments_, kept, known, threshold, max_parents);
         nb::gil_scoped_acquire acquire;
-        return nb::make_tuple(array(std::move(r.weights), {d, d}), array(std::move(r.residual), {d}));
+        return nb::make_tuple(give(std::move(r.weights), {d, d}), give(std::move(r.residual), {d}));
       },
       "S"_a, "support"_a, "required"_a.none(), "threshold"_a, "max_parents"_a,
       "Least squares on supports, thresholded once; weights and residual variances.");
@@ -226,7 +213,7 @@ inline void bind_selection(nb::module_& m) {
             for (Index k : node.parents) parents[k * d + j] = 1;
           }
         }
-        return array(std::move(parents), {static_cast<size_t>(d), static_cast<size_t>(d)});
+        return give(std::move(parents), {static_cast<size_t>(d), static_cast<size_t>(d)});
       },
       "S"_a, "n"_a, "price"_a, "max_parents"_a, "likely"_a, "possible"_a, "required"_a.none(),
       "Parents of every variable grown and shrunk by BIC, among the likely ones, then from these among the possible.");
@@ -249,10 +236,10 @@ inline void bind_path(nb::module_& m) {
           return ss::DagPath(moments_, alpha, floor, banned).run(options, watch);
         });
         nb::dict out;
-        out["weights"] = array(std::move(r.weights), {d, d});
+        out["weights"] = give(std::move(r.weights), {d, d});
         out["steps"] = indices(r.steps);
         const size_t k = r.t.size();
-        out["t"] = array(std::move(r.t), {k});
+        out["t"] = give(std::move(r.t), {k});
         out["acyclicity"] = r.acyclicity;
         out["finished"] = r.finished;
         return out;
@@ -271,7 +258,7 @@ inline void bind_path(nb::module_& m) {
         if (!path.acyclicity(W.data(), t, gradient.data(), h))
           std::fill(gradient.begin(), gradient.end(), std::nan(""));
         for (Index i = 0; i < d * d; ++i) gradient[i] *= 2 * W.data()[i];
-        return nb::make_tuple(h, array(std::move(gradient), {static_cast<size_t>(d), static_cast<size_t>(d)}));
+        return nb::make_tuple(h, give(std::move(gradient), {static_cast<size_t>(d), static_cast<size_t>(d)}));
       },
       "W"_a, "t"_a, "h(W; t) = d log t - log det(t I - W o W) and its gradient; inf and nan outside its domain.");
   m.def(
@@ -304,13 +291,13 @@ inline void bind_kernels(nb::module_& t) {
     if (!search.start(order)) throw std::invalid_argument("S is singular");
     std::vector<double> delta(m.d * m.d);
     for (Index a = 0; a < m.d; ++a) search.score_moves(a, &delta[a * m.d]);
-    return array(std::move(delta), {static_cast<size_t>(m.d), static_cast<size_t>(m.d)});
+    return give(std::move(delta), {static_cast<size_t>(m.d), static_cast<size_t>(m.d)});
   });
   t.def("gemm", [](Square A, Square B) {
     const size_t m = A.shape(0), k = A.shape(1), n = B.shape(1);
     std::vector<double> C(m * n, 0.0);
     ss::gemm(m, n, k, 1.0, A.data(), k, B.data(), n, C.data(), n);
-    return array(std::move(C), {m, n});
+    return give(std::move(C), {m, n});
   });
   // The factors after a list of moves: R by columns (so its transpose), T by rows, and the order.
   t.def("order_after_moves", [](Square S, const std::vector<Index>& order, const std::vector<std::pair<Index, Index>>& moves) {
@@ -321,7 +308,7 @@ inline void bind_kernels(nb::module_& t) {
     for (const auto& [a, b] : moves) search.move(a, b);
     const size_t d = m.d;
     std::vector<double> R(search.column(0), search.column(0) + d * d), T(search.row(0), search.row(0) + d * d);
-    return nb::make_tuple(array(std::move(R), {d, d}), array(std::move(T), {d, d}), indices(search.order()));
+    return nb::make_tuple(give(std::move(R), {d, d}), give(std::move(T), {d, d}), indices(search.order()));
   });
 }
 

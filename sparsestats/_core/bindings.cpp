@@ -6,11 +6,14 @@
 
 #include <thread>
 
+#include "bind_common.hpp"
 #include "bind_dag.hpp"
 #include "path.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
+using bind::give;
+using bind::signals;
 using ss::Index;
 
 using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -23,24 +26,6 @@ using Output = nb::ndarray<nb::numpy, double>;
 using OutputInt = nb::ndarray<nb::numpy, std::int64_t>;
 
 namespace {
-
-template <class T>
-nb::ndarray<nb::numpy, T> give(std::vector<T>&& data, std::initializer_list<size_t> shape) {
-  auto* kept = new std::vector<T>(std::move(data));
-  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-  return nb::ndarray<nb::numpy, T>(kept->data(), shape, owner);
-}
-
-// Ctrl-C reaches only the main thread; elsewhere the caller stops a Control instead.
-std::function<bool()> signals() {
-  nb::object threading = nb::module_::import_("threading");
-  const bool main = threading.attr("current_thread")().is(threading.attr("main_thread")());
-  if (!main) return {};
-  return [] {
-    nb::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() != 0;
-  };
-}
 
 // An array as it is: a conversion would be a temporary that nothing keeps alive.
 template <class Array>
