@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .certificate import Certificate
-from .dag import FLOOR, Knowledge, certificate, residual_variances
+from .dag import FLOOR, Knowledge, certificate, gaps, residual_variances
 from .graphs import topological_order
 from .native import dag as native
 
@@ -261,3 +261,70 @@ def prune_to_dag(size: np.ndarray) -> np.ndarray:
 
 def _distinct(orders: list[np.ndarray]) -> list[np.ndarray]:
     return list({order.tobytes(): order for order in map(np.ascontiguousarray, orders)}.values())
+
+
+def estimate_on(
+    S: np.ndarray, n: float, known: Knowledge, settings: Settings, varies: np.ndarray, control: Any = None
+) -> Estimate:
+    """The estimate on the columns that vary; constants join as isolated variables, earliest where they
+    may.
+    """
+    if varies.all():
+        return estimate(S, n, known, settings, control)
+    kept, d = np.flatnonzero(varies), len(S)
+    if len(kept) == 0:
+        zero = np.zeros((d, d))
+        exact = Certificate("gap", 0.0, 0.0, settings.tol, 0.0, 0.0, 1, "tol")
+        order = np.arange(d) if known.must is None else _respecting(np.arange(d), known.must)
+        none = np.zeros((d, d), dtype=bool)
+        return Estimate(order, zero, zero, np.zeros(d), np.zeros(d), settings.alpha, 0.0, exact, False, none, {})
+    part = estimate(np.ascontiguousarray(S[np.ix_(kept, kept)]), n, known.among(kept), settings, control)
+    cut = np.ix_(kept, kept)
+    adjacency, penalized, pruned = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d), dtype=bool)
+    adjacency[cut], penalized[cut], pruned[cut] = part.adjacency, part.penalized, part.pruned
+    scale, variances = np.full(d, part.floor), np.zeros(d)
+    scale[kept], variances[kept] = part.scale, part.variances
+    order = np.concatenate([np.flatnonzero(~varies), kept[part.order]])
+    if known.must is not None:
+        order = _respecting(order, known.must)
+    return Estimate(
+        order,
+        adjacency,
+        penalized,
+        scale,
+        variances,
+        part.alpha,
+        part.floor,
+        part.certificate,
+        part.ridged,
+        pruned,
+        part.info,
+    )
+
+
+def _respecting(order: np.ndarray, must: np.ndarray) -> np.ndarray:
+    """The order, moved as little as known precedences allow."""
+    left, out = list(order), []
+    while left:
+        first = next(j for j in left if not must[left, j].any())
+        out.append(first)
+        left.remove(first)
+    return np.array(out)
+
+
+def unordered_bound(score: native.Score) -> float:
+    """Dual value of every variable regressed on all others it may have as parents: no DAG is below it."""
+    known, d = score.known, len(score.S)
+    allowed = ~np.eye(d, dtype=bool)
+    for banned in (known.forbidden, None if known.must is None else known.must.T):
+        if banned is not None:
+            allowed &= ~banned
+    loose = native.Score(
+        score.S,
+        score.equal,
+        score.alpha,
+        score.floor,
+        Knowledge(~allowed & ~np.eye(d, dtype=bool), known.required),
+    )
+    W = native.fit_unordered(loose).weights
+    return float(gaps(score.S, W, score.alpha, score.floor, score.equal, allowed, known.required)[1].sum())

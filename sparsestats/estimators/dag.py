@@ -15,11 +15,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._core import ext
 from ..backend.certificate import Certificate, warn_unconverged
-from ..backend.dag import Knowledge, gaps, smooth_scores
-from ..backend.dagfit import Estimate, Settings, estimate, score_of
+from ..backend.dag import Knowledge, smooth_scores
+from ..backend.dagfit import Estimate, Settings, estimate_on, score_of, unordered_bound
 from ..backend.graphs import cpdag, descendants
 from ..backend.knowledge import read_knowledge
 from ..backend.native import dag as native
+from ..backend.order_blocks import undecided_blocks, with_tied_neighbours
 from ..exceptions import DataWarning
 from ..report.graphs import EdgeFrequencies, draw_graph, draw_matrix, edges_frame
 from ..report.protocol import Report, Table
@@ -37,9 +38,6 @@ FOLLOWS = 0.75
 UNEVEN = 3.0
 """How many times the ninth decile of the noise variances exceeds the first before arrows along growing variances
 are put down to units: under equal noise the ratio is 1 up to sampling (1.1 at 1000 rows, 1.5 at 100)."""
-NEAR = 1e-4
-"""Relative difference of two variances, or share of one explained, below which neighbours in the order are exchanged
-to see whether the objective tells them apart."""
 TIED = 60
 """Up to this many variables they are exchanged: each costs a fit of the order, which at 200 is a third of it all."""
 STANDARDISED = 0.01
@@ -899,131 +897,7 @@ def _replicate(
     return estimate_on(S, float(n), known, settings, _varying(S, location), control).adjacency
 
 
-def unordered_bound(score: native.Score) -> float:
-    """Dual value of every variable regressed on all others it may have as parents: no DAG is below it."""
-    known, d = score.known, len(score.S)
-    allowed = ~np.eye(d, dtype=bool)
-    for banned in (known.forbidden, None if known.must is None else known.must.T):
-        if banned is not None:
-            allowed &= ~banned
-    loose = native.Score(
-        score.S,
-        score.equal,
-        score.alpha,
-        score.floor,
-        Knowledge(~allowed & ~np.eye(d, dtype=bool), known.required),
-    )
-    W = native.fit_unordered(loose).weights
-    return float(gaps(score.S, W, score.alpha, score.floor, score.equal, allowed, known.required)[1].sum())
-
-
 def _varying(S: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Columns that are not constant to the precision of their mean."""
     v = np.diagonal(S)
     return v > np.maximum((1e-12 * mean) ** 2, 1e-300)
-
-
-def estimate_on(
-    S: np.ndarray, n: float, known: Knowledge, settings: Settings, varies: np.ndarray, control: Any = None
-) -> Estimate:
-    """The estimate on the columns that vary; constants join as isolated variables, earliest where they
-    may.
-    """
-    if varies.all():
-        return estimate(S, n, known, settings, control)
-    kept, d = np.flatnonzero(varies), len(S)
-    if len(kept) == 0:
-        zero = np.zeros((d, d))
-        exact = Certificate("gap", 0.0, 0.0, settings.tol, 0.0, 0.0, 1, "tol")
-        order = np.arange(d) if known.must is None else _respecting(np.arange(d), known.must)
-        none = np.zeros((d, d), dtype=bool)
-        return Estimate(order, zero, zero, np.zeros(d), np.zeros(d), settings.alpha, 0.0, exact, False, none, {})
-    part = estimate(np.ascontiguousarray(S[np.ix_(kept, kept)]), n, known.among(kept), settings, control)
-    cut = np.ix_(kept, kept)
-    adjacency, penalized, pruned = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d), dtype=bool)
-    adjacency[cut], penalized[cut], pruned[cut] = part.adjacency, part.penalized, part.pruned
-    scale, variances = np.full(d, part.floor), np.zeros(d)
-    scale[kept], variances[kept] = part.scale, part.variances
-    order = np.concatenate([np.flatnonzero(~varies), kept[part.order]])
-    if known.must is not None:
-        order = _respecting(order, known.must)
-    return Estimate(
-        order,
-        adjacency,
-        penalized,
-        scale,
-        variances,
-        part.alpha,
-        part.floor,
-        part.certificate,
-        part.ridged,
-        pruned,
-        part.info,
-    )
-
-
-def _respecting(order: np.ndarray, must: np.ndarray) -> np.ndarray:
-    """The order, moved as little as known precedences allow."""
-    left, out = list(order), []
-    while left:
-        first = next(j for j in left if not must[left, j].any())
-        out.append(first)
-        left.remove(first)
-    return np.array(out)
-
-
-def undecided_blocks(S: np.ndarray, found: Estimate, known: Knowledge) -> list[list[int]]:
-    """Runs of the order within which any other order has the same objective.
-
-    A variable that neither uses one behind it nor would take it (its gradient is within the penalty)
-    keeps its optimum whichever of the two comes first, so the objective is the same to rounding.
-    """
-    gradient = np.abs(S @ (np.eye(len(S)) - found.penalized))
-    limit = found.alpha * np.maximum(found.scale, found.floor) * (1 + 1e-9)
-    joined = (found.penalized != 0) | (gradient > limit)
-    np.fill_diagonal(joined, False)
-    joined |= joined.T
-    if known.must is not None:
-        joined |= known.must | known.must.T
-    blocks: list[list[int]] = []
-    reach = np.zeros(len(S), dtype=bool)  # what the last block is joined to
-    for j in map(int, found.order):
-        if blocks and not reach[j]:
-            blocks[-1].append(j)
-            reach |= joined[j]
-        else:
-            blocks.append([j])
-            reach = joined[j].copy()
-    return blocks
-
-
-def with_tied_neighbours(blocks: list[list[int]], score: native.Score, found: Estimate, tie: float) -> list[list[int]]:
-    """Two single neighbours join when the order with the two exchanged has an objective within ``tie``.
-
-    A new fit of the order decides, so only pairs that can tie are tried: of one variance given all before
-    them, or joined by next to nothing.
-    """
-    order, S = found.order, score.S
-    try:
-        half = np.linalg.cholesky(S[np.ix_(order, order)])
-    except np.linalg.LinAlgError:
-        return blocks  # residual variances of zero: the search used a ridge and its warning says so
-    first = np.diagonal(half)[:-1] ** 2
-    second = np.diagonal(half, -1) ** 2 + np.diagonal(half)[1:] ** 2
-    weight = found.penalized[order[:-1], order[1:]]
-    near = (np.abs(first - second) <= NEAR * second) | ((weight != 0) & (weight**2 * first <= NEAR**2 * second))
-    must = score.known.must
-    out: list[list[int]] = []
-    place = 0
-    for block in blocks:
-        a = out[-1][0] if out and len(out[-1]) == 1 and len(block) == 1 else None
-        if a is not None and near[place - 1] and (must is None or not must[a, block[0]]):
-            exchanged = order.copy()
-            exchanged[place - 1], exchanged[place] = block[0], a
-            if abs(native.fit_on_order(score, exchanged).objective - found.certificate.objective) <= tie:
-                out[-1] = [a, block[0]]
-                place += 1
-                continue
-        out.append(list(block))
-        place += len(block)
-    return out
