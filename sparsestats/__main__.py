@@ -26,6 +26,9 @@ DEMO_FORMULA = (
 DEMO_TERM = "flipper_length_mm"
 """The variable whose spline the demo draws."""
 
+_SETTINGS = ("family", "sequence", "q", "tol", "max_iter", "link", "first_penalty", "parallel", "penalty", "reverse")
+"""Options of ``fit`` that the model itself judges; left out of a call where they were not given."""
+
 OK, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; argparse itself ends with 2 on a wrong call."""
 
@@ -100,9 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("file", metavar="FILE", help="table with a header line: .csv, .tsv or .parquet")
     fit.add_argument(
         "--model",
-        choices=("slope", "gslope", "sgslope"),
+        choices=("slope", "gslope", "sgslope", "presto"),
         default="gslope",
-        help="slope selects columns, gslope whole terms, sgslope both (default: %(default)s)",
+        help="slope selects columns, gslope whole terms, sgslope both; presto fits ordered classes "
+        "(default: %(default)s)",
     )
     fit.add_argument(
         "--alpha",
@@ -114,16 +118,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument(
         "--family",
-        choices=("gaussian", "binomial", "poisson", "huber", "multinomial"),
-        default="gaussian",
-        help="of the response (default: %(default)s)",
+        choices=("gaussian", "binomial", "poisson", "huber", "multinomial", "cumulative", "sratio", "cratio", "acat"),
+        help="of the response: the last four for presto (default: gaussian, of presto cumulative)",
     )
     fit.add_argument(
         "--selection",
-        choices=("min", "1se"),
+        choices=("min", "1se", "average"),
         default="min",
-        help="rule that picks alpha: the best score, or the sparsest within one standard error of it "
-        "(default: %(default)s)",
+        help="rule that picks alpha: the best score, the sparsest within one standard error of it, or (presto only) "
+        "the mean of the path's models (default: %(default)s)",
     )
     fit.add_argument("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: %(default)s)")
     fit.add_argument("--seed", type=int, default=0, help="seed of the folds (default: %(default)s)")
@@ -149,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         help="rows with missing values (default: %(default)s)",
     )
     fit.add_argument("--verbose", action="store_true", help="show progress")
+    _add_ordinal(fit.add_argument_group("presto only"))
     _add_out(fit, "sparsestats-fit")
     fit.set_defaults(run=_fit)
 
@@ -182,6 +186,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_ordinal(group: Any) -> None:
+    group.add_argument("--link", choices=("logit", "probit", "cloglog", "loglog"), help="default: logit")
+    group.add_argument(
+        "--first-penalty",
+        type=_weight,
+        metavar="W",
+        help="weight of the first boundary's coefficients: 1 (default), or 0 to shrink to proportional odds alone",
+    )
+    group.add_argument(
+        "--parallel",
+        action="append",
+        metavar="all|TERM",
+        help="hold a term to proportional odds, or all of them (may be repeated)",
+    )
+    group.add_argument("--penalty", choices=("l1", "group", "slope", "mcp"), help="on the differences (default: l1)")
+    group.add_argument(
+        "--reverse", action="store_true", default=None, help="for data whose first class is the rare one"
+    )
+
+
 def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--out", default=default, metavar="DIR", help="folder to write to (default: ./%(default)s)")
 
@@ -201,6 +225,10 @@ def _place(text: str) -> str | float:
 
 def _positive(text: str) -> float:
     return _number(text, lambda value: value > 0, "must be a number > 0")
+
+
+def _weight(text: str) -> float:
+    return _number(text, lambda value: value >= 0, "must be a number >= 0")
 
 
 def _share(text: str) -> float:
@@ -243,12 +271,13 @@ def _demo(asked: argparse.Namespace) -> None:
 def _fit(asked: argparse.Namespace) -> None:
     from . import api
 
-    settings = {name: getattr(asked, name) for name in ("sequence", "q", "tol", "max_iter")}
+    settings = {name: getattr(asked, name) for name in _SETTINGS}
+    if asked.parallel == ["all"]:
+        settings["parallel"] = True
     fit = getattr(api, asked.model)(
         asked.formula,
         read_table(Path(asked.file)),
         alpha=None if asked.alpha == "path" else asked.alpha,
-        family=asked.family,
         sample_weight=asked.sample_weight,
         offset=asked.offset,
         row_groups=asked.row_groups,

@@ -101,6 +101,59 @@ def test_options_reach_the_model(table, tmp_path):
     assert saved["alpha"] is None
 
 
+ISLANDS = "C(island, levels=['Torgersen', 'Dream', 'Biscoe']) ~ body_mass_g + sex"
+
+
+def test_presto_writes_boundaries_and_predicts_probabilities(table, tmp_path, capsys):
+    arguments = [
+        "--model",
+        "presto",
+        "--cv",
+        "3",
+        "--scoring",
+        "log_loss",
+        "--selection",
+        "average",
+        "--out",
+        str(tmp_path),
+    ]
+    assert main(["fit", ISLANDS, str(table), *arguments]) == 0
+    birds = load_penguins()
+    fit = ss.presto(ISLANDS, birds, alpha="cv", cv=3, scoring="log_loss", selection="average")
+    names = {"summary.txt", "coefficients.csv", "cv.csv", "model.json", "path.png", "cv.png"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    coefficients = pd.read_csv(tmp_path / "coefficients.csv", keep_default_na=False)
+    assert set(coefficients["boundary"]) == {"<=Torgersen", "<=Dream"}
+    np.testing.assert_allclose(coefficients["estimate"], fit.tidy()["estimate"], rtol=1e-12)
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "cv.csv")["score"], fit.cv.table["score"], rtol=1e-12)
+    model = str(tmp_path / "model.json")
+    predict = ["predict", model, str(table), "--out", str(tmp_path / "p.csv")]
+    assert main(predict) == 0  # probabilities unless something else is asked for
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert list(found.columns) == ["Torgersen", "Dream", "Biscoe"] and len(found) == 344
+    pd.testing.assert_frame_equal(found, fit.predict(birds, type="prob"), rtol=1e-12)
+    assert main([*predict, "--type", "cumulative", "--at", "min"]) == 0
+    expected = fit.predict(birds, type="cumulative", at="min")
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "p.csv"), expected, rtol=1e-12)
+    assert main([*predict, "--type", "class"]) == 0
+    assert set(pd.read_csv(tmp_path / "p.csv")["class"].dropna()) <= {"Torgersen", "Dream", "Biscoe"}
+    capsys.readouterr()
+
+
+def test_options_of_presto_reach_the_model(table, tmp_path, capsys):
+    fit = ["fit", ISLANDS, str(table), "--model", "presto", "--out", str(tmp_path)]
+    arguments = ["--alpha", "0.01", "--family", "sratio", "--link", "probit", "--reverse", "--first-penalty", "0"]
+    assert main([*fit, *arguments, "--parallel", "sex"]) == 0
+    params = json.loads((tmp_path / "model.json").read_text())["estimator"]["params"]
+    asked = {"family": "sratio", "link": "probit", "reverse": True, "first_penalty": 0.0}
+    assert {name: params[name] for name in asked} == asked
+    assert len(params["parallel"]) == 2  # the columns of sex
+    assert main([*fit, "--alpha", "0.01", "--parallel", "all", "--penalty", "group"]) == 0
+    estimates = pd.read_csv(tmp_path / "coefficients.csv").groupby("column")["estimate"]
+    assert estimates.get_group("body_mass_g").nunique() == 1
+    capsys.readouterr()
+
+
 def test_parquet_is_read(tmp_path, capsys):
     pytest.importorskip("pyarrow")
     load_penguins().to_parquet(tmp_path / "p.parquet")
