@@ -43,13 +43,21 @@ class ProbeError(RuntimeError):
     """A fresh process failed; the text is the end of what it wrote."""
 
 
-def fresh(*arguments: str) -> dict:
-    """Run ``fresh.py`` in a new interpreter that sees the installed package, not the sources beside us."""
+def fresh(*arguments: str, byte_code: str | None = None) -> dict:
+    """Run ``fresh.py`` in a new interpreter that sees the installed package, not the sources beside us.
+
+    Byte code is kept in the folder given: an installed package has it, whatever this shell says about writing any.
+    """
+    environment = dict(os.environ)
+    if byte_code:
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = byte_code
     done = subprocess.run(
         [sys.executable, "-P", str(FRESH), *arguments],
         capture_output=True,
         text=True,
         cwd=tempfile.gettempdir(),
+        env=environment,
     )
     if done.returncode:
         raise ProbeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message")
@@ -63,9 +71,9 @@ def start_up(quick: bool) -> list[Measure]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "a.npz")
         np.savez(data, X=problem.X, y=problem.y, groups=problem.groups)
-        fresh("import")  # byte code and disk cache, which an installed package has
-        imports = [fresh("import") for _ in range(repeats)]
-        fits = [fresh("first-fit", str(data)) for _ in range(repeats)]
+        fresh("first-fit", str(data), byte_code=folder)  # writes the byte code and warms the disk cache
+        imports = [fresh("import", byte_code=folder) for _ in range(repeats)]
+        fits = [fresh("first-fit", str(data), byte_code=folder) for _ in range(repeats)]
     heavy = sorted(set().union(*(record["heavy"] for record in imports)))
     lazy = "loads " + ", ".join(heavy) if heavy else "none of cvxpy, formulaic, matplotlib, statsmodels loaded"
     return [
