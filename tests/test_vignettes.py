@@ -40,7 +40,7 @@ def test_notebook_is_executed_and_has_pictures(source):
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
 
 
-LONG = {"fdr", "genes", "presto"}  # 15 to 20 s each: `.ci/run` executes every vignette, every time
+LONG = {"dags", "fdr", "genes", "presto"}  # 10 to 20 s each: `.ci/run` executes every vignette, every time
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,7 @@ def test_n_jobs_of_zero_is_refused():
         run(square, [(1,)], n_jobs=0)
 
 
+@pytest.mark.slow  # two more processes that import everything
 def test_dask_cluster_takes_the_tasks_unchanged():
     distributed = pytest.importorskip("distributed")
     with (
