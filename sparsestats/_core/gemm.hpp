@@ -135,49 +135,38 @@ inline void gemm(Index m, Index n, Index k, double sign, const double* A, Index 
 
 // Inverse, in place, of a matrix with non-positive off-diagonal; log determinant in `logdet`. Elimination without pivoting
 // meets a pivot <= 0 exactly when the matrix is not a nonsingular M-matrix (then false), and is stable when it is one, so the
-// domain of the log-determinant is checked by the factorisation itself.
+// domain of the log-determinant is checked by the factorisation itself. By halves: Schur complements of M-matrices are
+// M-matrices, and of 2 d^3 operations all but those of the smallest blocks are products of large blocks.
 class MInverse {
  public:
   bool operator()(double* A, Index d, double& logdet) {
     logdet = 0;
-    return invert(A, d, d, d <= 64 ? 0 : 1, logdet);
+    scratch_.resize(d * d);
+    return invert(A, d, d, scratch_.data(), logdet);
   }
 
  private:
-  static constexpr Index kBlocks[2] = {16, 64};  // a block of 64 is inverted by blocks of 16, those one by one
+  static constexpr Index kSmall = 24;  // below, products cost more than they save
 
-  bool invert(double* A, Index d, Index ld, int level, double& logdet) {
-    const Index nb = kBlocks[level];
-    if (d <= nb && level == 0) return eliminate(A, d, ld, logdet);
-    Scratch& s = scratch_[level];
-    s.columns.resize(d * nb);
-    s.rows.resize(nb * d);
-    s.panel.resize(nb * d);
-    for (Index k = 0; k < d; k += nb) {
-      const Index w = std::min(nb, d - k);
-      double* D = A + k * ld + k;
-      if (!(level == 0 ? eliminate(D, w, ld, logdet) : invert(D, w, ld, 0, logdet))) return false;
-      for (Index i = 0; i < d; ++i) {
-        double* a = A + i * ld + k;
-        const bool inside = i >= k && i < k + w;
-        for (Index t = 0; t < w; ++t) s.columns[i * w + t] = inside ? 0 : a[t];
-        if (!inside) std::fill(a, a + w, 0.0);
-      }
-      // panel = D^{-1} [rows of the block], with D^{-1} itself in its own columns
-      for (Index t = 0; t < w; ++t) {
-        std::copy(A + (k + t) * ld, A + (k + t) * ld + d, &s.rows[t * d]);
-        std::fill(&s.rows[t * d] + k, &s.rows[t * d] + k + w, 0.0);
-      }
-      std::fill(s.panel.begin(), s.panel.begin() + w * d, 0.0);
-      gemm(w, d, w, 1.0, D, ld, s.rows.data(), d, s.panel.data(), d);
-      for (Index t = 0; t < w; ++t) std::copy(D + t * ld, D + t * ld + w, &s.panel[t * d] + k);
-      gemm(d, d, w, -1.0, s.columns.data(), w, s.panel.data(), d, A, ld);
-      for (Index t = 0; t < w; ++t) std::copy(&s.panel[t * d], &s.panel[t * d] + d, A + (k + t) * ld);
-    }
+  static bool invert(double* A, Index d, Index ld, double* scratch, double& logdet) {
+    if (d <= kSmall) return eliminate(A, d, ld, logdet);
+    const Index h = (d / 2 + detail::kPanel - 1) / detail::kPanel * detail::kPanel, r = d - h;
+    double *B = A + h, *C = A + h * ld, *D = C + h, *P = scratch, *Q = P + h * r;
+    if (!invert(A, h, ld, scratch, logdet)) return false;
+    std::fill(P, Q + r * h, 0.0);
+    gemm(h, r, h, 1.0, A, ld, B, ld, P, r);   // P = A^{-1} B
+    gemm(r, h, h, 1.0, C, ld, A, ld, Q, h);   // Q = C A^{-1}
+    gemm(r, r, h, -1.0, C, ld, P, r, D, ld);  // the Schur complement D - C A^{-1} B
+    if (!invert(D, r, ld, Q + r * h, logdet)) return false;
+    for (Index i = 0; i < h; ++i) std::fill(B + i * ld, B + i * ld + r, 0.0);
+    for (Index i = 0; i < r; ++i) std::fill(C + i * ld, C + i * ld + h, 0.0);
+    gemm(h, r, r, -1.0, P, r, D, ld, B, ld);
+    gemm(r, h, r, -1.0, D, ld, Q, h, C, ld);
+    gemm(h, h, r, -1.0, B, ld, Q, h, A, ld);
     return true;
   }
 
-  static bool eliminate(double* D, Index w, Index ld, double& logdet) {
+  SS_CLONES static bool eliminate(double* D, Index w, Index ld, double& logdet) {
     for (Index k = 0; k < w; ++k) {
       double* row = D + k * ld;
       const double pivot = row[k];
@@ -188,7 +177,7 @@ class MInverse {
       for (Index t = 0; t < w; ++t) row[t] *= inverse;
       for (Index i = 0; i < w; ++i) {
         if (i == k) continue;
-        double* other = D + i * ld;
+        double* __restrict other = D + i * ld;
         const double factor = other[k];
         other[k] = 0;
         for (Index t = 0; t < w; ++t) other[t] -= factor * row[t];
@@ -197,10 +186,7 @@ class MInverse {
     return true;
   }
 
-  struct Scratch {
-    std::vector<double> columns, rows, panel;
-  };
-  Scratch scratch_[2];
+  std::vector<double> scratch_;
 };
 
 }  // namespace ss
