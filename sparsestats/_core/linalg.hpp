@@ -115,13 +115,20 @@ inline Index cholesky(double* A, Index m, Index lda, double floor, std::vector<c
   return count;
 }
 
-// Solve L L' x = x in place after cholesky().
-inline void cholesky_solve(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
+// x <- L^{-1} x and x <- L'^{-1} x after cholesky(); pinned components are 0.
+inline void solve_lower(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
   for (Index i = 0; i < m; ++i) x[i] = pinned[i] ? 0 : (x[i] - dot(L + i * lda, x, i)) / L[i * lda + i];
+}
+inline void solve_lower_transposed(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
   for (Index i = m; i-- > 0;) {
     x[i] = pinned[i] ? 0 : x[i] / L[i * lda + i];
     if (x[i] != 0) axpy(-x[i], L + i * lda, x, i);
   }
+}
+// Solve L L' x = x in place.
+inline void cholesky_solve(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
+  solve_lower(L, m, lda, pinned, x);
+  solve_lower_transposed(L, m, lda, pinned, x);
 }
 
 }  // namespace ss

@@ -137,6 +137,7 @@ class PathSolver {
     PathOutput out;
     out.alpha_max = alpha_max_ * unit_;
     out.null_objective = null_ * unit_ * unit_;
+    out.coefs.reserve(alphas.size() * d_.responses() * d_.p());
     double previous = std::max(alpha_max_, alphas.empty() ? 0.0 : alphas[0] / unit_);
     for (double asked : alphas) {
       const auto begin = std::chrono::steady_clock::now();

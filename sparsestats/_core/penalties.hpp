@@ -129,10 +129,10 @@ class SortedNorms final : public Penalty {
  public:
   explicit SortedNorms(std::vector<double> w) : w_(std::move(w)) {}
   double value(const Units& units, const double* c) override {
-    norms(units, c);
-    const auto& order = sorted_.sort(r_.data(), units.count());
+    above(norms(units, c), 0);
+    std::sort(target_.begin(), target_.end(), std::greater<>());
     double s = 0;
-    for (size_t i = 0; i < order.size(); ++i) s += w_[i] * r_[order[i]];
+    for (size_t i = 0; i < target_.size(); ++i) s += w_[i] * target_[i];
     return s;
   }
   void prox(const Units& units, double* c, double step) override {
@@ -144,10 +144,21 @@ class SortedNorms final : public Penalty {
     target_ = norms(units, z);
     return sorted_dual_norm(target_, w_.data());
   }
+  // The larger of it and alpha. A ratio of sums that is alpha or more falls when norms below alpha times the least weight
+  // join it, so that only those above are to be sorted.
+  double dual_bound(const Units& units, const double*, const double* z, double alpha) override {
+    norms(units, z);
+    if (units.count() == 0) return alpha;
+    above(r_, alpha * w_[units.count() - 1]);
+    return std::max(alpha, sorted_dual_norm(target_, w_.data()));
+  }
   void screen(const Units& units, const double* z, double next, double prev, std::vector<char>& keep) override {
     norms(units, z);
-    std::vector<Index> order(units.count());
-    std::iota(order.begin(), order.end(), Index{0});
+    // Norms below their least threshold come last and are not kept: they need no place in the order.
+    const double least = units.count() > 0 ? (2 * next - prev) * w_[units.count() - 1] : 0.0;
+    std::vector<Index> order;
+    for (Index u = 0; u < units.count(); ++u)
+      if (!(r_[u] < least)) order.push_back(u);
     std::sort(order.begin(), order.end(), [&](Index a, Index b) { return r_[a] > r_[b]; });
     target_.resize(order.size());
     for (size_t i = 0; i < order.size(); ++i) target_[i] = r_[order[i]] + (prev - 2 * next) * w_[i];
@@ -170,6 +181,13 @@ class SortedNorms final : public Penalty {
   }
 
  private:
+  // Those of the norms r above a bound, in target_.
+  void above(const std::vector<double>& r, double bound) {
+    target_.clear();
+    for (double v : r)
+      if (!(v <= bound)) target_.push_back(v);
+  }
+
   std::vector<double> w_;
   SortedProx sorted_;
 };

@@ -228,9 +228,9 @@ class Solver {
     block_radius_.assign(blocks, 0.0);
     for (Index k = 0; k < actives; ++k) block_radius_[pat_.block[k]] = radius_[k];
     slope_ = dir_;
-    S_ = R_;
-    cholesky(S_.data(), d, d, 1e-12, pinned_);
-    cholesky_solve(S_.data(), d, d, pinned_, dir_.data());
+    factor_ = R_;
+    cholesky(factor_.data(), d, d, 1e-12, factor_pinned_);
+    cholesky_solve(factor_.data(), d, d, factor_pinned_, dir_.data());
 
     // Where radii would cross, those blocks are joined; both ends of the step are then in order, and so is all between.
     // Shorter steps serve where the loss is far from its quadratic model.
@@ -260,20 +260,22 @@ class Solver {
 
   // The same model minimised by the active-set method: go straight until two blocks meet or one reaches 0, tie or hold
   // those, and go on from there. Every leg lowers the model, so the end is downhill from the start.
+  // With R = L L' and y = L'v the model is |y - L^{-1} slope|^2 / 2, and a tie or hold a'v = 0 is w'y = 0 with w = L^{-1} a:
+  // what is left to go is the residual less its parts along the w so far, kept orthonormal.
   void walk(Index d, Index blocks) {
-    std::vector<double> at(block_radius_), moved(d, 0.0), goal = dir_, h(d), x;
-    std::vector<Index> owner(d);
+    std::vector<double> at(block_radius_), moved(d, 0.0), goal = dir_, left = slope_, ties;
+    solve_lower(factor_.data(), d, d, factor_pinned_, left.data());
+    std::vector<Index> owner(blocks);
     std::iota(owner.begin(), owner.end(), Index{0});
-    Index size = d;
+    const auto tied = [&](Index b) { return pat_.ordered && b + 1 < blocks && owner[b + 1] == owner[b]; };
+    Index rank = 0;
     for (Index legs = 0; legs <= blocks; ++legs) {
       // The first meeting on the way.
       double t = 1;
       Index met = -1;
       for (Index b = 0; b < blocks; ++b) {
-        if (owner[b] < 0) continue;
-        const bool chained = pat_.ordered && b + 1 < blocks;
-        if (chained && owner[b + 1] == owner[b]) continue;
-        const bool next_held = !chained || owner[b + 1] < 0;
+        if (owner[b] < 0 || tied(b)) continue;
+        const bool next_held = !pat_.ordered || b + 1 == blocks || owner[b + 1] < 0;
         const double room = at[b] - (next_held ? 0.0 : at[b + 1]), closing = (next_held ? 0.0 : goal[b + 1]) - goal[b];
         if (closing > 0 && room < t * closing) t = std::max(room, 0.0) / closing, met = b;
       }
@@ -282,23 +284,32 @@ class Solver {
       if (met < 0) break;
       // Blocks are tied or held for good: the pool of `met` takes in the next one, or is held at 0.
       const Index mine = owner[met];
-      const bool hold = !(pat_.ordered && met + 1 < blocks) || owner[met + 1] < 0;
+      const bool hold = !pat_.ordered || met + 1 == blocks || owner[met + 1] < 0;
       const Index theirs = hold ? -1 : owner[met + 1];
       for (Index b = 0; b < blocks; ++b)
         if (owner[b] == mine) owner[b] = theirs;
-      --size;
-      for (Index i = 0; i < d; ++i) owner[i] -= owner[i] > mine;
-      S_.assign(size * size, 0.0);
-      x.assign(size, 0.0);
-      for (Index i = 0; i < d; ++i) {
-        if (owner[i] < 0) continue;
-        for (Index j = 0; j < d; ++j)
-          if (owner[j] >= 0) S_[owner[i] * size + owner[j]] += R_[i * d + j];
-        x[owner[i]] += slope_[i] - dot(R_.data() + i * d, moved.data(), d);
+      ties.resize((rank + 1) * d, 0.0);
+      double* w = ties.data() + rank * d;
+      std::fill_n(w, d, 0.0);
+      w[met] = 1;
+      if (!hold) w[met + 1] = -1;
+      solve_lower(factor_.data(), d, d, factor_pinned_, w);
+      const double before = norm2(w, d);
+      for (int pass = 0; pass < 2; ++pass)
+        for (Index k = 0; k < rank; ++k) axpy(-dot(ties.data() + k * d, w, d), ties.data() + k * d, w, d);
+      const double after = norm2(w, d);
+      for (double& v : left) v *= 1 - t;
+      if (after > 1e-20 * before) {
+        axpy(-dot(w, left.data(), d) / after, w, left.data(), d);
+        for (Index i = 0; i < d; ++i) w[i] /= std::sqrt(after);
+        ++rank;
       }
-      cholesky(S_.data(), size, size, 1e-12, pinned_);
-      cholesky_solve(S_.data(), size, size, pinned_, x.data());
-      for (Index i = 0; i < d; ++i) goal[i] = owner[i] < 0 ? 0.0 : x[owner[i]];
+      goal = left;
+      solve_lower_transposed(factor_.data(), d, d, factor_pinned_, goal.data());
+      for (Index b = 0; b < blocks; ++b) {  // exactly, not up to rounding
+        if (owner[b] < 0) goal[b] = 0;
+        if (tied(b)) goal[b + 1] = goal[b];
+      }
     }
     dir_ = moved;
   }
@@ -485,9 +496,9 @@ class Solver {
   std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
   Pattern pat_;
   std::vector<Index> coords_, at_, target_, place_;
-  std::vector<double> H_, R_, S_, slope_, rhs_, dir_, row_, radius_, block_radius_;
+  std::vector<double> H_, R_, S_, factor_, slope_, rhs_, dir_, row_, radius_, block_radius_;
   std::vector<std::vector<double>> frame_;
-  std::vector<char> pinned_;
+  std::vector<char> pinned_, factor_pinned_;
 };
 
 }  // namespace ss
