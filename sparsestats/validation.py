@@ -163,7 +163,7 @@ def check_columns_are_measurements(X: Any) -> None:
     import narwhals.stable.v1 as nw
 
     frame = nw.from_native(X, eager_only=True)
-    labels = [name for name in frame.columns if not frame[name].dtype.is_numeric()]
+    labels = [column.name for column in frame.iter_columns() if not column.dtype.is_numeric()]
     if labels:
         shown = ", ".join(repr(name) for name in labels[:5])
         raise ValueError(
@@ -171,9 +171,8 @@ def check_columns_are_measurements(X: Any) -> None:
             "Drop them, or code them as numbers if that means something"
         )
     n = len(frame)
-    for name in frame.columns:
-        column = frame[name]
+    for column in frame.iter_columns():
         if n >= 10 and column.dtype.is_integer() and column.n_unique() == n:
             values = column.to_numpy()
             if values.max() - values.min() == n - 1:
-                raise ValueError(f"column {name!r} numbers the rows (an identifier); drop it")
+                raise ValueError(f"column {column.name!r} numbers the rows (an identifier); drop it")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..estimators.dag import CoLiDE
+from ..report import frames
 from ..report.call import Call
 from ..report.graphfit import GraphFit
 from ..validation import check_columns_are_measurements
@@ -83,13 +84,11 @@ def _fitted(data: Any, columns: Any, arguments: Mapping[str, Any]) -> GraphFit:
         table = nw.from_native(data, eager_only=True)
     except TypeError as error:
         raise TypeError(f"data must be a pandas or polars DataFrame, got {type(data).__name__}.") from error
-    names = [columns] if isinstance(columns, str) else list(table.columns if columns is None else columns)
-    absent = [name for name in names if name not in table.columns]
-    if absent:
-        raise ValueError(f"data has no column {absent[0]!r}; it has {list(table.columns)[:10]}.")
-    chosen = table.select(names)
-    check_columns_are_measurements(chosen.to_native())
-    X = chosen.select(nw.all().cast(nw.Float64)).to_numpy().astype(float)
+    given = table.columns if columns is None else [columns] if isinstance(columns, str) else columns
+    names = [str(name) for name in given]
+    held = [str(name) for name in table.columns]
+    check_columns_are_measurements(table[:, [held.index(name) for name in names if name in held]].to_native())
+    X = frames.numbers(data, names)
     arguments = dict(arguments)
     missing = arguments.pop("missing")
     whole = ~np.isnan(X).any(axis=1)
@@ -98,16 +97,16 @@ def _fitted(data: Any, columns: Any, arguments: Mapping[str, Any]) -> GraphFit:
     if len(X) < 2:
         raise ValueError(f"{len(X)} complete rows are left of {len(whole)}; a graph needs two or more.")
     model = CoLiDE(**arguments, missing="em" if missing == "em" else "raise")
-    model.fit(pd.DataFrame(X, columns=[str(name) for name in names]))
+    model.fit(pd.DataFrame(X, columns=names))
     defaults = {**CoLiDE().get_params(), "missing": "drop"}
     told = {**arguments, "missing": missing}
     changed = {name: value for name, value in told.items() if value is not defaults[name] and value != defaults[name]}
     if columns is not None:
-        changed = {"columns": list(names), **changed}
+        changed = {"columns": names, **changed}
     return GraphFit(
         call=Call.of("ss.colide", "", changed),
         estimator=model,
-        columns=tuple(str(name) for name in names),
+        columns=tuple(names),
         nobs=len(X),
         n_dropped=len(whole) - len(X),
         data=data,

@@ -169,6 +169,8 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
     path = replace(path, feature_names=built.spec.names, categories=_array(rows.levels or ()))
     weights = np.ones(len(rows.y)) if rows.sample_weight is None else rows.sample_weight
     problem = model._problem(model._rows(rows.X, rows.y, rows.sample_weight, rows.offset))
+    if built.response.kind == "counts":  # as many observations as were counted, not as there are cells
+        problem = replace(problem, sample_weight=problem.weights * (np.asarray(built.y).sum() / len(rows.y)))
     made = OrdinalFit(
         call=Call("", formula),
         spec=built.spec,

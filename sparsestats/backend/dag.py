@@ -89,7 +89,8 @@ def gaps(
     One entry for equal noise, one a variable otherwise. The dual point is the scaled residual, shrunk
     until it
     meets every constraint of the edges allowed; a required edge, which carries no penalty, is stationary to
-    rounding by an exact solve and bounds nothing.
+    rounding by an exact solve and bounds nothing. Without a penalty no residual but that of least squares meets
+    them, so at alpha = 0 the bound is the least-squares minimum itself.
 
     Returns
     -------
@@ -103,6 +104,9 @@ def gaps(
     steepest = np.where(penalised, np.abs(SD), 0.0).max(axis=0, initial=0.0)
     paid = penalty(W, alpha, required)
     null = smooth_scores(np.diagonal(S), floor, equal)
+    if alpha == 0:
+        least = np.array([_unexplained(S, j, np.flatnonzero(parents)) for j, parents in enumerate(allowed.T)])
+        return smooth_scores(variances, floor, equal), smooth_scores(least, floor, equal), null
     if equal:
         d = len(S)
         s = max(np.sqrt(variances.mean()), floor)
@@ -114,6 +118,14 @@ def gaps(
         shrink = np.minimum(1.0, np.where(steepest > 0, alpha * s / steepest, 1.0))
     bound = shrink * linear / s + floor / 2 * (1 - shrink**2 * variances / s**2)
     return smooth_scores(variances, floor, False) + paid, bound, null
+
+
+def _unexplained(S: np.ndarray, j: int, parents: np.ndarray) -> float:
+    """Residual variance of j on all its parents by least squares."""
+    if not len(parents):
+        return float(S[j, j])
+    slopes = np.linalg.lstsq(S[np.ix_(parents, parents)], S[parents, j], rcond=None)[0]
+    return max(float(S[j, j] - S[parents, j] @ slopes), 0.0)
 
 
 def certificate(

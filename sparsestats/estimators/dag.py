@@ -299,8 +299,7 @@ class CoLiDE(BaseEstimator):
         """
         self._validate_params()
         S = np.array(S, dtype=np.float64)
-        d = S.shape[0]
-        if S.ndim != 2 or S.shape != (d, d) or d == 0:
+        if S.ndim != 2 or S.shape[0] != S.shape[1] or S.size == 0:
             raise ValueError(f"S must be a square covariance matrix; got shape {S.shape}")
         if not np.isfinite(S).all():
             raise ValueError("S must be finite")
@@ -309,8 +308,9 @@ class CoLiDE(BaseEstimator):
             raise ValueError("S must be symmetric")
         if np.linalg.eigvalsh(S).min() < -1e-8 * max(spread.max() ** 2, np.finfo(float).tiny):
             raise ValueError("S must be positive semi-definite; it has a negative eigenvalue")
-        if not n >= 2:
-            raise ValueError(f"n must be at least 2 rows; got {n!r}")
+        if not 2 <= n < np.inf:
+            raise ValueError(f"n must be a number of rows, at least 2; got {n!r}")
+        d = len(S)
         if feature_names is not None:
             if len(feature_names) != d:
                 raise ValueError(
@@ -321,8 +321,8 @@ class CoLiDE(BaseEstimator):
             del self.feature_names_in_
         self.n_features_in_ = d
         location = np.zeros(d) if mean is None else np.asarray(mean, dtype=np.float64)
-        if location.shape != (d,):
-            raise ValueError(f"mean must have one value for each of the {d} columns; got shape {location.shape}")
+        if location.shape != (d,) or not np.isfinite(location).all():
+            raise ValueError(f"mean must have one finite value for each of the {d} columns; got {mean!r}")
         return self._fit_moments((S + S.T) / 2, float(n), location)
 
     def _moments(self, X: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray, float]:

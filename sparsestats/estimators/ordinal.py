@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import narwhals as nw
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -247,6 +248,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         )
         if counts is None:
             codes = self._code(y, given, need_all)
+            self._check_present(codes, weight, need_all)
             return OrdinalRows(X, codes, weight, shift, np.arange(n))
         if len(counts) != n:
             raise ValueError(f"counts need one row for each of the {n} rows of X; got {len(counts)}")
@@ -257,7 +259,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"{counts.shape[1]} columns of counts need as many categories; got {len(self.categories_)}"
             )
-        self._check_present(codes, need_all)
+        self._check_present(codes, weight, need_all)
         data: Any = X
         chosen = data[source]
         X = chosen if sparse.issparse(chosen) else np.asfortranarray(chosen)
@@ -274,7 +276,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         if not self._auto:
             return np.asarray(self.categories)
         dtype: Any = getattr(y, "dtype", None)
-        if getattr(dtype, "ordered", False):
+        enum = nw.dependencies.is_polars_series(y) and nw.from_native(y, series_only=True).dtype == nw.Enum
+        if enum or getattr(dtype, "ordered", False):
             used = set(np.unique(np.asarray(y)).tolist())
             return np.asarray([c for c in dtype.categories if c in used])
         return None
@@ -301,7 +304,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
                     stacklevel=5,
                 )
         if len(found) < 2 and need_all:
-            raise ValueError(f"y has one class, {found[0]!r}; a classifier needs two")
+            raise ValueError(f"y has one class, {found.tolist()[0]!r}; a classifier needs two")
         position = {c: i for i, c in enumerate(order.tolist())}
         if len(position) < len(order):
             raise ValueError(f"categories must differ from each other; got {order.tolist()}")
@@ -309,28 +312,28 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         if unknown:
             raise ValueError(f"y holds {unknown[0]!r}, which is not among the categories {order.tolist()}")
         self._set_categories(order)
-        codes = np.array([position[c] for c in found.tolist()])[np.searchsorted(found, y)]
-        self._check_present(codes, need_all)
-        return codes
+        return np.array([position[c] for c in found.tolist()])[np.searchsorted(found, y)]
 
     def _set_categories(self, order: np.ndarray) -> None:
         self.categories_ = order
         self.classes_ = np.sort(order)
 
-    def _check_present(self, codes: np.ndarray, need_all: bool) -> None:
-        counts = np.bincount(codes, minlength=len(self.categories_))
-        if need_all and (counts == 0).any():
-            raise ValueError(f"category {self.categories_[int(np.argmin(counts))]!r} has no rows; leave it out")
+    def _check_present(self, codes: np.ndarray, weight: np.ndarray | None, need_all: bool) -> None:
+        counts = np.bincount(codes if weight is None else codes[weight > 0], minlength=len(self.categories_))
         if np.count_nonzero(counts) < 2:
             raise ValueError("y has one class only; a classifier needs two")
+        if need_all and (counts == 0).any():
+            absent = self.categories_.tolist()[int(np.argmin(counts))]
+            raise ValueError(f"category {absent!r} has no rows{'' if weight is None else ' with weight'}; leave it out")
 
     def _problem(self, rows: OrdinalRows) -> OrdinalProblem:
         X: Any = rows.X
-        if hasattr(X, "sum_duplicates"):  # sparse
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()  # it may be the caller's own
             X.sum_duplicates()
         K = len(self.categories_)
         return OrdinalProblem(
-            X=rows.X,
+            X=X,
             codes=K - 1 - rows.codes if self.reverse else rows.codes,
             n_classes=K,
             penalty_weights=self._penalty_weights(rows.X.shape[1], K - 1),
@@ -385,7 +388,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
                 if column not in position:
                     raise ValueError(f"parallel names {column!r}, which is not a column of X")
                 found.append(position[column])
-            elif isinstance(column, int | np.integer) and 0 <= column < p:
+            elif isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < p:
                 found.append(int(column))
             else:
                 raise ValueError(f"parallel must name columns or give positions 0..{p - 1}; got {column!r}")

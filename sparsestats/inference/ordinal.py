@@ -1,7 +1,7 @@
 """Unpenalised ordinal models: standard errors, and tests of proportional odds.
 
 All of it is likelihood theory for the cumulative family at alpha = 0; nothing here applies to selected
-coefficients.
+coefficients. Weights are taken as they are: they sum to the number of observations that the likelihood speaks of.
 """
 
 from __future__ import annotations
@@ -148,9 +148,17 @@ def maximum_likelihood(problem: OrdinalProblem, *, parallel: bool) -> tuple[np.n
     weights = np.where(np.isinf(problem.penalty_weights), np.inf, 1.0)
     if parallel:
         weights[:, 1:] = np.inf
-    native = NativeOrdinal(replace(problem, penalty_weights=weights, monotone="none", l1_ratio=1.0))
-    result = native.solve_path([0.0], tol=1e-12, max_iter=100)
     total = problem.weights.sum()
+    native = NativeOrdinal(
+        replace(
+            problem,
+            penalty_weights=weights,
+            sample_weight=problem.weights * (len(problem.codes) / total),
+            monotone="none",
+            l1_ratio=1.0,
+        )
+    )
+    result = native.solve_path([0.0], tol=1e-12, max_iter=100)
     return (
         result.coefs[0],
         result.intercepts[0],
@@ -289,7 +297,7 @@ def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
     Parameters
     ----------
     problem : OrdinalProblem
-        Cumulative logit, without offset.
+        Cumulative logit.
     names : list of str
 
     Returns
@@ -312,7 +320,7 @@ def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
     m = problem.n_boundaries
     X = problem.X.toarray() if hasattr(problem.X, "toarray") else problem.X
     design = np.column_stack([np.ones(n), X])
-    w = problem.weights
+    w, offset = problem.weights, 0.0 if problem.offset is None else problem.offset
     beta, F, bread = np.empty((m, p)), np.empty((m, n)), []
     for k in range(m):
         binary = replace(
@@ -326,7 +334,7 @@ def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
         if not reached:
             raise ValueError(f"the classes on the two sides of boundary {k} are separated: no Brant test")
         beta[k] = coef[0]
-        F[k] = CDF["logit"](X @ coef[0] + intercept[0])
+        F[k] = CDF["logit"](X @ coef[0] + intercept[0] + offset)
         bread.append(linalg.inv(design.T @ ((w * F[k] * (1 - F[k]))[:, None] * design)))
     V = np.zeros((m * p, m * p))
     for k in range(m):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -23,6 +23,21 @@ def frame_like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
         return pd.DataFrame(dict(columns), index=frame.index)
     plain = {name: _plain(values) for name, values in columns.items()}
     return nw.from_dict(plain, backend=nw.get_native_namespace(frame)).to_native()
+
+
+def numbers(frame: Any, names: Sequence[Any]) -> np.ndarray:
+    """Columns as floats (n, len(names)), missing as NaN. Names are compared as text: a frame may number its columns.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not a column.
+    """
+    held = {str(column.name): column for column in nw.from_native(frame, eager_only=True).iter_columns()}
+    absent = [name for name in names if str(name) not in held]
+    if absent:
+        raise ValueError(f"the data have no column {absent[0]!r}; they have {list(held)[:10]}.")
+    return np.column_stack([held[str(name)].cast(nw.Float64).to_numpy().astype(float) for name in names])
 
 
 def with_columns(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -167,11 +166,7 @@ class GraphFit:
         return self.data if newdata is None else newdata
 
     def _values(self, frame: Any) -> np.ndarray:
-        table = nw.from_native(frame, eager_only=True)
-        absent = [name for name in self.columns if name not in table.columns]
-        if absent:
-            raise ValueError(f"newdata has no column {absent[0]!r}; it needs {list(self.columns)}")
-        return table.select(nw.col(*self.columns).cast(nw.Float64)).to_numpy().astype(float)
+        return frames.numbers(frame, self.columns)
 
     def _predicted(self, frame: Any) -> np.ndarray:
         X, e = self._values(frame), self.estimator

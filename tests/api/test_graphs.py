@@ -134,3 +134,12 @@ def test_plot_of_the_bootstrap_needs_one(fit):
         fit.plot("bootstrap")
     with pytest.raises(ValueError, match='"dag", "cpdag" or "matrix"'):
         fit.plot("tree")
+
+
+def test_a_frame_may_number_its_columns(people, fit):
+    numbered = people.set_axis(range(4), axis=1)
+    by_number = ss.colide(numbered, [0, 1, 2, 3])
+    assert by_number.columns == ("0", "1", "2", "3")
+    np.testing.assert_array_equal(by_number.coef(), fit.coef())
+    np.testing.assert_array_equal(by_number.predict(numbered), fit.predict(people))
+    np.testing.assert_array_equal(ss.CoLiDE().fit(numbered).adjacency_, fit.coef())

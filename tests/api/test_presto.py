@@ -233,3 +233,13 @@ def test_plots_are_returned(fitted):
         assert fitted.plot(kind).get_ylabel()
         assert len(fitted.plot_data(kind))
     pyplot.close("all")
+
+
+def test_counts_speak_for_as_many_observations_as_they_count():
+    counts = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "yes": [5, 9, 14, 30], "no": [20, 22, 12, 8]})
+    rows = counts.loc[counts.index.repeat(counts["yes"] + counts["no"])].reset_index(drop=True)
+    place = rows.groupby("x").cumcount()
+    rows["y"] = (place < rows["yes"]).astype(int)
+    wald = [ss.presto(f, d, alpha=0).infer("wald") for f, d in (("cbind(yes, no) ~ x", counts), ("y ~ x", rows))]
+    np.testing.assert_allclose(wald[0]["estimate"], wald[1]["estimate"], rtol=1e-8)
+    np.testing.assert_allclose(wald[0]["std_error"], wald[1]["std_error"], rtol=1e-8)

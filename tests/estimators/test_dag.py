@@ -429,3 +429,26 @@ def test_plots_name_every_variable(kind):
     shown = {t.get_text() for t in [*ax.texts, *ax.get_xticklabels()]}
     assert {f"v{j}" for j in range(6)} <= shown
     plt.close("all")
+
+
+@pytest.mark.parametrize("noise", ["ev", "nv"])
+def test_without_a_penalty_the_bound_is_least_squares(noise):
+    X = np.random.default_rng(3).normal(size=(100, 6)) @ np.triu(np.ones((6, 6)))
+    model = ss.CoLiDE(noise, alpha=0, refine=None).fit(X)
+    Z, left = X - X.mean(axis=0), []
+    for k, j in enumerate(model.order_):
+        before = Z[:, model.order_[:k]]
+        left.append(np.mean((Z[:, j] - before @ np.linalg.lstsq(before, Z[:, j], rcond=None)[0]) ** 2))
+    least = np.sqrt(6 * sum(left)) if noise == "ev" else np.sqrt(left).sum()
+    assert model.certificate_.converged
+    assert model.certificate_.bound == pytest.approx(least, rel=1e-10)
+
+
+def test_moments_that_are_none_are_refused():
+    for S, n, mean, message in (
+        (3.0, 9, None, "square covariance matrix"),
+        (np.eye(2), np.inf, None, "number of rows"),
+        (np.eye(2), 9, [0.0, np.nan], "one finite value"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ss.CoLiDE().fit_covariance(S, n, mean=mean)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -280,3 +281,33 @@ def test_penalties_and_their_limits_are_told(data):
     assert bounded.coef_[0, 0] == pytest.approx(-0.5, abs=1e-6)
     program = ss.PRESTO(penalty="slope", alpha=0.01).program(X, y)
     assert program.problem.is_dcp()
+
+
+def test_entries_stored_twice_are_added_up_in_a_copy(data):
+    X, y = data
+    twice = sparse.csc_array(
+        (np.repeat(X.T.ravel(), 2) / 2, np.tile(np.repeat(np.arange(len(X)), 2), X.shape[1]),
+         np.arange(0, 2 * X.size + 1, 2 * len(X))), shape=X.shape,
+    )  # fmt: skip
+    model = ss.PRESTO(alpha=0.01).fit(twice, y)
+    np.testing.assert_allclose(model.coef_, ss.PRESTO(alpha=0.01).fit(X, y).coef_, atol=1e-12)
+    assert twice.nnz == 2 * X.size
+
+
+def test_a_category_whose_rows_have_no_weight_is_named(data):
+    X, y = data
+    with pytest.raises(ValueError, match="category 1 has no rows with weight"):
+        ss.PRESTO(alpha=0.01).fit(X, y, sample_weight=(y != 1).astype(float))
+
+
+def test_a_mask_is_not_taken_for_positions(data):
+    with pytest.raises(ValueError, match="got True"):
+        ss.PRESTO(parallel=[True, False, False, True]).fit(*data)
+
+
+def test_order_of_a_polars_enum_is_meant(data):
+    pl = pytest.importorskip("polars")
+    X, y = data
+    names = np.array(["low", "high", "extreme", "absurd"])
+    model = ss.PRESTO(alpha=0.01).fit(X, pl.Series(names[y]).cast(pl.Enum(names)))
+    assert model.categories_.tolist() == names.tolist()[: len(np.unique(y))]

@@ -83,3 +83,42 @@ def test_separated_classes_have_no_standard_errors():
     y = np.digitize(X[:, 0], [-0.4, 0.4])
     with pytest.raises(ValueError, match="separated"):
         inference.wald_table(OrdinalProblem(X, y, 3, np.ones((1, 2)), monotone="none"), ["x"])
+
+
+def test_brant_is_a_contrast_of_separate_logits_with_their_offset(problem):
+    sm = pytest.importorskip("statsmodels.api")
+    offset = np.random.default_rng(8).normal(size=2000)
+    ours = inference.brant_test(replace(problem, offset=offset), ["a", "b", "c"])
+    Z, y = sm.add_constant(problem.X), problem.codes
+    fits = [sm.GLM(y <= k, Z, family=sm.families.Binomial(), offset=offset).fit(tol=1e-12) for k in range(3)]
+    F = [fit.fittedvalues for fit in fits]
+    bread = [np.linalg.inv(Z.T @ ((f * (1 - f))[:, None] * Z)) for f in F]
+    V = np.block(
+        [
+            [
+                (bread[k] @ (Z.T @ ((F[min(j, k)] * (1 - F[max(j, k)]))[:, None] * Z)) @ bread[j])[1:, 1:]
+                for j in range(3)
+            ]
+            for k in range(3)
+        ]
+    )
+    D = np.kron([[-1, 1, 0], [-1, 0, 1]], np.eye(3))
+    d = D @ np.concatenate([fit.params[1:] for fit in fits])
+    assert ours["statistic"][0] == pytest.approx(d @ np.linalg.solve(D @ V @ D.T, d), rel=1e-6)
+
+
+def test_weights_are_observations(problem):
+    part = replace(problem, X=np.asfortranarray(problem.X[:1500]), codes=problem.codes[:1500])
+    times = np.random.default_rng(1).integers(1, 5, 1500)
+    repeated = replace(part, X=np.asfortranarray(np.repeat(part.X, times, axis=0)), codes=np.repeat(part.codes, times))
+    weighted = replace(part, sample_weight=times.astype(float))
+    names = ["a", "b", "c"]
+    first, second = (inference.wald_table(p, names) for p in (weighted, repeated))
+    np.testing.assert_allclose(first["std_error"], second["std_error"], rtol=1e-7)
+    for test in (inference.score_test, inference.likelihood_ratio):
+        assert test(weighted).statistic == pytest.approx(test(repeated).statistic, rel=1e-7)
+    np.testing.assert_allclose(
+        inference.brant_test(weighted, names)["statistic"],
+        inference.brant_test(repeated, names)["statistic"],
+        rtol=1e-7,
+    )
