@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,20 +37,32 @@ def module_of(path):
     return ("sparsestats", *parts)
 
 
+@cache
+def body(path):
+    """The statements at a file's top."""
+    return ast.parse(path.read_text(encoding="utf-8")).body
+
+
+@cache
+def nodes(path):
+    """Everything in a file, walked once for all tests."""
+    return [node for statement in body(path) for node in ast.walk(statement)]
+
+
+@cache
 def imports(path):
     """(line, dotted name) of everything a file imports, at its top or inside functions."""
     module = module_of(path)
     package = module[:-1]  # of a module, and of a package's own __init__ too
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    found = []
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             origin = ".".join(part for part in (base, node.module or "") if part)
-            for alias in node.names:
-                yield node.lineno, f"{origin}.{alias.name}"
+            found += [(node.lineno, f"{origin}.{alias.name}") for alias in node.names]
+    return found
 
 
 def room(dotted):
@@ -108,8 +121,7 @@ def test_heavy_libraries_are_imported_inside_functions_or_by_their_owners(librar
     owners = {"formula/bases.py", *programs, "backend/penalties.py", "backend/losses.py"}
     top = set()
     for path in FILES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in tree.body:
+        for node in body(path):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             if any(name.split(".")[0] == library for name in names):
@@ -161,7 +173,7 @@ def test_the_library_never_prints():
     for path in FILES:
         if path.name == "__main__.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
                 talkers.append(f"{path.relative_to(ROOT)}:{node.lineno} prints")
             if isinstance(node, ast.ExceptHandler):
@@ -185,7 +197,7 @@ def test_no_global_random_state_is_read_or_set():
     }
     found = []
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and node.attr in legacy and ast.unparse(node.value) == "np.random":
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert not found

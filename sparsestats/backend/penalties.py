@@ -679,10 +679,10 @@ def sorted_prox(magnitudes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     The excess of the sorted magnitudes over the weights, made non-increasing by pooling adjacent violators
     and cut at 0 (Bogdan et al. 2015, algorithm 4).
     """
-    from sklearn.isotonic import isotonic_regression
+    from scipy.optimize import isotonic_regression  # scikit-learn's checks its input for longer than pooling takes
 
     order = np.argsort(-magnitudes, kind="stable")
-    pooled = isotonic_regression(magnitudes[order] - weights, increasing=False)
+    pooled = isotonic_regression(magnitudes[order] - weights, increasing=False).x
     out = np.empty_like(magnitudes)
     out[order] = np.maximum(pooled, 0.0)
     return out

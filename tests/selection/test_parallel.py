@@ -2,8 +2,10 @@
 
 import _thread
 import os
+import signal
 import threading
 import time
+from functools import partial
 
 import joblib
 import numpy as np
@@ -122,7 +124,10 @@ def test_interrupt_stops_the_kernels_and_is_passed_on(n_jobs):
     assert stopped == [True] * (n_jobs - 1)  # the other task saw the stop, not the timeout
 
 
-def test_ctrl_c_in_the_main_thread_stops_kernels_in_the_others():
+def test_ctrl_c_in_the_main_thread_stops_kernels_in_the_others(request):
+    # A shell that starts us in the background has us ignore Ctrl-C.
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     token, started, seen = Token(), threading.Barrier(3), []
 
     def kernel(number, control):
