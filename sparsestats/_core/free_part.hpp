@@ -31,7 +31,8 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
     // The second round of a failed step uses the majorant, which descends from anywhere.
     const std::vector<double> gradient = g;
     bool moved = false;
-    const bool last = size <= 1e-9 * total;  // the loss no longer shows what the gradient still gains: steps on trust
+    // What the gradient still gains is its square: the loss, right to 1e-16, no longer shows it, and steps are on trust.
+    const bool last = size <= 1e-7 * total;
     for (const bool safe : {false, true}) {
       if (moved) break;
       g = gradient;

@@ -109,4 +109,4 @@ class _Variables(dict):
                 f"constraints: there is no variable {name!r}; there are {', '.join(map(str, self))} and the "
                 f"terms {', '.join(list(self.columns)[:20])}."
             )
-        return self["beta"][self.columns[name]]
+        return self["beta"][..., self.columns[name]]

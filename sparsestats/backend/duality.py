@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from . import newton
 from .certificate import Certificate
+from .newton import EPS
 from .penalties import entry_alpha, has, require
 from .problem import Problem
 from .standardize import Standardization, dense_columns, is_sparse, standardization
-
-EPS = np.finfo(float).eps
 
 
 class Coordinates:
@@ -29,6 +29,9 @@ class Coordinates:
     weighted mean; ``B`` are the penalised columns on the penalty's scale with their projection on ``Q``
     removed (for an intercept alone: centred). Since ``v`` is not penalised this changes ``v`` and nothing
     else, and it makes the two blocks orthogonal. A dense X is copied once; a sparse one is used as it is.
+
+    With K linear predictors ``v``, ``c`` and ``eta`` are matrices of K columns, in which Q and B serve every predictor.
+    The penalty sees the rows of ``c`` one behind the other.
 
     Parameters
     ----------
@@ -43,7 +46,7 @@ class Coordinates:
         The penalised columns on the penalty's scale; a dense one is centred when there is an intercept.
     G : ndarray (k, m)
         B = Z - Q G.
-    null_v : ndarray (k,)
+    null_v : ndarray (k,), or (k, K)
         The unpenalised part fitted with c = 0.
     null_objective : float
         Its loss: the scale of every certificate.
@@ -57,25 +60,27 @@ class Coordinates:
         self.std: Standardization = standardization(problem)
         n = problem.shape[0]
         self.w = np.ones(n) if problem.sample_weight is None else problem.sample_weight
-        self.offset = np.zeros(n) if problem.offset is None else problem.offset
+        self.offset = np.zeros(problem.y.shape) if problem.offset is None else problem.offset
         self._pen = np.flatnonzero(self.std.penalized)
         T = self.std.T[self._pen][:, self._pen]
         self._basis()
+        self._moves = newton.copies(self.Q, problem.y)
+        self._onto = (self.w[:, None] * self.Q / n).T
         X = problem.X
         if is_sparse(X):
             shift = np.zeros(len(self._pen))
             self.Z = X[:, self._pen] @ T
-            self.G = (self.Z.T @ (self.w[:, None] * self.Q / n)).T
+            self.G = (self.Z.T @ self._onto.T).T
             self._B = None
         else:
             shift = self.std.center[self._pen] * problem.fit_intercept
             self.Z = (np.asarray(X[:, self._pen], dtype=float) - shift) @ T
-            self.G = (self.w[:, None] * self.Q / n).T @ self.Z
+            self.G = self._onto @ self.Z
             self._B = self.Z - self.Q @ self.G
         self._beta_c = sparse.eye_array(X.shape[1]).tocsc()[:, self._pen] @ T
         self._b0_c = -(shift @ T)
 
-        self.null_v = self.fit_unpenalized(self.offset, np.zeros(self.Q.shape[1]))
+        self.null_v = self.fit_unpenalized(self.offset, self.zeros(self.Q))
         self.null_objective = self.loss(self.offset + self.Q @ self.null_v)
         if self.null_objective < 0:
             raise ValueError(
@@ -83,7 +88,7 @@ class Coordinates:
                 "loss must not be negative: subtract its value at a perfect fit"
             )
         # 64 eps of the loss at eta = 0 is what rounding alone leaves of a constant response
-        self.constant = self.null_objective <= 64 * EPS * self.loss(np.zeros(n))
+        self.constant = self.null_objective <= 64 * EPS * self.loss(np.zeros(problem.y.shape))
 
     def _basis(self) -> None:
         """Q and the maps from its coordinates to the intercept and the free coefficients."""
@@ -109,26 +114,45 @@ class Coordinates:
     def n_penalized(self) -> int:
         return len(self._pen)
 
+    def zeros(self, columns: Any) -> np.ndarray:
+        """Coefficients 0 of these columns."""
+        return np.zeros((columns.shape[1], *self.problem.y.shape[1:]))
+
     def forward(self, c: np.ndarray) -> np.ndarray:
         """B c."""
         return self._B @ c if self._B is not None else self.Z @ c - self.Q @ (self.G @ c)
 
     def adjoint(self, r: np.ndarray) -> np.ndarray:
         """B'r."""
-        return r @ self._B if self._B is not None else self.Z.T @ r - self.G.T @ (self.Q.T @ r)
+        return self._B.T @ r if self._B is not None else self.Z.T @ r - self.G.T @ (self.Q.T @ r)
 
     def to_model(self, u: Any, c: Any) -> tuple[Any, Any]:
         """Coefficients and intercept on the data's own scale, of eta = offset + Q u + Z c (so u = v - G c).
 
-        The map is linear and takes cvxpy expressions as well as arrays.
+        The map is linear and takes cvxpy expressions as well as arrays. K coefficient vectors are (K, p).
         """
-        return self._beta_u @ u + self._beta_c @ c, self._b0_u @ u + self._b0_c @ c
+        return (self._beta_u @ u + self._beta_c @ c).T, self._b0_u @ u + self._b0_c @ c
 
-    def from_model(self, beta: np.ndarray, b0: float) -> tuple[np.ndarray, np.ndarray]:
+    def model(self, v: np.ndarray, c: np.ndarray, *, centred: bool = True) -> tuple[np.ndarray, Any]:
+        """Coefficients and intercept of a solution.
+
+        One number added to all K predictors changes no probability: ``centred`` takes it from the intercepts and from
+        the coefficients of each free column, which then sum to 0.
+        """
+        beta, b0 = self.to_model(v - self.G @ c, c)
+        if centred and beta.ndim == 2:
+            free = ~self.std.penalized
+            beta[:, free] -= beta[:, free].mean(axis=0)
+            b0 = b0 - b0.mean()
+        return beta, b0
+
+    def from_model(self, beta: np.ndarray, b0: Any) -> tuple[np.ndarray, np.ndarray]:
         """(v, c) of coefficients and an intercept."""
-        c = self.std.to_standard(beta)[self._pen]
-        eta = b0 + self.problem.X @ beta
-        return self.Q.T @ (self.w * eta) / len(self.w), c
+        return self._onto @ (b0 + self.problem.X @ beta.T), self.std.to_standard(beta.T)[self._pen]
+
+    def predictor(self, beta: np.ndarray, b0: Any) -> np.ndarray:
+        """eta of coefficients and an intercept."""
+        return self.offset + b0 + self.problem.X @ beta.T
 
     def loss(self, eta: np.ndarray) -> float:
         return self.problem.loss.value(eta, self.problem.y, self.problem.sample_weight)
@@ -139,43 +163,21 @@ class Coordinates:
     def curvature(self, eta: np.ndarray) -> np.ndarray:
         return self.problem.loss.curvature(eta, self.problem.y, self.problem.sample_weight)
 
-    def fit_unpenalized(self, base: np.ndarray, v: np.ndarray, tilt: np.ndarray | float = 0.0) -> np.ndarray:
-        """argmin_v f(base + Q v) + tilt'v by damped Newton from v, down to the rounding of its gradient.
+    def penalty(self, c: np.ndarray) -> float:
+        """J(c)."""
+        return self.problem.penalty.value(c.ravel())
 
-        A response that the unpenalised columns separate has no minimiser; there the steps end when the
-        gradient is of the order of rounding, with large but finite v.
-        """
-        if self.Q.shape[1] == 0:
+    def prox(self, u: np.ndarray, step: float) -> np.ndarray:
+        """argmin_c ||c - u||^2 / 2 + step J(c)."""
+        return self.problem.penalty.prox(u.ravel(), step).reshape(u.shape)
+
+    def fit_unpenalized(self, base: np.ndarray, v: np.ndarray, tilt: np.ndarray | float = 0.0) -> np.ndarray:
+        """argmin_v f(base + Q v) + <tilt, v>, from v; see :func:`sparsestats.backend.newton.minimise`."""
+        if v.size == 0:
             return v
-        tilt = np.broadcast_to(tilt, v.shape)
-        eta = base + self.Q @ v
-        value = self.loss(eta) + tilt @ v
-        floor = (4 * EPS) ** 2 * max(self.loss(eta), self.loss(np.zeros_like(base)))
-        # A loss that is linear far out (Huber's) may have no curvature here at all: a trace of its bound keeps the step
-        # a descent direction.
-        bound = self.problem.loss.curvature_bound
-        trace = 1e-8 * bound if math.isfinite(bound) else 0.0
-        for _ in range(100):
-            slope = self.Q.T @ self.gradient(eta) + tilt
-            hessian = self.Q.T @ (self.curvature(eta)[:, None] * self.Q)
-            if hessian.diagonal().min() < trace:
-                hessian += trace * np.eye(len(v))
-            step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
-            decrement = -0.5 * (slope @ step)
-            if not decrement > floor:
-                break
-            # Below the rounding of the value itself a decrease cannot be seen: the step is then a refinement.
-            length, refines = 1.0, decrement <= 1e-10 * abs(value)
-            while True:
-                trial = base + self.Q @ (v + length * step)
-                trial_value = self.loss(trial) + tilt @ (v + length * step)
-                if refines or trial_value <= value - 0.5 * length * decrement:
-                    break
-                length *= 0.5
-                if length < 1e-10:
-                    return v
-            v, eta, value = v + length * step, trial, trial_value
-        return v
+        problem, tilt = self.problem, np.ravel(np.broadcast_to(tilt, v.shape))
+        found = newton.minimise(problem.loss, problem.y, problem.sample_weight, base, self._moves, v.ravel(), tilt)
+        return found[0].reshape(v.shape)
 
     @cached_property
     def lipschitz(self) -> float:
@@ -202,7 +204,8 @@ class Coordinates:
         bound = self.problem.loss.curvature_bound
         if not math.isfinite(bound):
             h = self.curvature(eta) * len(eta)
-            bound = float(np.max(np.divide(h, self.w, out=np.zeros_like(h), where=self.w > 0), initial=0.0))
+            held = self.w > 0
+            bound = float(np.max(h[held].T / self.w[held], initial=0.0))
         return max(bound * self.lipschitz, EPS)
 
     @property
@@ -214,7 +217,7 @@ class Coordinates:
     def weightless(self) -> bool:
         """Whether the penalty is 0 everywhere (a sequence of zeros)."""
         penalty = self.problem.penalty
-        return has(penalty, "dual_norm") and math.isinf(penalty.dual_norm(np.ones(self.n_penalized)))
+        return has(penalty, "dual_norm") and math.isinf(penalty.dual_norm(np.ones(self.zeros(self.Z).size)))
 
     def bound(
         self,
@@ -235,7 +238,7 @@ class Coordinates:
         problem = self.problem
         penalty = problem.penalty
         tight = has(penalty, "dual_bound")
-        size = penalty.dual_bound(z, c, alpha) if tight else penalty.dual_norm(z)
+        size = penalty.dual_bound(z.ravel(), c.ravel(), alpha) if tight else penalty.dual_norm(z.ravel())
         shrink = alpha / size if size > alpha else 1.0
         offset = self.offset + self.Q @ v
         return shrink * constant + problem.loss.dual_value(shrink * theta, problem.y, problem.sample_weight, offset)
@@ -245,7 +248,7 @@ class Coordinates:
         require(self.problem.penalty, ("prox",), "a certificate of stationarity")
         gradient = self.gradient(eta)
         step = 1.0 / self.step_bound(eta)
-        moved = self.problem.penalty.prox(c - step * self.adjoint(gradient), step * alpha)
+        moved = self.prox(c - step * self.adjoint(gradient), step * alpha)
         size = max(np.linalg.norm(c), np.linalg.norm(moved))
         return float(np.linalg.norm(moved - c) / step * size + np.linalg.norm(self.Q.T @ gradient) * np.linalg.norm(v))
 
@@ -254,7 +257,7 @@ class Coordinates:
         if self.constant or self.n_penalized == 0:
             return 0.0
         z = -self.adjoint(self.gradient(self.offset + self.Q @ self.null_v))
-        return entry_alpha(self.problem.penalty, z)
+        return entry_alpha(self.problem.penalty, z.ravel())
 
     def at(self, alpha: float) -> Coordinates:
         """These coordinates with the penalty as it is at ``alpha``."""
@@ -264,17 +267,17 @@ class Coordinates:
         moved.problem = replace(self.problem, penalty=self.problem.penalty.at(alpha))
         return moved
 
-    def deviance_ratio(self, beta: np.ndarray, b0: float) -> float:
+    def deviance_ratio(self, beta: np.ndarray, b0: Any) -> float:
         """1 - loss / null loss (0 where the null model fits)."""
         if self.constant:
             return 0.0
-        return 1.0 - self.loss(self.offset + b0 + self.problem.X @ beta) / self.null_objective
+        return 1.0 - self.loss(self.predictor(beta, b0)) / self.null_objective
 
     def certify(
         self,
         alpha: float,
         beta: np.ndarray,
-        b0: float,
+        b0: Any,
         *,
         tol: float,
         n_iter: int,
@@ -285,11 +288,9 @@ class Coordinates:
 
         ``constrained_bound`` replaces the dual bound for a model under constraints of the user's.
         """
-        problem = self.problem
-        eta = self.offset + b0 + problem.X @ beta
+        eta = self.predictor(beta, b0)
         if constrained_bound is not None:
-            c = self.std.to_standard(beta)[self._pen]
-            objective = self.loss(eta) + (alpha * problem.penalty.value(c) if alpha else 0.0)
+            objective = self.loss(eta) + (alpha * self.penalty(self.from_model(beta, b0)[1]) if alpha else 0.0)
             kind, bound = "gap", constrained_bound
             value = max(objective - bound, 0.0)
         elif alpha == 0.0 or self.weightless:
@@ -297,14 +298,14 @@ class Coordinates:
             kind, value = "newton", self._decrement(eta)
             bound = objective - value
         else:
-            c = self.std.to_standard(beta)[self._pen]
-            objective = self.loss(eta) + alpha * problem.penalty.value(c)
+            v, c = self.from_model(beta, b0)
+            objective = self.loss(eta) + alpha * self.penalty(c)
             if self.certifies:
                 theta = -self.gradient(eta)
-                bound = self.bound(theta, self.adjoint(theta), alpha, *self.from_model(beta, b0))
+                bound = self.bound(theta, self.adjoint(theta), alpha, v, c)
                 kind, value = "gap", max(objective - bound, 0.0)
             else:
-                kind, value = "stationarity", self.residual(self.from_model(beta, b0)[0], c, eta, alpha)
+                kind, value = "stationarity", self.residual(v, c, eta, alpha)
                 bound = -math.inf
         if self.constant and constrained_bound is None:
             value, bound = 0.0, objective
@@ -315,11 +316,8 @@ class Coordinates:
         return certificate
 
     def _decrement(self, eta: np.ndarray) -> float:
-        """Half the squared Newton decrement over all columns: the squared length of the part of the scaled
-        gradient that they explain."""
-        root = np.sqrt(self.curvature(eta))
-        design = self.Q if self.n_penalized == 0 else np.column_stack([self.Q, self.forward(np.eye(self.n_penalized))])
-        scaled = np.divide(self.gradient(eta), root, out=np.zeros_like(eta), where=root > 0)
-        step, *_ = np.linalg.lstsq(root[:, None] * design, scaled, rcond=None)
-        explained = root * (design @ step)
-        return 0.5 * float(explained @ explained)
+        """Half the squared Newton decrement over all columns."""
+        problem = self.problem
+        design = np.column_stack([self.Q, self.forward(np.eye(self.n_penalized))])
+        moves = newton.copies(design, problem.y)
+        return newton.decrement(problem.loss, problem.y, problem.sample_weight, eta, moves)

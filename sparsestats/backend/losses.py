@@ -57,10 +57,13 @@ class Loss:
     native : str or None
         The loss's name in the compiled core. Never inherited: a subclass that changes the mathematics is
         solved by its own Python text unless it says otherwise.
+    multivariate : bool
+        Whether a row has K linear predictors: y, eta, gradient and curvature are then (n, K).
     """
 
     name: ClassVar[str] = "loss"
     native: ClassVar[str | None] = None
+    multivariate: ClassVar[bool] = False
     curvature_bound: ClassVar[float] = np.inf
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -88,6 +91,10 @@ class Loss:
         """
         return None
 
+    def rooted(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None, moves: np.ndarray) -> np.ndarray:
+        """R moves for moves of eta, of its shape with one axis more, where R'R is the second derivative of f in eta."""
+        return np.sqrt(self.curvature(eta, y, w))[..., None] * moves  # type: ignore[attr-defined]
+
     def dual_value(
         self,
         theta: np.ndarray,
@@ -101,7 +108,7 @@ class Loss:
         whose correlations with the penalised ones, X'theta on the penalty's scale, have dual norm <= alpha.
         At the optimum theta is minus the gradient and the bound is attained.
         """
-        shift = 0.0 if offset is None else float(theta @ offset)
+        shift = 0.0 if offset is None else float(np.vdot(theta, offset))
         return -self.conjugate(-theta, y, w) - shift  # type: ignore[attr-defined]
 
 
@@ -209,7 +216,7 @@ class Multinomial(Loss):
     by groups that hold a variable's K coefficients, which then sum to 0; elementwise up to ties (for the lasso,
     0 is a median of a variable's K coefficients). Intercepts and unpenalised columns are given sum 0.
 
-    The Hessian of a row is diag(p) - p p'; ``curvature`` is diag(p), which majorises it.
+    The Hessian of a row is diag(p) - p p'; ``curvature`` is diag(p), which majorises it, ``rooted`` has all of it.
 
     Examples
     --------
@@ -221,6 +228,7 @@ class Multinomial(Loss):
 
     name: ClassVar[str] = "multinomial"
     native: ClassVar[str | None] = "multinomial"
+    multivariate: ClassVar[bool] = True
     curvature_bound: ClassVar[float] = 0.5
 
     def value(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
@@ -231,6 +239,12 @@ class Multinomial(Loss):
 
     def curvature(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
         return _share(softmax(eta, axis=1), None if w is None else w[:, None])
+
+    def rooted(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None, moves: np.ndarray) -> np.ndarray:
+        # With s the roots of p, diag(p) - p p' = diag(s) (I - s s')^2 diag(s).
+        s = np.sqrt(softmax(eta, axis=1))[:, :, None]
+        scaled = super().rooted(eta, y, w, moves)
+        return scaled - s * np.sum(s * scaled, axis=1, keepdims=True)
 
     def conjugate(self, s: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         weight = np.ones(len(s)) if w is None else w
@@ -253,7 +267,7 @@ class Multinomial(Loss):
         return cp.sum(each if w is None else cp.multiply(w, each)) / len(y)
 
     def validate_response(self, y: np.ndarray) -> None:
-        if y.ndim != 2 or np.any(y < 0) or np.any(np.abs(y.sum(axis=1) - 1.0) > 1e-12):
+        if y.ndim != 2 or y.shape[1] < 2 or np.any(y < 0) or np.any(np.abs(y.sum(axis=1) - 1.0) > 1e-12):
             raise ValueError(
                 "a multinomial response has a row of class probabilities (a 1 and zeros for a known class) for each "
                 f"observation, (n, K); y has shape {y.shape}. SLOPEClassifier and its kin take labels of classes"

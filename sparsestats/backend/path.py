@@ -140,11 +140,6 @@ def solve_path(
     """
     if constraints is not None:
         solver = "cvxpy"
-    if problem.responses > 1 and (solver != "auto" or not native_slope.supports(problem)):
-        raise ValueError(
-            f"a {problem.loss.name} loss of {problem.responses} classes is fitted by the compiled core: "
-            'solver="auto", without constraints'
-        )
     if solver == "auto":
         solver = "compiled" if native_slope.supports(problem) else "proximal"
     if solver == "compiled":

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from .penalties import require
 from .problem import PathResult, Problem
 
 CHECK_EVERY = 10
-Solution = tuple[np.ndarray, float, Certificate]
+Solution = tuple[np.ndarray, Any, Certificate]
 
 
 def solve(
@@ -29,7 +30,7 @@ def solve(
     *,
     tol: float = 1e-8,
     max_iter: int = 10_000,
-    start: tuple[np.ndarray, float] | None = None,
+    start: tuple[np.ndarray, Any] | None = None,
 ) -> Solution:
     """Fit one alpha.
 
@@ -48,8 +49,8 @@ def solve(
 
     Returns
     -------
-    beta : ndarray (p,), on the data's own scale
-    b0 : float
+    beta : ndarray (p,), on the data's own scale; (K, p) under a loss of K linear predictors
+    b0 : float, or ndarray (K,)
     certificate : Certificate
         A duality gap where the loss has ``conjugate`` and the penalty ``dual_norm``, else stationarity.
 
@@ -106,7 +107,7 @@ def solve_path(
         alpha_max=coordinates.alpha_max(),
         deviance_ratio=np.array([coordinates.deviance_ratio(beta, b0) for beta, b0, _ in found]),
         seconds=time.perf_counter() - began,
-        info={"active": np.count_nonzero(coefs, axis=1), "seconds": np.diff(seconds, prepend=0.0)},
+        info={"active": np.array([np.count_nonzero(beta) for beta in coefs]), "seconds": np.diff(seconds, prepend=0.0)},
     )
 
 
@@ -116,7 +117,7 @@ def fits(
     *,
     tol: float = 1e-8,
     max_iter: int = 10_000,
-    start: tuple[np.ndarray, float] | None = None,
+    start: tuple[np.ndarray, Any] | None = None,
 ) -> Iterator[Solution]:
     """Yield ``(beta, b0, certificate)`` for each alpha, each started from the one before.
 
@@ -143,10 +144,10 @@ def _fits(
     alphas: Sequence[float] | np.ndarray,
     tol: float,
     max_iter: int,
-    start: tuple[np.ndarray, float] | None,
+    start: tuple[np.ndarray, Any] | None,
 ) -> Iterator[Solution]:
     if start is None:
-        v, c = coordinates.null_v, np.zeros(coordinates.n_penalized)
+        v, c = coordinates.null_v, coordinates.zeros(coordinates.Z)
     else:
         v, c = coordinates.from_model(*start)
     for alpha in np.asarray(alphas, dtype=float).tolist():
@@ -165,8 +166,8 @@ def _fits(
             continue
         else:
             v, c, n_iter, stop = accelerate(here, alpha, v, c, tol, max_iter)
-        beta, b0 = coordinates.to_model(v - coordinates.G @ c, c)
-        yield beta, float(b0), here.certify(alpha, beta, b0, tol=tol, n_iter=n_iter, stop=stop)
+        beta, b0 = coordinates.model(v, c)
+        yield beta, b0, here.certify(alpha, beta, b0, tol=tol, n_iter=n_iter, stop=stop)
 
 
 def _unpenalized(coordinates: Coordinates, tol: float) -> Solution:
@@ -174,8 +175,8 @@ def _unpenalized(coordinates: Coordinates, tol: float) -> Solution:
     # Only constant columns, whose coefficient is 0 at every alpha, stay out.
     dropped = (coordinates.std.scale == 0).astype(float)
     free = Coordinates(replace(coordinates.problem, penalty_factor=dropped, standardize=False))
-    beta, b0 = free.to_model(free.null_v, np.zeros(free.n_penalized))
-    return beta, float(b0), coordinates.certify(0.0, beta, b0, tol=tol, n_iter=1, stop="tol")
+    beta, b0 = free.model(free.null_v, free.zeros(free.Z))
+    return beta, b0, coordinates.certify(0.0, beta, b0, tol=tol, n_iter=1, stop="tol")
 
 
 def accelerate(
@@ -189,10 +190,10 @@ def accelerate(
 ) -> tuple[np.ndarray, np.ndarray, int, str]:
     """The iteration of :func:`solve`, from (v, c) and in the same coordinates.
 
-    ``tilt`` = (a_v, a_c) adds a_v'v + a_c'c to the objective: what the multipliers of affine constraints make
+    ``tilt`` = (a_v, a_c) adds <a_v, v> + <a_c, c> to the objective: what the multipliers of affine constraints make
     of them. Returns v, c, the number of steps, and why they ended.
     """
-    penalty, offset = coordinates.problem.penalty, coordinates.offset
+    offset = coordinates.offset
     target = tol * coordinates.null_objective
     a_v, a_c = (np.zeros_like(v), np.zeros_like(c)) if tilt is None else tilt
 
@@ -200,14 +201,14 @@ def accelerate(
         """v, eta and f~ at a point c whose image B c is known."""
         v = coordinates.fit_unpenalized(offset + Bc, v, tilt=a_v)
         eta = offset + Bc + coordinates.Q @ v
-        return v, eta, coordinates.loss(eta) + float(a_v @ v + a_c @ c)
+        return v, eta, coordinates.loss(eta) + float(np.vdot(a_v, v) + np.vdot(a_c, c))
 
     def certificate(c: np.ndarray, v: np.ndarray, eta: np.ndarray, value: float) -> float:
         if not coordinates.certifies:
             return coordinates.residual(v, c, eta, alpha)
         theta = -coordinates.gradient(eta)
-        bound = coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, c, float(a_v @ v))
-        return value + alpha * penalty.value(c) - bound
+        bound = coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, c, float(np.vdot(a_v, v)))
+        return value + alpha * coordinates.penalty(c) - bound
 
     Bc = coordinates.forward(c)
     v, eta, value = profile(c, Bc, v)
@@ -220,12 +221,12 @@ def accelerate(
         slope = coordinates.gradient(eta_y)
         gradient = coordinates.adjoint(slope) + a_c
         # what rounding of eta does to the value; a step that fails by less has not failed
-        noise = 16 * EPS * (abs(value_y) + np.abs(slope) @ np.abs(eta_y))
+        noise = 16 * EPS * (abs(value_y) + np.vdot(np.abs(slope), np.abs(eta_y)))
         while True:
-            c_new = penalty.prox(y - gradient / L, alpha / L)
+            c_new = coordinates.prox(y - gradient / L, alpha / L)
             Bc_new, move = coordinates.forward(c_new), c_new - y
             v_new, eta, value = profile(c_new, Bc_new, v_y)
-            model = value_y + gradient @ move + 0.5 * L * (move @ move)
+            model = value_y + np.vdot(gradient, move) + 0.5 * L * np.vdot(move, move)
             if value <= model + noise or not math.isfinite(2.0 * L):
                 break
             L *= 2.0
@@ -240,7 +241,7 @@ def accelerate(
             if stalled > 30 and best <= 1e-11 * coordinates.null_objective:
                 return v_new, c_new, iteration, "precision"
 
-        if (y - c_new) @ (c_new - c) > 0.0:
+        if np.vdot(y - c_new, c_new - c) > 0.0:
             t = 1.0
         t_new = 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * t * t))
         momentum = (t - 1.0) / t_new

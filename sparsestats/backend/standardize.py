@@ -156,8 +156,11 @@ def standardization(problem: Problem) -> Standardization:
 
 def resolved(problem: Problem) -> Problem:
     """The problem with its penalty's arrays filled in for this data (weights, group sizes or ranks)."""
-    std = standardization(problem)
-    return replace(problem, penalty=problem.penalty.resolve(problem.shape[0], std.groups, std.sizes))
+    std, K = standardization(problem), problem.responses
+    # A row of the coefficient matrix is a column's K coefficients: a group of the penalty holds all of them, and where
+    # there are no groups each stands alone.
+    groups, sizes = (None, np.repeat(std.sizes, K)) if std.groups is None else (np.repeat(std.groups, K), K * std.sizes)
+    return replace(problem, penalty=problem.penalty.resolve(problem.shape[0], groups, sizes))
 
 
 def moments(X: Any, w: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -117,9 +117,12 @@ class PathEstimator(BaseEstimator):
             dtype=[np.float64, np.float32],
             order="F",
             y_numeric=True,
+            multi_output=self._loss.multivariate,
             accept_large_sparse=True,
         )
-        return X, check_squares(np.asarray(y, dtype=np.float64), "y")
+        y = np.asarray(y, dtype=np.float64)
+        check_squares(np.ravel(y), "y")
+        return X, y
 
     def _problem(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Problem:
         """Validate the data and the parameters against it; sets what sklearn wants set by ``fit``."""
@@ -142,23 +145,19 @@ class PathEstimator(BaseEstimator):
         if sparse.issparse(X) and not csc.has_canonical_format:
             X = csc = csc.copy()  # it may be the caller's own
             csc.sum_duplicates()
+        target = self._target(y)
         return Problem(
             X=X,
-            y=self._target(y),
+            y=target,
             loss=self._loss,
             penalty=self._penalty(),
             sample_weight=weights,
-            offset=check_offset(offset, n, self._responses),
+            offset=check_offset(offset, n, target[:1].size),
             fit_intercept=self.fit_intercept,
             standardize=self.standardize,
             groups=groups,
             penalty_factor=factor,
         )
-
-    @property
-    def _responses(self) -> int:
-        """Linear predictors of a row."""
-        return 1
 
     def _target(self, y: np.ndarray) -> np.ndarray:
         """The checked response as the loss wants it."""
@@ -349,7 +348,7 @@ class PathEstimator(BaseEstimator):
 
     def _set_model(self, beta: np.ndarray, intercept: Any, has_offset: bool) -> None:
         self.coef_, self._has_offset = beta, has_offset
-        self.intercept_: Any = float(intercept)
+        self.intercept_: Any = intercept if np.ndim(intercept) else float(intercept)
 
     def at(self, path: Path, alpha: float, *, has_offset: bool = False) -> Any:
         """A fitted copy of this estimator at one alpha of a path it made.
@@ -529,19 +528,18 @@ class PathEstimator(BaseEstimator):
 
         worker = clone(self)
         problem = worker._problem(X, y, sample_weight, offset)
-        if problem.responses > 1:
-            raise ValueError("the cvxpy program is for one linear predictor a row; three classes and more have several")
         alpha = DEFAULT_FRACTION * alpha_max(problem) if self.alpha is None else self.alpha
         return program(resolved(problem), alpha, constraints=self.constraints, names=worker._term_columns())
 
     def _linear_predictor(self, X: Any, offset: Any) -> np.ndarray:
         check_is_fitted(self)
         X = self._check_X(X, reset=False)
-        eta = np.asarray(X @ np.atleast_2d(self.coef_).T, dtype=np.float64) + self.intercept_
-        if self._responses == 1:
+        coef = np.atleast_2d(self.coef_)
+        eta = np.asarray(X @ coef.T, dtype=np.float64) + self.intercept_
+        if len(coef) == 1:
             eta = eta[:, 0]
         if offset is not None:
-            return eta + check_offset(offset, X.shape[0], self._responses)
+            return eta + check_offset(offset, X.shape[0], len(coef))
         if self._has_offset:
             raise ValueError("this model was fitted with an offset; predict needs offset= for the new rows")
         return eta
@@ -628,6 +626,7 @@ class PathClassifier(ClassifierMixin, PathEstimator):
 
     @property
     def _responses(self) -> int:
+        """Linear predictors of a row."""
         several = len(self.classes_) if hasattr(self, "classes_") else 2
         return several if several > 2 else 1
 

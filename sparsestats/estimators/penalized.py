@@ -56,8 +56,9 @@ class Penalized(PathRegressor):
 
     Attributes
     ----------
-    coef_ : ndarray (p,)
-    intercept_ : float
+    coef_ : ndarray (p,), or (K, p) under a loss of K linear predictors (``ss.losses.Multinomial``, whose y holds
+        probabilities of the classes, (n, K))
+    intercept_ : float, or ndarray (K,)
     alpha_, alpha_max_ : float
     certificate_ : Certificate
         A duality gap where the loss has ``conjugate`` and the penalty ``dual_norm``, else the size of the
@@ -306,3 +307,11 @@ class PenalizedCV(CrossValidated, Penalized):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        if self._loss.multivariate:
+            raise ValueError(
+                f"PenalizedCV scores one linear predictor a row, the {self._loss.name} loss has several; "
+                "SLOPEClassifierCV and its kin cross-validate labels of three classes and more"
+            )
+        return super()._check_X_y(X, y)

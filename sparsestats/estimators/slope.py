@@ -141,7 +141,7 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
 
     With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class; the norm is over all p K coefficients, which determines them up
-    to ties. Offsets are then (n, K), a custom sequence has p K values, and a ``solver`` other than "auto" is refused.
+    to ties. Offsets are then (n, K), a custom sequence has p K values, and constraints see beta (K, p), intercept (K,).
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
     n_iter_ : int
-    clusters_ : int ndarray (1, p)
+    clusters_ : int ndarray of coef_'s shape
         Columns of equal size on the penalty's scale: 1 for the largest, 0 for zeros and free columns.
     duals_ : list, multipliers of the constraints (with ``constraints`` only)
 
@@ -361,8 +361,8 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
 
     With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
-    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and a ``solver`` other than
-    "auto" is refused.
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
+    (K, p) and intercept (K,).
 
     Parameters
     ----------
@@ -609,7 +609,7 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
 
     With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class; the norm is over all p K coefficients, which determines them up
-    to ties. Offsets are then (n, K), a custom sequence has p K values, and a ``solver`` other than "auto" is refused.
+    to ties. Offsets are then (n, K), a custom sequence has p K values, and constraints see beta (K, p), intercept (K,).
 
     Parameters
     ----------
@@ -660,7 +660,7 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
     certificate_ : Certificate
         Duality gap of the full problem, computed from the returned coefficients.
     n_iter_ : int
-    clusters_ : int ndarray (1, p)
+    clusters_ : int ndarray of coef_'s shape
         Columns of equal size on the penalty's scale: 1 for the largest, 0 for zeros and free columns.
     alphas_ : ndarray (k,)
     alpha_min_, alpha_1se_ : float
@@ -888,8 +888,8 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
 
     With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
-    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and a ``solver`` other than
-    "auto" is refused.
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
+    (K, p) and intercept (K,).
 
     Parameters
     ----------

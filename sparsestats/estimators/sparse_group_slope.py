@@ -174,8 +174,8 @@ class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
 
     With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
-    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and a ``solver`` other than
-    "auto" is refused.
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
+    (K, p) and intercept (K,).
 
     Parameters
     ----------
@@ -449,8 +449,8 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
 
     With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
-    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and a ``solver`` other than
-    "auto" is refused.
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
+    (K, p) and intercept (K,).
 
     Parameters
     ----------

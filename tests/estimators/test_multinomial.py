@@ -1,5 +1,7 @@
 """SLOPE for three classes and more: the symmetric softmax, its penalties and its certificate."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -152,16 +154,56 @@ def test_free_columns_and_no_penalty_fit_the_moments():
     np.testing.assert_allclose(full.coef_.sum(axis=0), 0, atol=1e-12)
 
 
-def test_two_classes_of_the_softmax_are_the_logistic_model():
-    """An l1 norm prices a difference d of two predictors at |d|, split between them at will."""
+def two_predictors(penalty, X, y, **settings):
+    """Two classes with a linear predictor each, where a classifier would fit their difference."""
+    model = ss.Penalized(ss.losses.Multinomial(), penalty, tol=1e-12, **settings)
+    return model.fit(X, np.eye(2)[y])
+
+
+def test_two_classes_of_the_softmax_are_slope_for_their_difference():
+    """The loss sees d = b_2 - b_1 alone. Of all (b_1, b_2) with this d the even split, -d/2 and d/2, is majorised by
+    every other, so each sorted norm is smallest there: sum_j (v_{2j-1} + v_{2j}) |d|_(j) / 2, v over 2p coefficients.
+    For equal weights every split into opposite signs costs the same |d|."""
     X, y = classes(k=2)
-    binary = ss.SLOPEClassifier(0.02, sequence="lasso", tol=1e-12).fit(X, y)
-    # a third class that no row is likely to belong to leaves two
-    offset = np.column_stack([np.zeros((len(y) + 1, 2)), np.full(len(y) + 1, -60.0)])
-    weight = np.append(np.ones(len(y)), 1e-13)
-    model = ss.SLOPEClassifier(0.02, sequence="lasso", tol=1e-12)
-    model.fit(np.vstack([X, X[:1]]), np.append(y, 2), weight, offset)
-    np.testing.assert_allclose(model.coef_[1] - model.coef_[0], binary.coef_[0], atol=1e-6)
+    v = np.linspace(2, 0.5, 16) ** 2
+    binary = ss.SLOPEClassifier(0.02, sequence=v.reshape(8, 2).mean(axis=1), tol=1e-12).fit(X, y)
+    both = two_predictors(ss.penalties.SortedL1(v), X, y, alpha=0.02)
+    np.testing.assert_allclose(both.coef_[1], binary.coef_[0] / 2, atol=1e-6)
+    np.testing.assert_allclose(both.coef_[0], -both.coef_[1], atol=1e-6)
+    assert both.certificate_.objective == pytest.approx(binary.certificate_.objective, rel=1e-11)
+    assert both.alpha_max_ == pytest.approx(binary.alpha_max_, rel=1e-12)
+    assert both.certificate_.scale == pytest.approx(binary.certificate_.scale, rel=1e-12)
+    lasso = two_predictors(ss.penalties.SortedL1("lasso"), X, y, alpha=0.02)
+    plain = ss.SLOPEClassifier(0.02, sequence="lasso", tol=1e-12).fit(X, y)
+    np.testing.assert_allclose(lasso.coef_[1] - lasso.coef_[0], plain.coef_[0], atol=1e-6)
+    assert 0 < np.count_nonzero(plain.coef_) < 8
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.4])
+def test_two_classes_in_row_groups_are_group_slope_for_their_difference(l1_ratio):
+    """A group holds 2 p_g coefficients: sqrt(2 p_g) ||(-d/2, d/2)|| = sqrt(p_g) ||d||, the norm that binomial has, with
+    the same weights w; v is averaged in pairs as for the elementwise norm. alpha stays."""
+    X, y = classes(k=2)
+    groups = np.arange(8) // 2
+    v, w = np.linspace(2, 1, 16), np.array([2.0, 1.5, 1.2, 1.0])
+    penalty = ss.penalties.SparseGroupSortedL1((v, w), l1_ratio=l1_ratio)
+    both = two_predictors(penalty, X, y, alpha=0.03, groups=groups)
+    binary = ss.SparseGroupSLOPEClassifier(
+        0.03, groups=groups, l1_ratio=l1_ratio, sequence=(v.reshape(8, 2).mean(axis=1), w), tol=1e-12
+    ).fit(X, y)
+    np.testing.assert_allclose(2 * both.coef_[1], binary.coef_[0], atol=1e-6)
+    assert both.certificate_.objective == pytest.approx(binary.certificate_.objective, rel=1e-11)
+    assert 0 < np.count_nonzero(binary.coef_) < 8
+
+
+@pytest.mark.parametrize("kind", [ss.SLOPEClassifier, ss.GroupSLOPEClassifier, ss.SparseGroupSLOPEClassifier])
+def test_order_of_the_classes_permutes_the_answer(kind):
+    X, y = classes()
+    order = np.array([2, 0, 1])  # class k is renamed order[k]
+    first, second = kind(0.02, tol=1e-12).fit(X, y), kind(0.02, tol=1e-12).fit(X, order[y])
+    assert second.alpha_max_ == pytest.approx(first.alpha_max_, rel=1e-12)
+    np.testing.assert_allclose(second.coef_[order], first.coef_, atol=1e-6)
+    np.testing.assert_allclose(second.predict_proba(X)[:, order], first.predict_proba(X), atol=1e-6)
 
 
 def test_labels_probabilities_and_decisions_agree():
@@ -238,3 +280,114 @@ def test_objective_is_that_of_an_interior_point_method(rows):
     # Clarabel's own tolerance is 1e-8
     assert certificate.objective == pytest.approx(problem.value, rel=1e-7)
     assert np.count_nonzero(model.coef_) > 2
+
+
+def case(kind, variant):
+    """An estimator, its data, and an offset or None."""
+    X, y = classes(n=60, p=6, k=4 if kind == "rows" else 3)
+    X[:, 1] /= 30
+    rng = np.random.default_rng(3)
+    settings = {} if kind == "elements" else {"groups": [0, 0, 1, 1, 2, 2]}
+    model = {
+        "elements": ss.SLOPEClassifier,
+        "rows": ss.GroupSLOPEClassifier,
+        "both": ss.SparseGroupSLOPEClassifier,
+    }[kind]
+    if kind == "both":
+        settings |= {"l1_ratio": 0.5, "sequence": "lasso"}
+    weight = offset = None
+    if variant == "weights and offset":
+        weight, offset = rng.integers(0, 4, len(y)).astype(float), rng.normal(size=(len(y), y.max() + 1))
+    elif variant == "free columns":
+        settings["penalty_factor"] = [1, 1, 0, 0, 2, 2]
+    elif variant == "raw":
+        settings |= {"standardize": False, "fit_intercept": False}
+    elif variant == "sparse":
+        X = sparse.csc_array(np.where(np.abs(X) > 0.5, X, 0))
+        settings["standardize"] = True if kind == "elements" else "group"
+    top = model(**settings).alpha_max(X, y, weight, offset)
+    return model(0.2 * top, **settings), X, y, weight, offset
+
+
+def combinations():
+    """Every kind, variant and solver; a third of them quick."""
+    variants = ["weights and offset", "free columns", "raw", "sparse"]
+    solvers = ["proximal", "cvxpy"]
+    for i, (kind, variant, solver) in enumerate(product(["elements", "rows", "both"], variants, solvers)):
+        yield pytest.param(kind, variant, solver, marks=[] if i % 3 == 0 else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("kind", "variant", "solver"), combinations())
+def test_three_solvers_fit_one_model(kind, variant, solver):
+    model, X, y, weight, offset = case(kind, variant)
+    core = model.fit(X, y, weight, offset)
+    other = type(model)(**model.get_params()).set_params(solver=solver).fit(X, y, weight, offset)
+    ours, theirs = core.certificate_, other.certificate_
+    assert ours.converged and theirs.converged and theirs.kind == "gap"
+    # each is within 1e-8 of the optimum, as a share of the null objective
+    assert theirs.objective == pytest.approx(ours.objective, abs=1e-8 * ours.scale)
+    assert theirs.scale == pytest.approx(ours.scale, rel=1e-12)
+    assert other.alpha_max_ == pytest.approx(core.alpha_max_, rel=1e-10)
+    # an error of sqrt(2 gap) in the linear predictor, stretched by what little curvature probabilities near 0 have
+    np.testing.assert_allclose(other.predict_proba(X, offset), core.predict_proba(X, offset), atol=1e-3)
+    assert other.intercept_.sum() == pytest.approx(0, abs=1e-9)
+    assert other.coef_.shape == core.coef_.shape and core.coef_.any()
+
+
+def test_no_penalty_is_one_model_in_every_solver():
+    X, y = classes(n=60, p=4)
+    core, numpy_, program = (ss.SLOPEClassifier(0.0, solver=name).fit(X, y) for name in ("auto", "proximal", "cvxpy"))
+    np.testing.assert_allclose(numpy_.coef_, core.coef_, rtol=1e-6)
+    np.testing.assert_allclose(program.predict_proba(X), core.predict_proba(X), atol=1e-5)
+    assert numpy_.certificate_.converged and numpy_.certificate_.objective > 0
+
+
+def test_constraints_bind_the_matrix_of_coefficients():
+    """Signs of one class, equality of two, an intercept held: all of beta (K, p) is there, and the duals are priced."""
+    X, y = classes(n=80, p=4)
+    X[:, 1] /= 30
+
+    def hold(v):
+        beta = v["beta"]
+        return [beta[1] >= 0, beta[1, 2:] == beta[2, 2:], v["intercept"][0] == 0.1]
+
+    free = ss.SLOPEClassifier(0.01).fit(X, y)
+    held = ss.SLOPEClassifier(0.01, constraints=hold).fit(X, y)
+    assert held.certificate_.kind == "gap" and held.certificate_.converged
+    assert held.coef_.shape == (3, 4) and held.coef_[1].min() >= -1e-9 > free.coef_[1].min()
+    np.testing.assert_allclose(held.coef_[1, 2:], held.coef_[2, 2:], atol=1e-8)
+    assert held.intercept_[0] == pytest.approx(0.1, abs=1e-8)
+    assert [np.shape(dual) for dual in held.duals_] == [(4,), (2,), ()] and held.duals_[0].max() > 1e-4
+    assert held.certificate_.objective > free.certificate_.objective
+
+
+def test_the_program_is_open_for_three_classes():
+    import cvxpy as cp
+
+    X, y = classes(n=50, p=3)
+    model = ss.GroupSLOPEClassifier(0.05)
+    text = model.program(X, y)
+    text.problem.solve(solver=cp.CLARABEL)
+    assert text.variables["beta"].shape == (3, 3) and text.variables["intercept"].shape == (3,)
+    # Clarabel's own tolerance is 1e-8
+    assert text.problem.value == pytest.approx(model.fit(X, y).certificate_.objective, rel=1e-6)
+
+
+def test_probabilities_may_be_the_response():
+    """Rows of class probabilities: an average of indicators has the average of their losses."""
+    X, y = classes()
+    soft = 0.8 * np.eye(3)[y] + 0.2 * np.eye(3)[(y + 1) % 3]
+    mixed = ss.Penalized(ss.losses.Multinomial(), ss.penalties.SortedL1(), 0.02).fit(X, soft)
+    twice, weight = np.vstack([X, X]), np.repeat([0.8, 0.2], len(y))
+    copies = ss.SLOPEClassifier(0.02).fit(twice, np.append(y, (y + 1) % 3), weight)
+    np.testing.assert_allclose(mixed.predict(X), copies.predict_proba(X), atol=1e-3)
+
+    class Own(ss.losses.Multinomial):
+        """Solved by its own text, since the core knows no subclass."""
+
+    own = ss.Penalized(Own(), ss.penalties.SortedL1(), 0.02).fit(X, soft)
+    assert own.certificate_.objective == pytest.approx(mixed.certificate_.objective, rel=1e-7)
+    with pytest.raises(ValueError, match=r"\(n, K\); y has shape \(120,\)"):
+        mixed.fit(X, y)
+    with pytest.raises(ValueError, match="SLOPEClassifierCV and its kin"):
+        ss.PenalizedCV(ss.losses.Multinomial()).fit(X, soft)

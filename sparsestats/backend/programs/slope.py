@@ -28,7 +28,7 @@ from ..problem import PathResult, Problem
 from ..proximal import accelerate
 
 Constraints = Callable[[Mapping[str, cp.Expression]], Sequence[cp.Constraint]]
-Solution = tuple[np.ndarray, float, Certificate, list]
+Solution = tuple[np.ndarray, Any, Certificate, list]
 
 DOTSORT_LIMIT = 100
 """Above this many ranked terms ``dotsort``, a cone of their number squared, gives way to cutting planes."""
@@ -53,7 +53,8 @@ class Program:
     problem : cvxpy.Problem
         Minimise ``loss + alpha * penalty`` subject to ``constraints``.
     variables : mapping of cvxpy expressions
-        ``"beta"`` (p,) and ``"intercept"`` on the data's own scale, and one entry a named term.
+        ``"beta"`` (p,) and ``"intercept"`` on the data's own scale, and one entry a named term; under a loss of K
+        linear predictors (K, p), (K,), and all K rows of the term's columns.
     loss, penalty : cvxpy expressions
     constraints : list of cvxpy constraints
         The user's, in their order.
@@ -109,7 +110,7 @@ def program(
     [True, False, False]
     """
     text = _Text(Coordinates(problem), alpha, constraints, names)
-    penalty = problem.penalty.expression(text.c)
+    penalty = problem.penalty.expression(text.flat)
     objective = text.loss + alpha * penalty
     return Program(
         cp.Problem(cp.Minimize(objective), text.constraints),
@@ -145,8 +146,8 @@ def solve(
 
     Returns
     -------
-    beta : ndarray (p,)
-    b0 : float
+    beta : ndarray (p,), or (K, p) under a loss of K linear predictors
+    b0 : float, or ndarray (K,)
     certificate : Certificate
         A duality gap computed from ``beta`` and ``b0`` as for every other solver. With constraints the bound
         is the minimum of the Lagrangian at the program's multipliers: exact for affine constraints, found by
@@ -189,7 +190,7 @@ def solve_path(
         alpha_max=coordinates.alpha_max(),
         deviance_ratio=np.array([coordinates.deviance_ratio(beta, b0) for beta, b0, *_ in found]),
         seconds=time.perf_counter() - began,
-        info={"active": np.count_nonzero(coefs, axis=1), "seconds": np.diff(seconds, prepend=0.0)},
+        info={"active": np.array([np.count_nonzero(beta) for beta in coefs]), "seconds": np.diff(seconds, prepend=0.0)},
         duals=None if constraints is None else [duals for *_, duals in found],
     )
 
@@ -210,14 +211,15 @@ class _Text:
         if not (alpha >= 0 and np.isfinite(alpha)):
             raise ValueError(f"alpha must be a finite number >= 0; got {alpha}")
         self.coordinates = coordinates
-        self.c = _leaf(coordinates.n_penalized)
-        self.u = _leaf(coordinates.Q.shape[1])
+        self.c, self.u = _leaf(coordinates.zeros(coordinates.Z)), _leaf(coordinates.zeros(coordinates.Q))
+        # The penalty's vector: the rows of c one behind the other.
+        self.flat = self.c if self.c.ndim == 1 else cp.vec(self.c, order="C")
         # Z stays sparse when X is: the projection that makes B dense is left to the solver.
         eta = coordinates.offset + coordinates.Z @ self.c + coordinates.Q @ self.u
         self.loss = problem.loss.expression(eta, problem.y, problem.sample_weight)
         beta, b0 = coordinates.to_model(self.u, self.c)
         self.variables = {"beta": beta, "intercept": b0}
-        self.variables |= {name: beta[np.asarray(columns)] for name, columns in (names or {}).items()}
+        self.variables |= {name: beta[..., np.asarray(columns)] for name, columns in (names or {}).items()}
         self.constraints = [] if constraints is None else list(constraints(self.variables))
         leaves = {leaf.id for leaf in (self.c, self.u) if isinstance(leaf, cp.Variable)}
         for constraint in self.constraints:
@@ -251,9 +253,9 @@ class _Text:
         )
 
 
-def _leaf(size: int) -> Any:
+def _leaf(zeros: np.ndarray) -> Any:
     # cvxpy has no variables of length 0
-    return cp.Variable(size) if size else np.zeros(0)
+    return cp.Variable(zeros.shape) if zeros.size else zeros
 
 
 def _fits(
@@ -268,7 +270,7 @@ def _fits(
         text = _Text(coordinates, alpha, constraints, names)
         if not text.constraints and (coordinates.constant or coordinates.n_penalized == 0):
             yield (
-                *_certified(coordinates, alpha, coordinates.null_v, np.zeros(coordinates.n_penalized), tol, 0),
+                *_certified(coordinates, alpha, coordinates.null_v, coordinates.zeros(coordinates.Z), tol, 0),
                 [],
             )
             continue
@@ -292,12 +294,12 @@ def _certified(
     tol: float,
     n_iter: int,
     bound: float | None = None,
-) -> tuple[np.ndarray, float, Certificate]:
-    beta, b0 = coordinates.to_model(v - coordinates.G @ c, c)
+) -> tuple[np.ndarray, Any, Certificate]:
+    beta, b0 = coordinates.model(v, c, centred=bound is None)
     return (
         beta,
-        float(b0),
-        coordinates.certify(alpha, beta, float(b0), tol=tol, n_iter=n_iter, stop="tol", constrained_bound=bound),
+        b0,
+        coordinates.certify(alpha, beta, b0, tol=tol, n_iter=n_iter, stop="tol", constrained_bound=bound),
     )
 
 
@@ -318,8 +320,8 @@ def _minimise(text: _Text, alpha: float, tol: float) -> tuple[cp.Expression, lis
     objective = text.loss
     for part in parts:
         if not any(part is other for other in long):
-            objective += alpha * part.expression(text.c)
-    epigraphs = [_Epigraph(part, text.c) for part in long]
+            objective += alpha * part.expression(text.flat)
+    epigraphs = [_Epigraph(part, text.flat) for part in long]
     for epigraph in epigraphs:
         objective += alpha * cp.sum(epigraph.t)
         cuts += epigraph.start
@@ -330,7 +332,7 @@ def _minimise(text: _Text, alpha: float, tol: float) -> tuple[cp.Expression, lis
     n_iter = 0
     for _ in range(MAX_ROUNDS):
         n_iter += _run(text, objective, cuts)
-        c = text.values()[1]
+        c = text.values()[1].ravel()
         found = [cut for epigraph in epigraphs for cut in epigraph.violated(c, enough)]
         if not found:
             break
@@ -405,18 +407,17 @@ def _settle(
     thresholded. If they find more to gain than the precision of the program, the program was not solved, and
     its own answer is returned for the certificate to say so.
     """
-    problem = coordinates.problem
-    if alpha == 0.0 or coordinates.weightless or not has(problem.penalty, "prox"):
+    if alpha == 0.0 or coordinates.weightless or not has(coordinates.problem.penalty, "prox"):
         return v, c
 
     def objective(v: np.ndarray, c: np.ndarray) -> float:
         eta = coordinates.offset + coordinates.forward(c) + coordinates.Q @ v
-        return coordinates.loss(eta) + alpha * problem.penalty.value(c)
+        return coordinates.loss(eta) + alpha * coordinates.penalty(c)
 
     # The first step is taken whatever the gap, for the zeros and ties it makes.
     eta = coordinates.offset + coordinates.forward(c) + coordinates.Q @ v
     L = coordinates.step_bound(eta)
-    step = problem.penalty.prox(c - coordinates.adjoint(coordinates.gradient(eta)) / L, alpha / L)
+    step = coordinates.prox(c - coordinates.adjoint(coordinates.gradient(eta)) / L, alpha / L)
     settled_v, settled_c, *_ = accelerate(coordinates, alpha, v, step, 0.1 * tol, SETTLING)
     gain = objective(v, c) - objective(settled_v, settled_c)
     if -1e-12 * coordinates.null_objective <= gain <= 1e-6 * coordinates.null_objective:
@@ -434,10 +435,9 @@ def _rounded(text: _Text, alpha: float, v: np.ndarray, c: np.ndarray) -> np.ndar
     size = max(np.abs(c).max(initial=0.0), np.sqrt(2 * _scale(coordinates)))
     rounded = np.where(np.abs(c) <= NEAR_ZERO * size, 0.0, c)
     fit = coordinates.offset + coordinates.Q @ v
-    penalty = coordinates.problem.penalty
 
     def objective(c: np.ndarray) -> float:
-        return coordinates.loss(fit + coordinates.forward(c)) + alpha * penalty.value(c)
+        return coordinates.loss(fit + coordinates.forward(c)) + alpha * coordinates.penalty(c)
 
     dearer = objective(rounded) - objective(c) > ROUNDING * _scale(coordinates)
     broken = text.violations(v, rounded) > text.violations(v, c) + NEAR_ZERO
@@ -474,7 +474,7 @@ def _lagrangian_bound(
         return float(lagrangian.value) * _scale(coordinates)
 
     # Affine constraints tilt the objective by a_u'u + a_c'c + constant, and u = v - G c.
-    a_u, a_c, constant = np.zeros(coordinates.Q.shape[1]), np.zeros(len(c)), 0.0
+    a_u, a_c, constant = np.zeros_like(v), np.zeros_like(c), 0.0
     for constraint, dual in zip(text.constraints, duals, strict=True):
         price = np.ravel(dual, order="F")
         constant += float(price @ np.ravel(constraint.expr.value, order="F"))
@@ -482,14 +482,14 @@ def _lagrangian_bound(
             # cvxpy hands a leaf's derivative over as a number where leaf and constraint have one entry
             column = jacobian @ price if sparse.issparse(jacobian) else np.atleast_1d(jacobian) * price
             if leaf.id == getattr(text.c, "id", None):
-                a_c += column
+                a_c += column.reshape(c.shape, order="F")
             else:
-                a_u += column
-    constant -= a_u @ (v - coordinates.G @ c) + a_c @ c
+                a_u += column.reshape(v.shape, order="F")
+    constant -= np.vdot(a_u, v - coordinates.G @ c) + np.vdot(a_c, c)
     a_c = a_c - coordinates.G.T @ a_u
     # The minimum over the tilted objective is a fit of its own; the program's solution starts it.
     v, c, *_ = accelerate(coordinates, alpha, v, c, 0.1 * tol, SETTLING, (a_u, a_c))
     base = coordinates.offset + coordinates.forward(c)
     v = coordinates.fit_unpenalized(base, v, tilt=a_u)
     theta = -coordinates.gradient(base + coordinates.Q @ v)
-    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, c, constant + float(a_u @ v))
+    return coordinates.bound(theta, coordinates.adjoint(theta) - a_c, alpha, v, c, constant + float(np.vdot(a_u, v)))
