@@ -317,7 +317,7 @@ def combinations():
         yield pytest.param(kind, variant, solver, marks=[] if i % 3 == 0 else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("kind", "variant", "solver"), combinations())
+@pytest.mark.parametrize(("kind", "variant", "solver"), list(combinations()))
 def test_three_solvers_fit_one_model(kind, variant, solver):
     model, X, y, weight, offset = case(kind, variant)
     core = model.fit(X, y, weight, offset)
