@@ -14,6 +14,12 @@ namespace ss {
 class ActiveFactor {
  public:
   ActiveFactor(const double* S, Index d) : S_(S), d_(d) {}
+  ActiveFactor() : ActiveFactor(nullptr, 0) {}
+
+  // S has moved, or grown by rows and columns at its end; its rows are d long.
+  void look_at(const double* S, Index d) { S_ = S, d_ = d; }
+  void forget() { held_.clear(); }
+  bool holds(const std::vector<Index>& active) const { return !active.empty() && active == held_; }
 
   // Factor S_AA; false when a variable is explained by those before it to working precision.
   bool follow(const std::vector<Index>& active) {
@@ -29,7 +35,8 @@ class ActiveFactor {
       else
         leaving_.push_back(i);
     const Index leave = leaving_.size(), enter = m - kept;
-    if (kRotation * leave + enter > m / 3) return rebuild(active);
+    // A large factor is made at the speed of products of matrices, its changes wait for memory.
+    if (kRotation * leave + enter > std::min(m / 3, 24 + m / 24)) return rebuild(active);
     for (Index i = leave; i-- > 0;) erase(leaving_[i]);
     for (Index i = kept; i < m; ++i)
       if (!append(active[i])) return false;

@@ -125,6 +125,21 @@ class OrdinalSolver {
       }
     coordinates_ = free_;
     coordinates_.insert(coordinates_.end(), penalised_.begin(), penalised_.end());
+    keep_order();
+  }
+
+  // Those that the quadratic at hand has come first, in its order, if it has lost none: it then only grows.
+  void keep_order() {
+    std::vector<Index> rank(size_, -1);
+    for (size_t i = 0; i < at_.size(); ++i) rank[at_[i]] = static_cast<Index>(i);
+    Index held = 0;
+    for (const Coordinate& c : coordinates_) held += rank[c.at] >= 0;
+    if (!gram_.ready() || held < static_cast<Index>(at_.size()) || n_free_ != static_cast<Index>(free_.size())) return;
+    for (Coordinate& c : penalised_)
+      if (rank[c.at] < 0) rank[c.at] = size_ + held++;
+    std::sort(penalised_.begin(), penalised_.end(),
+              [&](const Coordinate& a, const Coordinate& b) { return rank[a.at] < rank[b.at]; });
+    std::copy(penalised_.begin(), penalised_.end(), coordinates_.begin() + n_free_);
   }
 
   void predictors(const std::vector<double>& psi, bool with_offset, std::vector<double>& eta) const {
@@ -372,15 +387,24 @@ class OrdinalSolver {
       const Index i = place[a.used], j = place[b.used];
       return gram_.products(a.boundary, b.boundary, std::max(i, j))[std::min(i, j)];
     };
-    quadratic_.shape(nf, np);
-    for (Index i = 0; i < nf; ++i)
-      for (Index j = 0; j <= i; ++j) quadratic_.free_row(i)[j] = entry(free_[i], free_[j]);
+    const Index from = n_free_ == nf && same_coordinates(at_.size()) ? static_cast<Index>(at_.size()) - nf : 0;
+    if (from > 0) {
+      quadratic_.extend(np);
+    } else {
+      quadratic_.shape(nf, np);
+      for (Index i = 0; i < nf; ++i)
+        for (Index j = 0; j <= i; ++j) quadratic_.free_row(i)[j] = entry(free_[i], free_[j]);
+    }
     std::vector<const double*> products(m_);
-    for (Index i = 0; i < np; ++i) {
+    for (Index i = from; i < np; ++i) {
       const Coordinate& a = penalised_[i];
       for (Index j = 0; j < nf; ++j) quadratic_.cross_row(i)[j] = entry(a, free_[j]);
-      for (Index k = 0; k < m_; ++k) products[k] = gram_.products(a.boundary, k, place[a.used]);
       double* out = quadratic_.row(i);
+      if (from > 0) {
+        for (Index j = 0; j <= i; ++j) out[j] = entry(a, penalised_[j]);
+        continue;
+      }
+      for (Index k = 0; k < m_; ++k) products[k] = gram_.products(a.boundary, k, place[a.used]);
       // Places increase along the coordinates: the products of the later feature hold the earlier one.
       for (Index j = 0; j <= i; ++j) out[j] = products[penalised_[j].boundary][place[penalised_[j].used]];
     }
@@ -389,10 +413,10 @@ class OrdinalSolver {
     for (const Coordinate& c : coordinates_) at_.push_back(c.at);
   }
 
-  bool same_coordinates() const {
-    return n_free_ == static_cast<Index>(free_.size()) &&
-           std::equal(coordinates_.begin(), coordinates_.end(), at_.begin(), at_.end(),
-                      [](const Coordinate& c, Index at) { return c.at == at; });
+  // Whether the quadratic at hand is in these coordinates, or in the first `count` of them.
+  bool same_coordinates(size_t count) const {
+    return count == at_.size() && count <= coordinates_.size() && count > 0 && n_free_ == static_cast<Index>(free_.size()) &&
+           std::equal(at_.begin(), at_.end(), coordinates_.begin(), [](Index at, const Coordinate& c) { return c.at == at; });
   }
 
   // ---- the method -----------------------------------------------------------------------------------------------
@@ -428,15 +452,17 @@ class OrdinalSolver {
         out.stop = "interrupted";
         break;
       }
-      const Index N = static_cast<Index>(coordinates_.size()), nf = static_cast<Index>(free_.size());
       if (refresh) {
         gram_.reset(curvature_);
+        at_.clear();
+        use(wanted_);
         ++out.hessians;
         old = false;
         before_step = kInfinity;
       }
-      if (refresh || !same_coordinates()) assemble();
+      if (!same_coordinates(coordinates_.size())) assemble();
       refresh = false;
+      const Index N = static_cast<Index>(coordinates_.size()), nf = static_cast<Index>(free_.size());
       g.resize(N), w.resize(N - nf), ridge.resize(N - nf), z.resize(N);
       for (Index i = 0; i < N; ++i) {
         const Index at = coordinates_[i].at;
@@ -605,10 +631,12 @@ class OrdinalSolver {
   void choose(double alpha) {
     std::vector<char> wanted(size_, 0);
     const bool all = p_ * m_ <= 400;
+    if (gram_.ready())  // what the quadratic at hand knows stays until it is made anew
+      for (Index at : at_) wanted[at] = 1;
     const double cut = (alpha - 0.5 * std::max(0.0, previous_ - alpha)) * options_.l1_ratio;
     for (Index i = 0; i < p_ * m_; ++i) {
       if (std::isinf(weight_[i])) continue;
-      wanted[i] = all || weight_[i] == 0 || psi_[i] != 0 || options_.l1_ratio < 1 || std::abs(gradient_[i]) >= cut * weight_[i];
+      wanted[i] = all || wanted[i] || weight_[i] == 0 || psi_[i] != 0 || options_.l1_ratio < 1 || std::abs(gradient_[i]) >= cut * weight_[i];
     }
     wanted_ = wanted;
     use(wanted);
