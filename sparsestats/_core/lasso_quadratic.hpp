@@ -189,9 +189,23 @@ class LassoQuadratic {
         if (const double at = now / (now - next); at < t || first == s) t = at, first = i;
       }
       if (leaving > 1 && clip()) continue;
+      if (leaving == 0 && whole_) return arrive();
       advance(t, first);
-      if (leaving == 0 && (whole_ || !slide())) return;
+      if (leaving == 0 && !slide()) return;
     }
+  }
+
+  // The whole step, after which the gradient on the support is known.
+  void arrive() {
+    before_.assign(c_, 0.0);
+    for (size_t i = 0; i < support_.size(); ++i) {
+      const Index u = support_[i];
+      before_[u] = step_[i];
+      x_[u] += step_[i];
+      q_[u] = x_[u] > 0 ? -w_[u] : w_[u];
+    }
+    for (Index j = 0; j < c_; ++j)
+      if (!inside_[j]) q_[j] += dot(row(j), before_.data(), c_);
   }
 
   // t times step_; the one at place `first` of the support lands on zero.
