@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import sparsestats as ss
-from sparsestats.exceptions import ConvergenceWarning
+from sparsestats.exceptions import SparsestatsWarning
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4))
@@ -272,7 +272,7 @@ def is_refused_or_certified(case):
     """A ValueError with words in it, or a finite model with a finite certificate; nothing else."""
     cls, params, design, y, weight, offset = case
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", SparsestatsWarning)  # not converged, or separated
         warnings.filterwarnings("ignore", module="sklearn")
         warnings.filterwarnings("ignore", module="numpy", category=RuntimeWarning)  # sklearn's sum for finiteness
         try:

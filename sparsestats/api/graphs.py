@@ -86,6 +86,8 @@ def _fitted(data: Any, columns: Any, arguments: Mapping[str, Any]) -> GraphFit:
         raise TypeError(f"data must be a pandas or polars DataFrame, got {type(data).__name__}.") from error
     given = table.columns if columns is None else [columns] if isinstance(columns, str) else columns
     names = [str(name) for name in given]
+    if not names:
+        raise ValueError("there is no column to fit a graph to")
     held = [str(name) for name in table.columns]
     check_columns_are_measurements(table[:, [held.index(name) for name in names if name in held]].to_native())
     X = frames.numbers(data, names)

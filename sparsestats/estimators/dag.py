@@ -423,8 +423,8 @@ class CoLiDE(BaseEstimator):
 
     def _tie(self) -> float:
         """Difference of objectives below which orders are not told apart."""
-        equal, floor = self.noise == "ev", 0.0
-        return self.tol * float(smooth_scores(np.diagonal(self.covariance_), floor, equal).sum())
+        tiny = np.finfo(float).tiny  # a floor for columns that are constant
+        return self.tol * float(smooth_scores(np.diagonal(self.covariance_), tiny, self.noise == "ev").sum())
 
     def _caution(self, varies: np.ndarray, ridged: bool) -> None:
         sd = np.sqrt(np.diagonal(self.covariance_)[varies])
@@ -736,13 +736,14 @@ class CoLiDE(BaseEstimator):
     def r2_sortability_(self) -> float:
         """Share of edges that lead to a larger R2 given all others; nan without edges or if singular."""
         check_is_fitted(self)
-        v = np.diagonal(self.covariance_)
-        sources, targets = np.nonzero(self.adjacency_)
-        if not len(sources) or not (v > 0).all() or self.n_samples_ <= len(v):
+        kept = np.flatnonzero(_varying(self.covariance_, self.location_))  # what is constant has no edges
+        S, edges = (A[np.ix_(kept, kept)] for A in (self.covariance_, self.adjacency_))
+        sources, targets = np.nonzero(edges)
+        if not len(sources) or self.n_samples_ <= len(kept):
             return float("nan")
-        correlation = self.covariance_ / np.sqrt(np.outer(v, v))
+        sd = np.sqrt(np.diagonal(S))
         try:
-            r2 = 1 - 1 / np.diagonal(np.linalg.inv(correlation))
+            r2 = 1 - 1 / np.diagonal(np.linalg.inv(S / np.outer(sd, sd)))
         except np.linalg.LinAlgError:
             return float("nan")
         return float(np.mean(r2[sources] < r2[targets]))

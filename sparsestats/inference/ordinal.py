@@ -319,6 +319,10 @@ def brant_test(problem: OrdinalProblem, names: list[str]) -> pd.DataFrame:
     n, p = problem.shape
     m = problem.n_boundaries
     X = problem.X.toarray() if hasattr(problem.X, "toarray") else problem.X
+    if _rank(problem) < p:
+        raise ValueError(
+            "columns are collinear or constant: no Brant test (alpha=0 codes factors against a first level)"
+        )
     design = np.column_stack([np.ones(n), X])
     w, offset = problem.weights, 0.0 if problem.offset is None else problem.offset
     beta, F, bread = np.empty((m, p)), np.empty((m, n)), []

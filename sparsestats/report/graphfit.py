@@ -237,19 +237,24 @@ class GraphFit:
 
     def plot(self, kind: str = "dag", ax: Any = None) -> Any:
         """The Axes of a drawing: "dag", "cpdag", "matrix", or "bootstrap" (shares beside the edges)."""
-        if kind != "bootstrap":
-            return self.estimator.plot(kind, ax)
-        if self.frequencies is None:
-            raise ValueError('plot("bootstrap") needs fit.infer("bootstrap") first')
-        return self.estimator.plot("dag", ax, frequencies=self.frequencies)
+        if kind == "bootstrap":
+            return self.estimator.plot("dag", ax, frequencies=self._drawn())
+        return self.estimator.plot(kind, ax)
 
     def plot_data(self, kind: str = "dag") -> pd.DataFrame:
-        """The long frame behind a plot."""
+        """The long frame behind a plot; ``kind`` as there."""
         if kind == "cpdag":
             return self.cpdag()
-        if kind == "bootstrap" and self.frequencies is not None:
-            return self.frequencies.to_frame()
+        if kind == "bootstrap":
+            return self._drawn().to_frame()
+        if kind not in ("dag", "matrix"):
+            raise ValueError(f'kind must be "dag", "cpdag", "matrix" or "bootstrap"; got {kind!r}')
         return self.tidy(zeros=kind == "matrix")
+
+    def _drawn(self) -> EdgeFrequencies:
+        if self.frequencies is None:
+            raise ValueError('kind="bootstrap" needs fit.infer("bootstrap") first')
+        return self.frequencies
 
     def update(self, **changes: Any) -> GraphFit:
         """A new fit to the same rows with some arguments changed."""

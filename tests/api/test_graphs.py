@@ -143,3 +143,17 @@ def test_a_frame_may_number_its_columns(people, fit):
     np.testing.assert_array_equal(by_number.coef(), fit.coef())
     np.testing.assert_array_equal(by_number.predict(numbered), fit.predict(people))
     np.testing.assert_array_equal(ss.CoLiDE().fit(numbered).adjacency_, fit.coef())
+
+
+def test_what_a_plot_refuses_its_data_refuse_too(fit, people):
+    for verb in (fit.plot, fit.plot_data):
+        with pytest.raises(ValueError, match="infer"):
+            verb("bootstrap")
+        with pytest.raises(ValueError, match="kind must be"):
+            verb("circle")
+    with pytest.raises(ValueError, match="no column"):
+        ss.colide(people, [])
+
+
+def test_numbers_of_a_summary_stay_numbers_beside_a_constant_column(people):
+    assert "nan" not in str(ss.colide(people.assign(one=1.0), noise="nv", refine=None).summary())

@@ -122,3 +122,9 @@ def test_weights_are_observations(problem):
         inference.brant_test(repeated, names)["statistic"],
         rtol=1e-7,
     )
+
+
+def test_brant_refuses_a_column_for_every_level(problem):
+    levels = np.arange(2000) % 3 == np.arange(3)[:, None]
+    with pytest.raises(ValueError, match="collinear"):
+        inference.brant_test(replace(problem, X=np.asfortranarray(levels.T.astype(float))), ["a", "b", "c"])
