@@ -268,6 +268,37 @@ struct BicResult {
   bool converged = true;
 };
 
+// Backward elimination of every variable from all before it, as hints for the scorer; true when one was new and better.
+// Only with rows enough for all of them: close to saturation the residual vanishes and so does the sense of BIC.
+inline bool find_hints(const SecondMoments& m, double n, OrderSearch& factor, OrderPolish<GrowShrink>& polish, GrowShrink& scorer) {
+  constexpr double kRows = 3;
+  const std::vector<Index>& order = polish.order();
+  if (!factor.start(order)) return false;
+  std::vector<double> precision(m.d * m.d, 0.0), inverse, w;  // of the variables before k, by position
+  std::vector<Index> all;
+  bool found = false;
+  for (Index k = 0; k < m.d && kRows * k <= n; ++k) {
+    const Index z = order[k];
+    const char* allowed = polish.mask() + z * m.d;
+    all.clear();
+    for (Index i = 0; i < k; ++i)
+      if (allowed[order[i]]) all.push_back(order[i]);
+    if (static_cast<Index>(all.size()) == k) {
+      inverse.resize(k * k);
+      w.resize(k);
+      for (Index i = 0; i < k; ++i) {
+        std::copy(&precision[i * m.d], &precision[i * m.d] + k, &inverse[i * k]);
+        w[i] = factor.ols(i, k);
+      }
+      const double r = factor.column(k)[k];
+      found |= scorer.eliminate(z, all, inverse, w, r * r, polish.scores()[z]);
+    }
+    for (Index i = 0; i <= k; ++i)
+      for (Index l = 0; l <= k; ++l) precision[i * m.d + l] += factor.row(i)[k] * factor.row(l)[k];
+  }
+  return found;
+}
+
 // Insertion search on the Gaussian BIC of grown-and-shrunk parents, from each of the orders given and from random ones.
 inline BicResult refine_bic(const SecondMoments& m, double n, double price, Index max_parents, const Knowledge& known,
                             const std::vector<std::vector<Index>>& given, Index restarts, std::uint64_t seed,
@@ -280,8 +311,21 @@ inline BicResult refine_bic(const SecondMoments& m, double n, double price, Inde
     OrderPolish<GrowShrink> polish(scorer, m.d, known.forbidden, known.must);
     polish.start(order);
     bool settled = false;
-    for (Index sweep = 0; sweep < sweeps && !settled && !watch.stopped(); ++sweep)
+    double before = std::numeric_limits<double>::infinity();
+    // Hints before the first move too: a variable that forward steps misjudge sends others to the wrong side of it.
+    for (Index sweep = 0; sweep < sweeps && !watch.stopped(); ++sweep) {
+      if (sweep == 0 || settled) {
+        // A hint that is replaced can be missed at a later order: the score has to fall from one settling to the next.
+        const bool lower = polish.score() < before - 1e-6 * price;
+        before = polish.score();
+        if (!lower || !find_hints(m, n, helper, polish, scorer)) {
+          if (settled) break;
+        } else {
+          polish.rescore();
+        }
+      }
       settled = polish.sweep(watch, 1e-10, m.d) == 0;
+    }
     const double score = polish.score();
     best.moves += polish.moves();
     best.starts.push_back(score);

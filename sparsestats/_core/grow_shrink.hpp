@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "kernels.hpp"
@@ -22,11 +23,61 @@ class GrowShrink {
 
   // required[y * d + z] holds y in z's parents. max_parents caps the growth.
   GrowShrink(const double* S, Index d, double n, double price, Index max_parents, const std::vector<char>& required)
-      : S_(S), d_(d), n_(n), price_(price), keep_(std::exp(-price / n)), cap_(max_parents), required_(required) {}
+      : S_(S), d_(d), n_(n), price_(price), keep_(std::exp(-price / n)), cap_(max_parents), required_(required), hints_(d) {}
 
+  // Where z has a hint, growth from what is allowed of it competes with growth from nothing.
   double solve(Index z, const char* allowed, Node& node) {
     grow(z, allowed, {}, node);
-    return shrink(z, node);
+    double score = shrink(z, node);
+    if (hints_[z].empty()) return score;
+    seeds_.clear();
+    for (Index y : hints_[z])
+      if (allowed[y]) seeds_.push_back(y);
+    grow(z, allowed, seeds_, hinted_);
+    const double other = shrink(z, hinted_);
+    for (Index k = 0; k < d_; ++k) node.tempting[k] |= hinted_.tempting[k];
+    node.grown.insert(node.grown.end(), hinted_.grown.begin(), hinted_.grown.end());
+    if (other >= score) return score;
+    std::swap(node.parents, hinted_.parents);
+    node.residual = hinted_.residual;
+    return other;
+  }
+
+  // Backward elimination from all that z is allowed, given the inverse of their Gram (k x k, spent) and their coefficients.
+  // Kept as a hint where it beats `score`: forward steps are blind to parents whose effects cancel until all are in.
+  bool eliminate(Index z, const std::vector<Index>& all, std::vector<double>& inverse, std::vector<double>& w, double rss,
+                 double score) {
+    const Index k = all.size();
+    std::vector<char> in(k, 1);
+    Index count = k;
+    while (true) {
+      Index cheapest = -1;
+      double least = std::numeric_limits<double>::infinity();
+      for (Index i = 0; i < k; ++i) {
+        if (!in[i] || held(all[i], z)) continue;
+        const double cost = w[i] * w[i] / inverse[i * k + i];
+        if (cost < least) {
+          least = cost;
+          cheapest = i;
+        }
+      }
+      if (cheapest < 0 || (least >= rss * (1 / keep_ - 1) && count <= cap_)) break;
+      in[cheapest] = 0;
+      --count;
+      rss += least;
+      const double* out = &inverse[cheapest * k];
+      const double pivot = 1 / out[cheapest], change = w[cheapest] * pivot;
+      for (Index i = 0; i < k; ++i)
+        if (in[i]) {
+          axpy(-out[i] * pivot, out, &inverse[i * k], k);
+          w[i] -= out[i] * change;
+        }
+    }
+    if (!(n_ * std::log(std::max(rss, 1e-300)) + price_ * count < score - 1e-6 * price_)) return false;
+    hints_[z].clear();
+    for (Index i = 0; i < k; ++i)
+      if (in[i]) hints_[z].push_back(all[i]);
+    return true;
   }
 
   // The same with growth that starts from `seeds`, which may leave again: forward steps from nothing can be misled where
@@ -165,6 +216,9 @@ class GrowShrink {
   double n_, price_, keep_;
   Index cap_;
   const std::vector<char>& required_;
+  std::vector<std::vector<Index>> hints_;
+  std::vector<Index> seeds_;
+  Node hinted_;
   std::vector<double> cov_, var_, gain_ = std::vector<double>(d_), rows_, gram_, inverse_;
   std::vector<char> inside_, pinned_;
 };

@@ -28,7 +28,9 @@ class OrderPolish {
 
   const std::vector<Index>& order() const { return order_; }
   std::vector<Node>& nodes() { return nodes_; }
+  // mask()[z * d + y]: y is a candidate of z.
   const char* mask() const { return mask_.data(); }
+  const std::vector<double>& scores() const { return score_; }
   Index moves() const { return moves_; }
   double score() const {
     double total = 0;
