@@ -123,11 +123,11 @@ edges = int(np.count_nonzero(truth))
 print(f"SHD {ss.metrics.shd(truth, blind.adjacency_)} of {edges} edges")
 
 # %% [markdown]
-# The Gaussian BIC does not depend on units. It cannot tell members of a Markov class apart, so we compare
-# classes (SHD-C); starts matter, hence the restarts.
+# The Gaussian BIC does not depend on units, and its search begins from an order that does not either. It cannot
+# tell members of a Markov class apart, so we compare classes (SHD-C).
 
 # %%
-refined = ss.CoLiDE(refine="bic", n_restarts=30).fit(standardised)
+refined = ss.CoLiDE(refine="bic").fit(standardised)
 print(f"SHD-C {ss.metrics.shd_cpdag(truth, refined.adjacency_)} of {edges} edges")
 
 # %% [markdown]

@@ -94,8 +94,10 @@ class CoLiDE(BaseEstimator):
         "order": insertion search over orders. "path": the published method, Adam along a log-determinant
         acyclicity penalty. "hybrid": both, the better objective.
     refine : {"auto", None, "bic"}, default "auto"
-        "bic": an order by the score of equal noise is improved, and parents chosen, by the Gaussian BIC
-        n log rss + (log n + log d) edges.
+        "bic": an order is improved, and parents chosen, by the Gaussian BIC n log rss + (log n + log d) edges,
+        which no unit of a column changes. The search begins from the order of equal noise or from that by R2
+        (from both up to 40 variables), and once more from the order of equal noise in units of the noise
+        scales found.
         "auto" is "bic" for noise="nv" with solver="order", None otherwise.
     threshold : float >= 0 or None, default None
         Edges with a smaller absolute weight are dropped; None is 0.3, the published value, and 0 after
@@ -120,7 +122,7 @@ class CoLiDE(BaseEstimator):
     polish : bool or None, default None
         Whether the order is improved on the penalised objective too; None does so up to 40 variables.
     n_restarts : int >= 0, default 0
-        Random orders to start from besides the greedy ones (5 or more on standardised columns).
+        Random orders to start from besides the greedy ones.
     missing : {"raise", "em"}, default "raise"
         NaN: an error, or mean and covariance by EM (missing at random, Gaussian).
     tol : float, default 1e-6
@@ -433,7 +435,7 @@ class CoLiDE(BaseEstimator):
             warnings.warn(
                 "all columns have the same variance: the concomitant score tells directions by variances, "
                 "which standardising removes. Fit the columns in their own units, or use "
-                'refine="bic" with n_restarts=10',
+                'refine="bic"',
                 DataWarning,
                 stacklevel=4,
             )
@@ -450,7 +452,7 @@ class CoLiDE(BaseEstimator):
                 f"{self._following()} arrows go from smaller to larger variance, yet the noise is far from equal "
                 f"(sd {np.sqrt(noise.min()):.3g} to {np.sqrt(noise.max()):.3g}): the order may only follow "
                 "the units of the columns. Put them on one scale that means something, or use "
-                'refine="bic" with n_restarts=10, which no unit changes',
+                'refine="bic", which no unit changes',
                 DataWarning,
                 stacklevel=4,
             )
