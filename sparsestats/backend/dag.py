@@ -67,14 +67,6 @@ def smooth_scores(variances: np.ndarray, floor: float, equal: bool) -> np.ndarra
     return weight * (v / (2 * s) + s / 2)
 
 
-def objective(
-    S: np.ndarray, W: np.ndarray, alpha: float, floor: float, equal: bool, required: np.ndarray | None = None
-) -> float:
-    """The penalised concomitant score of W, scales at their optimum."""
-    scores = smooth_scores(residual_variances(S, W), floor, equal)
-    return float(scores.sum() + penalty(W, alpha, required).sum())
-
-
 def gaps(
     S: np.ndarray,
     W: np.ndarray,

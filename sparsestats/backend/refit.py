@@ -30,15 +30,11 @@ class Refit:
     coef : ndarray (p,), 0 outside the selection
     intercept : float
     certificate : Certificate
-    rank, n_free : int
-        Independent directions of the selected columns (or clusters), and how many there are.
     """
 
     coef: np.ndarray
     intercept: float
     certificate: Certificate
-    rank: int
-    n_free: int
 
 
 def selected_columns(coef: np.ndarray, free: np.ndarray) -> sparse.csc_array:
@@ -110,7 +106,7 @@ def refit(problem: Problem, M: sparse.csc_array, *, tol: float, max_iter: int) -
             f"the {problem.loss.name} loss has no minimum on the selected columns: a combination of them separates "
             "responses exactly, and its coefficient grows without end. Take a larger alpha"
         )
-    return Refit(M @ t, intercept, answer.certificates[0], rank, Z.shape[1])
+    return Refit(M @ t, intercept, answer.certificates[0])
 
 
 def _separates(problem: Problem, directions: np.ndarray, eta: np.ndarray) -> bool:

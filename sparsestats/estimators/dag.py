@@ -345,7 +345,7 @@ class CoLiDE(BaseEstimator):
         finite = "allow-nan" if self.missing == "em" else True
         return validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, ensure_min_samples=n_min)
 
-    def _settings(self, d: int) -> Settings:
+    def _settings(self) -> Settings:
         bic = self._refines()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1)) if self.n_restarts else 0
         return Settings(
@@ -382,7 +382,7 @@ class CoLiDE(BaseEstimator):
             if most > self.max_parents:
                 raise ValueError(f"max_parents={self.max_parents}, but a variable has {most} required parents")
         varies = _varying(S, mean)
-        found = estimate_on(S, n, known, self._settings(d), varies)
+        found = estimate_on(S, n, known, self._settings(), varies)
         if found.ridged:
             warnings.warn(
                 "the covariance is singular (as many columns as rows, or columns that follow from others): "
@@ -490,7 +490,7 @@ class CoLiDE(BaseEstimator):
         if len(kept) == 0:
             return Certificate("optimality", 0.0, 0.0, self.tol, 0.0, 0.0, 1, "tol")
         S = np.ascontiguousarray(self.covariance_[np.ix_(kept, kept)])
-        score = score_of(S, known.among(kept), self._settings(len(kept)))
+        score = score_of(S, known.among(kept), self._settings())
         scale = float(smooth_scores(np.diagonal(S), score.floor, score.equal).sum())
         if len(kept) <= max_exact:
             best = native.best_order(score, tol=0.1 * self.tol)
@@ -565,7 +565,7 @@ class CoLiDE(BaseEstimator):
             if not isinstance(random_state, np.random.SeedSequence)
             else random_state
         )
-        known, settings = self._knowledge(X.shape[1]), self._settings(X.shape[1])
+        known, settings = self._knowledge(X.shape[1]), self._settings()
         centred = X - np.nanmean(X, axis=0)
         tasks = [(centred, known, settings, self.location_, seed) for seed in seeds.spawn(n_boot)]
         found = run(_replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap")
@@ -779,7 +779,7 @@ class CoLiDE(BaseEstimator):
         headline = f"CoLiDE, {'equal' if equal else 'unequal'} noise, linear DAG"
         if self._refines():
             headline += ", refined by BIC"
-        settings = self._settings(self.n_features_in_)
+        settings = self._settings()
         shown = f"alpha {self.alpha:g}, penalty_scale {self.penalty_scale}; threshold {settings.threshold:g}" + (
             ", refitted" if settings.refit or settings.bic else ", not refitted"
         )

@@ -36,7 +36,6 @@ class Design:
     mask : bool (rows of the data,), True for the n rows kept
     missing : dict, how many rows each variable misses
     index : pandas index of the kept rows, or None for other frames
-    frame_kind : "pandas", "polars", ...
     spec : Spec, which builds the same columns for new rows
     """
 
@@ -50,7 +49,6 @@ class Design:
     mask: np.ndarray
     missing: dict[str, int]
     index: pd.Index | None
-    frame_kind: str
     spec: Spec = field(repr=False)
 
     @property
@@ -223,7 +221,6 @@ def design(
         mask=mask,
         missing=counts,
         index=part.index,
-        frame_kind=table.kind,
         spec=spec,
     )
 

@@ -62,7 +62,7 @@ class Table:
 
     def __init__(self, data: Any):
         if nw.dependencies.is_pandas_dataframe(data):
-            self.kind, self.pandas_like = "pandas", True
+            self.pandas_like = True
             names = data.columns.tolist()
         else:
             try:
@@ -72,7 +72,6 @@ class Table:
                     f"data must be a pandas or polars DataFrame, not {type(data).__name__}; "
                     "an array has no names for a formula: use the estimators' fit(X, y)."
                 ) from None
-            self.kind = str(frame.implementation.value)
             self.pandas_like = frame.implementation.is_pandas_like()
             names = list(frame.columns)
         self.native = data
@@ -252,7 +251,7 @@ class Subset(Table):
 
     def __init__(self, table: Table, rows: np.ndarray):
         self.table, self.rows = table, rows
-        self.names, self.kind, self.pandas_like = table.names, table.kind, table.pandas_like
+        self.names, self.pandas_like = table.names, table.pandas_like
         self.native = table.native
         self._read, self._block = {}, None
 

@@ -16,7 +16,7 @@ from .evaluate import Encoded, Evaluator
 from .frame import Level, Subset, Table, complete_rows, row_list
 from .grammar import Node, label, names_in, parse, parse_factor, show
 from .guard import Guard, check_env, refuse, variables
-from .response import Response, reread_response
+from .response import Response
 from .vocabulary import CONTRASTS, MAX_CELLS
 
 VERSION = 1
@@ -87,14 +87,12 @@ class NewRows:
     offset : float64 (n,) or None
     complete : bool (n,), False where an input is missing, a level unseen or a factor not finite
     index : pandas index or None
-    frame_kind : "pandas", "polars", ...
     """
 
     X: np.ndarray
     offset: np.ndarray | None
     complete: np.ndarray
     index: pd.Index | None
-    frame_kind: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -233,7 +231,7 @@ class Spec:
         X, complete = self._columns(table, self.blocks, unseen, () if holes is None else (holes,))
         if total is not None:
             total = np.where(complete, total, np.nan)
-        return NewRows(X, total, complete, table.index, table.kind)
+        return NewRows(X, total, complete, table.index)
 
     def term_columns(self, name: str, data: Any, *, unseen: str = "raise") -> np.ndarray:
         """The columns (n, k) of one term, for data that may lack all other variables; for plots of a term."""
@@ -317,25 +315,6 @@ class Spec:
         for node in self.offsets:
             total = total + _offset_values(node, table, self.states, self.env)
         return total, np.isnan(total)
-
-    def response_values(self, data: Any) -> np.ndarray:
-        """The response in new data, NaN where it is missing or of a level the fit never met; for residuals.
-
-        Raises
-        ------
-        ValueError
-            When the formula has no left side or the data lacks a column of it.
-        """
-        if self.response is None:
-            raise ValueError("The formula has no left side.")
-        table = Table(data)
-        self._require(table, self.response.variables, {})
-        complete, _ = complete_rows(table, self.response.variables)
-        rows = np.flatnonzero(complete)
-        y = reread_response(self.response, Subset(table, rows), rows, self.env)
-        full = np.full((len(table), *y.shape[1:]), np.nan)
-        full[rows] = y
-        return full
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-safe description; no data rows are in it.

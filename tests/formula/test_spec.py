@@ -216,15 +216,6 @@ def test_one_term_can_be_drawn_without_the_other_variables(data):
         built.spec.term_columns("zz", data)
 
 
-def test_response_of_new_rows_is_read_in_the_levels_of_the_fit(data):
-    spec = roundtrip(design("stage ~ x", data).spec)
-    new = pd.DataFrame({"stage": ["high", None, "low", "extreme"]})
-    np.testing.assert_array_equal(spec.response_values(new), [2, np.nan, 0, np.nan])
-    np.testing.assert_allclose(design("log(age) ~ x", data).spec.response_values(data), np.log(data.age))
-    with pytest.raises(ValueError, match="no left side"):
-        design("~ x", data).spec.response_values(data)
-
-
 def test_lent_functions_must_be_lent_again(data):
     spec = design("y ~ twice(x)", data, env={"twice": lambda v: 2 * v}).spec
     with pytest.raises(ValueError, match=r"pass env= with \['twice'\]"):
