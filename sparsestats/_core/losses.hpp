@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels.hpp"
+#include "vector_math.hpp"
 
 namespace ss {
 
@@ -69,51 +70,105 @@ class Gaussian final : public Loss {  // l = (y - eta)^2 / 2
   double curvature_bound() const override { return 1; }
 };
 
+// Loops over rows that hold an exponential or a logarithm, without branches so that they vectorise. Rows of weight 0 count
+// for nothing even where their terms overflow.
+namespace detail {
+
+template <class Term>
+SS_INLINE double weighted_sum(const double* w, Index n, Term term) {
+  constexpr Index kChunk = 64;
+  double part[kChunk], lanes[4] = {0, 0, 0, 0};
+  for (Index from = 0; from < n; from += kChunk) {
+    const Index m = std::min(kChunk, n - from);
+    for (Index i = 0; i < m; ++i) part[i] = w[from + i] > 0 ? w[from + i] * term(from + i) : 0.0;
+    for (Index i = m; i < kChunk && i % 4 != 0; ++i) part[i] = 0;
+    for (Index i = 0; i < m; i += 4)
+      for (Index k = 0; k < 4; ++k) lanes[k] += part[i + k];
+  }
+  return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+}
+SS_INLINE double x_log_x(double x) { return x < 1e-300 ? 0.0 : x * logarithm(x < 1e-300 ? 1.0 : x); }
+SS_INLINE double overflowing_exp(double x) {
+  return x > 708.0 ? std::numeric_limits<double>::infinity() : exponential(x > 708.0 ? 0.0 : x).value;
+}
+
+SS_CLONES static double binomial_value(const double* eta, const double* y, const double* w, Index n) {
+  return weighted_sum(w, n, [=](Index i) {
+    const double t = eta[i];
+    return (t > 0 ? t : 0.0) + log_one_plus(exponential(-std::abs(t)).value) - y[i] * t;
+  });
+}
+// For y = 1 and y = 0 the two tails are written without cancellation.
+SS_CLONES static void binomial_residual(const double* eta, const double* y, double* e, Index n) {
+  for (Index i = 0; i < n; ++i) {
+    const double t = exponential(-std::abs(eta[i])).value, big = 1 / (1 + t), small = t / (1 + t);
+    const double prob = eta[i] > 0 ? big : small, rest = eta[i] > 0 ? small : big;
+    e[i] = y[i] * rest - (1 - y[i]) * prob;
+  }
+}
+SS_CLONES static void binomial_curvature(const double* eta, double* h, Index n) {
+  for (Index i = 0; i < n; ++i) {
+    const double t = exponential(-std::abs(eta[i])).value;
+    h[i] = t / ((1 + t) * (1 + t));
+  }
+}
+// l'' is largest where eta is nearest 0 on the way: at one end, or 1/4 in between. Far from 0 that is far below 1/4.
+SS_CLONES static double binomial_divergence(const double* eta, const double* delta, const double* w, Index n) {
+  return weighted_sum(w, n, [=](Index i) {
+    const double from = eta[i], to = from + delta[i], a = std::abs(from), b = std::abs(to);
+    const double near = (from > 0) == (to > 0) ? (a < b ? a : b) : 0.0, t = exponential(-near).value;
+    return delta[i] * delta[i] * t / ((1 + t) * (1 + t));
+  });
+}
+// Both entropies are finite wherever `clip` leaves u.
+SS_CLONES static double binomial_entropy(const double* u, const double* y, const double* w, const double* offset, Index n) {
+  return weighted_sum(w, n, [=](Index i) {
+    return x_log_x(y[i] - u[i]) + x_log_x((1 - y[i]) + u[i]) + u[i] * offset[i];
+  });
+}
+SS_CLONES static double poisson_value(const double* eta, const double* y, const double* w, Index n) {
+  return weighted_sum(w, n, [=](Index i) { return overflowing_exp(eta[i]) - y[i] * eta[i] + x_log_x(y[i]) - y[i]; });
+}
+SS_CLONES static void poisson_mean(const double* eta, double* mean, Index n) {
+  for (Index i = 0; i < n; ++i) mean[i] = overflowing_exp(eta[i]);
+}
+SS_CLONES static double poisson_divergence(const double* eta, const double* delta, const double* w, Index n) {
+  return weighted_sum(w, n, [=](Index i) {
+    const double d = delta[i];
+    // exp(d) - 1 - d, by its series where the difference would cancel
+    const double series = d * d * (0.5 + d * (1.0 / 6 + d * (1.0 / 24 + d / 120)));
+    const double far = d > 708.0 ? std::numeric_limits<double>::infinity() : exponential(d > 708.0 ? 0.0 : d).less_one - d;
+    return overflowing_exp(eta[i]) * (std::abs(d) < 1e-2 ? series : far);
+  });
+}
+SS_CLONES static double poisson_entropy(const double* u, const double* y, const double* w, const double* offset, Index n) {
+  return weighted_sum(w, n, [=](Index i) {
+    const double q = y[i] - u[i];
+    return x_log_x(q) - q - x_log_x(y[i]) + y[i] + u[i] * offset[i];
+  });
+}
+
+}  // namespace detail
+
 class Binomial final : public Loss {  // l = log(1 + exp(eta)) - y eta, 0 <= y <= 1
  public:
   double curvature_bound() const override { return 0.25; }
   double value(const double* eta, const double* y, const double* w, Index n) const override {
-    double s = 0;
-    for (Index i = 0; i < n; ++i) {
-      const double t = eta[i];
-      s += w[i] * ((t > 0 ? t : 0) + std::log1p(std::exp(-std::abs(t))) - y[i] * t);
-    }
-    return s / n;
+    return detail::binomial_value(eta, y, w, n) / n;
   }
   void residual(const double* eta, const double* y, double* e, Index n) const override {
-    // For y = 1 and y = 0 the two tails are written without cancellation.
-    for (Index i = 0; i < n; ++i) {
-      const double t = std::exp(-std::abs(eta[i])), big = 1 / (1 + t), small = t / (1 + t);
-      const double prob = eta[i] > 0 ? big : small, rest = eta[i] > 0 ? small : big;
-      e[i] = y[i] * rest - (1 - y[i]) * prob;
-    }
+    detail::binomial_residual(eta, y, e, n);
   }
   void curvature(const double* eta, const double*, double* h, Index n) const override {
-    for (Index i = 0; i < n; ++i) {
-      const double t = std::exp(-std::abs(eta[i]));
-      h[i] = t / ((1 + t) * (1 + t));
-    }
+    detail::binomial_curvature(eta, h, n);
   }
-  // l'' is largest where eta is nearest 0 on the way: at one end, or 1/4 in between. Far from 0 that is far below 1/4.
   double divergence(const double* eta, const double* delta, const double*, const double* w, Index n) const override {
-    double s = 0;
-    for (Index i = 0; i < n; ++i) {
-      const double from = eta[i], to = from + delta[i];
-      const double near = (from > 0) == (to > 0) ? std::min(std::abs(from), std::abs(to)) : 0.0;
-      const double t = std::exp(-near);
-      s += w[i] * delta[i] * delta[i] * t / ((1 + t) * (1 + t));
-    }
-    return 0.5 * s / n;
+    return 0.5 * detail::binomial_divergence(eta, delta, w, n) / n;
   }
   double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
-    double s = 0;
-    for (Index i = 0; i < n; ++i) {
-      if (w[i] == 0) continue;
-      const double prob = y[i] - u[i], rest = (1 - y[i]) + u[i];
-      if (prob < 0 || rest < 0) return -std::numeric_limits<double>::infinity();
-      s -= w[i] * (xlogx(prob) + xlogx(rest) + u[i] * offset[i]);
-    }
-    return s / n;
+    for (Index i = 0; i < n; ++i)
+      if (w[i] != 0 && (y[i] - u[i] < 0 || (1 - y[i]) + u[i] < 0)) return -std::numeric_limits<double>::infinity();
+    return -detail::binomial_entropy(u, y, w, offset, n) / n;
   }
   double clip(double* u, const double* y, Index n) const override {
     double change = 0;
@@ -129,36 +184,20 @@ class Binomial final : public Loss {  // l = log(1 + exp(eta)) - y eta, 0 <= y <
 class Poisson final : public Loss {  // l = exp(eta) - y eta + y log y - y, half the deviance; y >= 0
  public:
   double value(const double* eta, const double* y, const double* w, Index n) const override {
-    double s = 0;
-    for (Index i = 0; i < n; ++i)
-      if (w[i] > 0) s += w[i] * (std::exp(eta[i]) - y[i] * eta[i] + xlogx(y[i]) - y[i]);
-    return s / n;
+    return detail::poisson_value(eta, y, w, n) / n;
   }
   void residual(const double* eta, const double* y, double* e, Index n) const override {
-    for (Index i = 0; i < n; ++i) e[i] = y[i] - std::exp(eta[i]);
+    detail::poisson_mean(eta, e, n);
+    for (Index i = 0; i < n; ++i) e[i] = y[i] - e[i];
   }
-  void curvature(const double* eta, const double*, double* h, Index n) const override {
-    for (Index i = 0; i < n; ++i) h[i] = std::exp(eta[i]);
-  }
+  void curvature(const double* eta, const double*, double* h, Index n) const override { detail::poisson_mean(eta, h, n); }
   double divergence(const double* eta, const double* delta, const double*, const double* w, Index n) const override {
-    double s = 0;
-    for (Index i = 0; i < n; ++i) {
-      const double d = delta[i];
-      // exp(d) - 1 - d, by its series where the difference would cancel
-      const double rest = std::abs(d) < 1e-2 ? d * d * (0.5 + d * (1.0 / 6 + d * (1.0 / 24 + d / 120))) : std::expm1(d) - d;
-      s += w[i] * std::exp(eta[i]) * rest;
-    }
-    return s / n;
+    return detail::poisson_divergence(eta, delta, w, n) / n;
   }
   double dual(const double* u, const double* y, const double* w, const double* offset, Index n) const override {
-    double s = 0;
-    for (Index i = 0; i < n; ++i) {
-      if (w[i] == 0) continue;
-      const double q = y[i] - u[i];
-      if (q < 0) return -std::numeric_limits<double>::infinity();
-      s -= w[i] * (xlogx(q) - q - xlogx(y[i]) + y[i] + u[i] * offset[i]);
-    }
-    return s / n;
+    for (Index i = 0; i < n; ++i)
+      if (w[i] != 0 && y[i] - u[i] < 0) return -std::numeric_limits<double>::infinity();
+    return -detail::poisson_entropy(u, y, w, offset, n) / n;
   }
   double clip(double* u, const double* y, Index n) const override {
     double change = 0;
