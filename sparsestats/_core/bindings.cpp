@@ -107,7 +107,7 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
   if (static_cast<Index>(y.shape(0)) != predictors.n()) throw std::invalid_argument("y and X differ in length");
   const auto loss = ss::make_loss(loss_name, loss_parameter, design.responses());
   if (loss->responses() != design.responses()) throw std::invalid_argument("loss and design differ in responses");
-  const auto penalty = ss::make_penalty(spec, predictors.size(), predictors.groups(), tol);
+  const auto penalty = ss::make_penalty(spec, predictors.size(), predictors.groups());
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
   const double* offset_data = offset.is_none() ? nullptr : o.data();
   ss::Watch watch(control, signals());

@@ -231,7 +231,7 @@ class PathSolver {
   }
 
   // The duality gap of (c, gamma) on the full problem.
-  void certify(double alpha, PathPoint& point) {
+  void certify(double alpha, double goal, PathPoint& point) {
     if (!eliminated()) {
       compute_eta();
       fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
@@ -243,12 +243,14 @@ class PathSolver {
     // The dual point: the residual, orthogonal to the free part, inside the conjugate's domain, scaled to feasibility.
     d_.project(e_.data());
     const bool inside = loss_.clip(e_.data(), y_.data(), n_) <= ROUNDING;
-    const double norm = J_.dual_bound(all_, c_.data(), z_.data(), alpha);
-    const double s = norm > alpha ? alpha / norm : 1.0;
-    u_ = e_;
-    for (double& v : u_) v *= s;
-    shrink_ = s;
-    point.bound = inside ? loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_) : -std::numeric_limits<double>::infinity();
+    const auto bound_at = [&](double norm) {
+      shrink_ = norm > alpha ? alpha / norm : 1.0;
+      u_ = e_;
+      for (double& v : u_) v *= shrink_;
+      return inside ? loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_) : -std::numeric_limits<double>::infinity();
+    };
+    const double enough = enough_for(alpha, point.objective, point.objective - bound_at(alpha), goal);
+    point.bound = bound_at(J_.dual_bound(all_, c_.data(), z_.data(), alpha, enough));
     point.gap = std::max(0.0, point.objective - point.bound);
     point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
   }
@@ -304,7 +306,7 @@ class PathSolver {
     for (int round = 0;; ++round) {
       solve_on(in, alpha, target, tol <= POLISHED, point, watch);
       ahead_.clear();
-      certify(alpha, point);
+      certify(alpha, goal, point);
       if (point.gap <= goal) break;
       if (watch.stopped()) {
         point.stop = "interrupted";
@@ -391,8 +393,12 @@ class PathSolver {
   Index repair(double alpha, std::vector<char>& in, const std::vector<char>& out) {
     const double step = 1 / lipschitz_;
     std::vector<double> trial(c_);
-    for (size_t j = 0; j < trial.size(); ++j) trial[j] += step * z_[j];
-    J_.set_precision(0);
+    double longest = 0;
+    for (size_t j = 0; j < trial.size(); ++j) {
+      trial[j] += step * z_[j];
+      longest = std::max(longest, std::abs(step * z_[j]));
+    }
+    J_.set_precision(1e-5 * longest);
     J_.prox(all_, trial.data(), alpha * step);
     Index added = 0;
     for (Index j = 0; j < d_.size(); ++j)

@@ -2,6 +2,7 @@
 // and group weights have been absorbed into the design's scales (c_g = k_g b_g), so a penalty sees plain norms.
 // Any subset of units may be passed: units that are out have norm 0, rank last, and leave the first weights to the rest.
 #pragma once
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -38,8 +39,10 @@ class Penalty {
   virtual void prox(const Units& units, double* c, double step) = 0;  // in place, of step * J
   virtual double dual_norm(const Units& units, const double* z) = 0;
   // An upper bound on the dual norm that is as good as c is near the solution for alpha; for penalties whose dual norm has
-  // no formula.
-  virtual double dual_bound(const Units& units, const double*, const double* z, double) { return dual_norm(units, z); }
+  // no formula. One that is at most `enough` is not improved.
+  virtual double dual_bound(const Units& units, const double*, const double* z, double /*alpha*/, double /*enough*/) {
+    return dual_norm(units, z);
+  }
   // Mark the coordinates that may be active at alpha_next, from the gradient z at the solution for alpha_prev.
   virtual void screen(const Units& units, const double* z, double alpha_next, double alpha_prev,
                       std::vector<char>& keep) = 0;
@@ -82,6 +85,12 @@ class Penalty {
   }
   std::vector<double> r_, target_;
 };
+
+// How large a dual bound may be: what it adds to the gap, at most its excess times alpha J + f, stays within a fifth of the
+// goal, or of the gap there is even with the bound at alpha.
+inline double enough_for(double alpha, double objective, double gap, double goal) {
+  return objective > 0 ? alpha * (1 + 0.1 * std::max(gap, goal) / objective) : alpha;
+}
 
 // J = w sum_u r_u : lasso and group lasso.
 class SumOfNorms final : public Penalty {
@@ -146,7 +155,7 @@ class SortedNorms final : public Penalty {
   }
   // The larger of it and alpha. A ratio of sums that is alpha or more falls when norms below alpha times the least weight
   // join it, so that only those above are to be sorted.
-  double dual_bound(const Units& units, const double*, const double* z, double alpha) override {
+  double dual_bound(const Units& units, const double*, const double* z, double alpha, double) override {
     norms(units, z);
     if (units.count() == 0) return alpha;
     above(r_, alpha * w_[units.count() - 1]);
@@ -196,9 +205,8 @@ class SortedNorms final : public Penalty {
 // weight, that of the whole group even when only part of it is in the working set.
 class SparseGroup final : public Penalty {
  public:
-  // `tol` is the relative gap the bounds must be good for.
-  SparseGroup(std::vector<double> v, std::vector<double> w, double ratio, Index coordinates, double tol)
-      : v_(std::move(v)), w_(std::move(w)), ratio_(ratio), tol_(tol), dual_(coordinates, 0.0) {
+  SparseGroup(std::vector<double> v, std::vector<double> w, double ratio, Index coordinates)
+      : v_(std::move(v)), w_(std::move(w)), ratio_(ratio), seen_(coordinates), dual_(coordinates, 0.0) {
     for (double& x : v_) x *= ratio_;
     for (double& x : w_) x *= 1 - ratio_;
   }
@@ -236,27 +244,32 @@ class SparseGroup final : public Penalty {
   // one. The prox at z itself stalls, since at the answer the two dual balls touch; the proximal point iteration
   // x <- prox_{tJ}(x + z) at t = the lower bound stays away from that contact: the maximising direction is its fixed
   // point, so x only turns, and is kept short as long as the prox needs few sweeps.
-  double dual_norm(const Units& units, const double* z) override {
-    const Index m = units.coordinates();
-    const double size = std::sqrt(norm2(z, m));
-    double high = std::min(norm_v(z, m), norm_w(units, z));
+  double dual_norm(const Units& all, const double* full) override {
+    double high = std::min(norm_v(full, all.coordinates()), norm_w(all, full));
     if (!(high > 0)) return 0;
     set_precision(0);
+    double low = dot(full, full, all.coordinates()) / value(all, full), t = low;
+    const double least = low * v_[all.coordinates() - 1];
+    const Few few(all, [&](Index j) { return std::abs(full[j]) > least; });
+    const Units& units = few.units;
+    const std::vector<double> z = few.pack(full);
+    const Index m = units.coordinates();
+    const double size = std::sqrt(norm2(z.data(), m));
     std::vector<double> x(m), point(m);
-    double low = dot(z, z, m) / value(units, z), t = low, length = 0.1 * size;
-    for (int k = 0; k < 200 && high - low > 1e-13 * high; ++k) {
+    double length = 0.1 * size;
+    for (int k = 0; m > 0 && k < 200 && high - low > 1e-13 * high; ++k) {
       for (Index j = 0; j < m; ++j) point[j] = x[j] + z[j];
       x = point;
       prox(units, x.data(), t);
       if (sweeps_ == 0) split(units, point.data(), t);  // the prox was a composition: the split is still to be made
-      high = std::min(high, bound_from_split(units, z, t));
+      high = std::min(high, std::max(low, bound_from_split(units, z.data(), t)));
       const double J = value(units, x.data());
       if (J <= 1e-12 * size) {  // t is above the norm
         std::fill(x.begin(), x.end(), 0.0);
         t = 0.5 * (low + high);
         continue;
       }
-      low = t = std::max(low, dot(z, x.data(), m) / J);
+      low = t = std::max(low, dot(z.data(), x.data(), m) / J);
       length = std::clamp(length * (sweeps_ < FEW ? 0.4 : sweeps_ > MANY ? 2.0 : 1.0), 1e-6 * size, 0.1 * size);
       const double scale = length / std::sqrt(norm2(x.data(), m));
       for (double& v : x) v *= scale;
@@ -264,16 +277,36 @@ class SparseGroup final : public Penalty {
     return high;
   }
 
-  // z = (part of the variables) + (part of the groups), split as the prox at c + z splits it: exact at the solution.
-  double dual_bound(const Units& units, const double* c, const double* z, double alpha) override {
+  // z = (part of the variables) + (part of the groups), split as the prox at c + z splits it: exact at the solution. The
+  // split at hand, from the last prox or bound, is often good enough. The larger of the bound and alpha.
+  double dual_bound(const Units& units, const double* c, const double* z, double alpha, double enough) override {
     const Index m = units.coordinates();
-    std::vector<double> point(m);
-    for (Index j = 0; j < m; ++j) point[j] = c[j] + z[j];
+    if (m == 0) return alpha;
+    const double least = alpha * v_[m - 1];
+    const Few few(units, [&](Index j) { return c[j] != 0 || std::abs(z[j]) > least; });
+    for (Index j : units.id) seen_[j] = 0;
+    for (Index j : few.units.id) seen_[j] = 1;
+    for (Index j : units.id)
+      if (!seen_[j]) dual_[j] = 0;
+    const std::vector<double> gradient = few.pack(z);
+    double bound = std::max(alpha, bound_from_split(few.units, gradient.data(), alpha));
+    if (bound <= enough) return bound;
+    std::vector<double> point = few.pack(c);
+    for (size_t j = 0; j < point.size(); ++j) point[j] += gradient[j];
     const double kept = precision_;
-    precision_ = 0.02 * tol_ * alpha * v_.front();
-    split(units, point.data(), alpha);
+    precision_ = 0.1 * (enough - alpha) * v_.front();
+    // A point that is not yet the solution leaves an excess of its own: what twice the sweeps hardly lower is that.
+    double before = std::numeric_limits<double>::infinity();
+    split(few.units, point.data(), alpha, [&](int sweeps) {
+      if (sweeps < 4 || (sweeps & (sweeps - 1)) != 0) return false;
+      keep_split(few.units, alpha);
+      bound = std::min(bound, std::max(alpha, bound_from_split(few.units, gradient.data(), alpha)));
+      if (bound <= enough || bound - alpha > PLATEAU * (before - alpha)) return true;
+      before = bound;
+      return false;
+    });
     precision_ = kept;
-    return bound_from_split(units, z, alpha);
+    return std::max(alpha, std::min(bound, bound_from_split(few.units, gradient.data(), alpha)));
   }
 
   // Ties of variables are blocks; norms of groups are smooth, unless two of them tie in more than one variable each.
@@ -337,6 +370,28 @@ class SparseGroup final : public Penalty {
   }
 
  private:
+  // The coordinates that decide a dual norm known to be at least t: those of at most t times the least weight can be the
+  // variables' part alone, since a ratio of sums that is t or more falls when they join it.
+  struct Few {
+    template <class Test>
+    Few(const Units& all, Test decides) {
+      for (Index u = 0; u < all.count(); ++u) {
+        const size_t before = at.size();
+        for (Index j = all.offset[u]; j < all.offset[u + 1]; ++j)
+          if (decides(j)) at.push_back(j), units.id.push_back(all.id[j]);
+        if (at.size() == before) continue;
+        units.offset.push_back(static_cast<Index>(at.size()));
+        units.weight.push_back(all.weight[u]);
+      }
+    }
+    std::vector<double> pack(const double* x) const {
+      std::vector<double> out(at.size());
+      for (size_t j = 0; j < at.size(); ++j) out[j] = x[at[j]];
+      return out;
+    }
+    Units units;
+    std::vector<Index> at;
+  };
   // Whether two groups have one active variable each, and those share a block: they stay tied along any step of it.
   bool tied_alone(const Units& units, Index first, Index second, const double* c, const Pattern& pattern) {
     Index block[2] = {-1, -1}, active = 0;
@@ -357,8 +412,10 @@ class SparseGroup final : public Penalty {
     weighted_(r_.data(), units.weight.data(), scaled_.data(), units.count(), target_.data());
     rescale(units, c, r_, target_);
   }
-  // x_ and b_: the primal point seen from the variables and from the groups; u_: the groups' part of p - b.
-  void split(const Units& units, const double* p, double step) {
+  // x_ and b_: the primal point seen from the variables and from the groups; u_: the groups' part of p - b. Ends when the
+  // two agree as precisely as asked, or when `enough` says so after a sweep.
+  template <class Enough>
+  void split(const Units& units, const double* p, double step, Enough enough_now) {
     const Index m = units.coordinates();
     for (auto* v : {&x_, &b_, &u_, &last_, &y_}) v->resize(m);
     for (Index j = 0; j < m; ++j) u_[j] = step * dual_[units.id[j]];
@@ -380,14 +437,20 @@ class SparseGroup final : public Penalty {
         apart = std::max(apart, std::abs(x_[j] - b_[j]));
         uphill += (y_[j] - u_[j]) * (u_[j] - last_[j]);
       }
-      if (apart <= enough) break;
+      if (apart <= enough || enough_now(sweeps_)) break;
       const double next = uphill > 0 ? 1 : 0.5 * (1 + std::sqrt(1 + 4 * momentum * momentum));
       const double beta = uphill > 0 ? 0 : (momentum - 1) / next;
       for (Index j = 0; j < m; ++j) y_[j] = u_[j] + beta * (u_[j] - last_[j]);
       momentum = next;
     }
+    keep_split(units, step);
+  }
+  void split(const Units& units, const double* p, double step) {
+    split(units, p, step, [](int) { return false; });
+  }
+  void keep_split(const Units& units, double step) {
     if (step > 0)
-      for (Index j = 0; j < m; ++j) dual_[units.id[j]] = u_[j] / step;
+      for (Index j = 0; j < units.coordinates(); ++j) dual_[units.id[j]] = u_[j] / step;
   }
   double bound_from_split(const Units& units, const double* z, double step) {
     const Index m = units.coordinates();
@@ -410,9 +473,11 @@ class SparseGroup final : public Penalty {
   }
 
   std::vector<double> v_, w_;
+  static constexpr double PLATEAU = 0.99;
   static constexpr int FEW = 30, MANY = 100;  // sweeps of a split that was easy, and of one that was hard
-  double ratio_, tol_, precision_ = 0;
+  double ratio_, precision_ = 0;
   int sweeps_ = 0;  // of the last split
+  std::vector<char> seen_;
   std::vector<double> dual_;  // the groups' part of the last split, for step 1, by coordinate: where the next one starts
   SortedProx variables_, groups_;
   WeightedSortedProx weighted_;
@@ -427,7 +492,7 @@ struct PenaltySpec {
 
 // The class that serves a penalty best. Of pure group penalties the design has absorbed the group weights, so that
 // elementwise and groupwise ones differ only in their units; equal weights need no sorting and have no ties.
-inline std::unique_ptr<Penalty> make_penalty(const PenaltySpec& spec, Index coordinates, Index groups, double tol) {
+inline std::unique_ptr<Penalty> make_penalty(const PenaltySpec& spec, Index coordinates, Index groups) {
   const bool mixed = spec.ratio > 0 && spec.ratio < 1;
   const std::vector<double>& weights = spec.ratio == 0 ? spec.w : spec.v;
   if ((spec.ratio > 0 && static_cast<Index>(spec.v.size()) != coordinates) ||
@@ -436,7 +501,7 @@ inline std::unique_ptr<Penalty> make_penalty(const PenaltySpec& spec, Index coor
   if (weights.empty()) return std::make_unique<SumOfNorms>(1.0);  // nothing to penalise
   if (!(weights.front() > 0) || (mixed && !(spec.w.front() > 0)))
     throw std::invalid_argument("the penalty needs at least one positive weight");
-  if (mixed) return std::make_unique<SparseGroup>(spec.v, spec.w, spec.ratio, coordinates, tol);
+  if (mixed) return std::make_unique<SparseGroup>(spec.v, spec.w, spec.ratio, coordinates);
   if (weights.front() == weights.back()) return std::make_unique<SumOfNorms>(weights.front());
   return std::make_unique<SortedNorms>(weights);
 }

@@ -38,6 +38,7 @@ class Solver {
     f_.image(x_.data(), ix_.data());
     F_ = objective(x_, ix_);
     L_ = std::max(lipschitz, 1e-12);
+    goal_ = target;
     SolveReport report;
     report.gap = gap();
     momentum_ = 0;
@@ -100,10 +101,10 @@ class Solver {
     f_.settle(x_.data(), ix_.data());
     f_.gradient(x_.data(), ix_.data(), g_.data());
     for (Index j = 0; j < m_; ++j) z_[j] = -g_[j];
-    const double D = J_.dual_bound(units_, x_.data(), z_.data(), alpha_);
     F_ = objective(x_, ix_);
-    const double value = F_ - f_.dual(x_.data(), ix_.data(), alpha_, D);
-    return std::max(value, 0.0);
+    const double least = F_ - f_.dual(x_.data(), ix_.data(), alpha_, alpha_);
+    const double D = J_.dual_bound(units_, x_.data(), z_.data(), alpha_, enough_for(alpha_, F_, least, goal_));
+    return std::max(D > alpha_ ? F_ - f_.dual(x_.data(), ix_.data(), alpha_, D) : least, 0.0);
   }
   // Rounding floors the gap: stop when ten rounds have not improved it.
   bool stalled(double gap) {
@@ -489,7 +490,7 @@ class Solver {
   static constexpr Index NEWTON_LIMIT = 1200;  // unknowns; beyond, the matrices cost more memory and time than they save
   static constexpr double PATIENCE = 4, POLISH = 100;  // in proximal steps
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
-  double alpha_, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
+  double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
   bool overflow_ = false;  // no step is short enough for the numbers to stay finite
   Index m_, dim_, img_size_;
