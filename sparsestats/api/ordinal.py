@@ -15,7 +15,14 @@ from ..backend.ordinal import probabilities
 from ..estimators.ordinal import PRESTO
 from ..exceptions import FormulaError
 from ..formula import Design, Spec, design, update_formula
-from ..inference.ordinal import brant_test, likelihood_ratio, maximum_likelihood, score_test, wald_table
+from ..inference.ordinal import (
+    brant_test,
+    likelihood_ratio,
+    marginal_effects,
+    maximum_likelihood,
+    score_test,
+    wald_table,
+)
 from ..report.call import Call
 from ..report.fit import Training
 from ..report.ordinal_fit import OrdinalFit
@@ -191,7 +198,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         rows=rows.X,
         row_offset=rows.offset,
         tests=_tests(problem),
-        inference=_inference(problem, built.spec.names, path.boundaries, model.reverse),
+        inference=_inference(problem, built.spec.names, path.boundaries, rows.levels or (), model.reverse),
     )
     if asked.alpha is None:
         return made
@@ -283,12 +290,15 @@ def _references(problem: Any, model: PRESTO) -> dict[str, np.ndarray]:
     return {"prop. odds": shared, "null": np.tile(share[flip], (len(problem.codes), 1))}
 
 
-def _inference(problem: Any, names: Any, boundaries: list[str], reverse: bool) -> dict[str, Callable[[], Any]]:
+def _inference(
+    problem: Any, names: Any, boundaries: list[str], levels: tuple[Any, ...], reverse: bool
+) -> dict[str, Callable[..., Any]]:
     if problem.family != "cumulative":
         return {}
     columns = [str(name) for name in names]
     return {
         "wald": partial(_wald, problem, columns, boundaries, reverse),
+        "margins": partial(_margins, problem, columns, levels, reverse),
         "score": partial(score_test, problem),
         "lr": partial(likelihood_ratio, problem),
         "brant": partial(brant_test, problem, columns),
@@ -303,6 +313,16 @@ def _wald(problem: Any, columns: list[str], boundaries: list[str], reverse: bool
     order = np.lexsort([place, pd.Index(["(intercept)", *columns]).get_indexer(table["column"])])
     named = np.array([*boundaries, "all"], dtype=object)[place]
     return table.assign(boundary=named).iloc[order].reset_index(drop=True)
+
+
+def _margins(problem: Any, columns: list[str], levels: tuple[Any, ...], reverse: bool, contrasts: Any) -> pd.DataFrame:
+    """Marginal effects with the names of the categories, in their order."""
+    table = marginal_effects(problem, columns, contrasts)
+    c, K = table["category"].to_numpy(), len(levels)
+    place = K - 1 - c if reverse else c
+    order = np.lexsort([place, np.arange(len(c)) // K])
+    named = np.array([str(level) for level in levels], dtype=object)[place]
+    return table.assign(category=named).iloc[order].reset_index(drop=True)
 
 
 def _tests(problem: Any) -> tuple[str, ...]:

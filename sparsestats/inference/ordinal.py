@@ -6,6 +6,7 @@ coefficients. Weights are taken as they are: they sum to the number of observati
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -167,20 +168,37 @@ def maximum_likelihood(problem: OrdinalProblem, *, parallel: bool) -> tuple[np.n
     )
 
 
-def wald_table(problem: OrdinalProblem, names: list[str], *, level: float = 0.95) -> pd.DataFrame:
-    """Maximum likelihood estimates with standard errors from the observed information.
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Maximum likelihood estimates and their covariance.
+
+    Attributes
+    ----------
+    boundary, column : lists
+        Of each parameter; boundary -1 for one that all boundaries share.
+    values : ndarray (q,), covariance : ndarray (q, q)
+    places : ndarray ((p+1) m, q) of 0 and 1
+        Which of (a_1, b_1, ..., a_m, b_m) a parameter is.
+    coef : ndarray (m, p), intercept : ndarray (m,)
+    """
+
+    boundary: list[int]
+    column: list[str]
+    values: np.ndarray
+    covariance: np.ndarray
+    places: np.ndarray
+    coef: np.ndarray
+    intercept: np.ndarray
+
+
+def estimates(problem: OrdinalProblem, names: list[str]) -> Estimates:
+    """Maximum likelihood, its covariance the inverse of the observed information.
 
     Parameters
     ----------
     problem : OrdinalProblem
         Columns whose differences it holds at 0 (``parallel``) have one coefficient, others one a boundary.
     names : list of str, the columns
-    level : float
-        Of the confidence intervals.
-
-    Returns
-    -------
-    DataFrame with boundary (-1 for all), column, estimate, std_error, z, p_value, conf_low, conf_high
 
     Raises
     ------
@@ -194,7 +212,7 @@ def wald_table(problem: OrdinalProblem, names: list[str], *, level: float = 0.95
     shared = np.isinf(problem.penalty_weights[:, 1:]).all(axis=1)
     labels = [(k, "(intercept)") for k in range(m)]
     estimate = list(intercept)
-    places = [[k * (p + 1)] for k in range(m)]  # of each parameter in (a_1, b_1, ..., a_m, b_m)
+    places = [[k * (p + 1)] for k in range(m)]
     for j, name in enumerate(names):
         everywhere = [k * (p + 1) + 1 + j for k in range(m)]
         if shared[j]:
@@ -212,22 +230,108 @@ def wald_table(problem: OrdinalProblem, names: list[str], *, level: float = 0.95
     scale = _unit(information)
     if not np.linalg.cond(information * scale) < 1e12:
         raise ValueError("columns are collinear or constant: drop some for standard errors")
-    values = np.asarray(estimate)
-    se = np.sqrt(np.diag(linalg.inv(information * scale) * scale))
-    z = values / se
-    width = stats.norm.ppf(0.5 + level / 2) * se
+    return Estimates(
+        boundary=[k for k, _ in labels],
+        column=[name for _, name in labels],
+        values=np.asarray(estimate),
+        covariance=linalg.inv(information * scale) * scale,
+        places=C,
+        coef=coef,
+        intercept=intercept,
+    )
+
+
+def wald_table(problem: OrdinalProblem, names: list[str], *, level: float = 0.95) -> pd.DataFrame:
+    """Maximum likelihood estimates with standard errors from the observed information.
+
+    Parameters
+    ----------
+    problem, names : as in :func:`estimates`
+    level : float
+        Of the confidence intervals.
+
+    Returns
+    -------
+    DataFrame with boundary (-1 for all), column, estimate, std_error, z, p_value, conf_low, conf_high
+
+    Raises
+    ------
+    ValueError
+        As :func:`estimates`.
+    """
+    found = estimates(problem, names)
     return pd.DataFrame(
         {
-            "boundary": [k for k, _ in labels],
-            "column": [name for _, name in labels],
-            "estimate": values,
-            "std_error": se,
-            "z": z,
-            "p_value": 2 * stats.norm.sf(np.abs(z)),
-            "conf_low": values - width,
-            "conf_high": values + width,
+            "boundary": found.boundary,
+            "column": found.column,
+            **_wald(found.values, np.sqrt(np.diag(found.covariance)), level),
         }
     )
+
+
+def _wald(values: np.ndarray, se: np.ndarray, level: float) -> dict[str, np.ndarray]:
+    """Columns of a table of estimates with Wald tests and intervals."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # no error where nothing can vary: no test
+        z = values / se
+    width = stats.norm.ppf(0.5 + level / 2) * se
+    return {
+        "estimate": values,
+        "std_error": se,
+        "z": z,
+        "p_value": 2 * stats.norm.sf(np.abs(z)),
+        "conf_low": values - width,
+        "conf_high": values + width,
+    }
+
+
+def marginal_effects(
+    problem: OrdinalProblem,
+    names: list[str],
+    contrasts: Iterable[tuple[np.ndarray, np.ndarray, float]],
+    *,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Average effects on the probability of each class, with standard errors by the delta method.
+
+    An effect is the mean of (P(Y = c | high) - P(Y = c | low)) / width over the rows, which are taken as given: the
+    errors are those of the coefficients alone.
+
+    Parameters
+    ----------
+    problem, names : as in :func:`estimates`
+    contrasts : iterable of (low, high, width), one a column
+        Two versions of ``problem.X``, dense, and what parts them.
+    level : float
+        Of the confidence intervals.
+
+    Returns
+    -------
+    DataFrame with column, category (0..K-1), estimate, std_error, z, p_value, conf_low, conf_high
+
+    Raises
+    ------
+    ValueError
+        As :func:`estimates`; and where boundaries cross, because repaired probabilities have kinks.
+    """
+    found = estimates(problem, names)
+    w = problem.weights / problem.weights.sum()
+    tables = []
+    for name, (low, high, width) in zip(names, contrasts, strict=True):
+        parts = []
+        for X, sign in ((high, 1.0), (low, -1.0)):
+            design, eta = _design(replace(problem, X=X), found.coef, found.intercept)
+            if (np.diff(eta, axis=1) < 0).any():
+                raise ValueError("boundaries of the maximum cross: marginal effects have no standard errors there")
+            F, density = CDF[problem.link](eta), _DENSITY_SLOPE[problem.link](eta)[0]
+            parts.append((sign / width * (w @ F), sign / width * ((w[:, None] * density).T @ design)))
+        below, slope = (first + second for first, second in zip(*parts, strict=True))  # of P(Y <= k): (m,), (m, p + 1)
+        gradient = linalg.block_diag(*slope) @ found.places
+        # P(Y = c) is the difference of P(Y <= c) and P(Y <= c - 1).
+        effect = np.diff(below, prepend=0.0, append=0.0)
+        gradient = np.diff(gradient, axis=0, prepend=0.0, append=0.0)
+        se = np.sqrt(np.einsum("cq,qr,cr->c", gradient, found.covariance, gradient))
+        tables.append(pd.DataFrame({"column": name, "category": np.arange(len(effect)), **_wald(effect, se, level)}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _unit(A: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -67,7 +67,7 @@ class OrdinalFit(Fit):
     rows: Any = None
     row_offset: np.ndarray | None = None
     tests: Sequence[str] = ()
-    inference: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    inference: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     average: OrdinalPath | None = None
     shares: np.ndarray | None = None
     kept_scores: Mapping[str, Any] | None = None
@@ -290,13 +290,22 @@ class OrdinalFit(Fit):
 
         Returns
         -------
-        DataFrame columns x categories; rows sum to 0
+        DataFrame columns x categories; rows sum to 0. Standard errors: ``infer("margins")``.
         """
-        X = self._own_rows("margins()")
-        X = X.toarray() if hasattr(X, "toarray") else X
         alpha = self._alpha(None, "margins()")
         w = self.weights / self.weights.sum()
         rows = []
+        for low, high, width in self._contrasts(step):
+            change = self.model.predict(high, alpha, self.row_offset) - self.model.predict(low, alpha, self.row_offset)
+            rows.append(w @ change / width)
+        return pd.DataFrame(
+            rows, index=pd.Index(self.columns.array, name="column"), columns=[str(c) for c in self.levels]
+        )
+
+    def _contrasts(self, step: float = 1e-4) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+        """For each column the rows of the fit with less and with more of it, and how much that is."""
+        X = self._own_rows("margins()")
+        X = X.toarray() if hasattr(X, "toarray") else X
         for j in range(X.shape[1]):
             low, high = X.copy(), X.copy()
             if np.isin(X[:, j], (0.0, 1.0)).all():
@@ -310,11 +319,7 @@ class OrdinalFit(Fit):
                 low[:, j] -= h
                 high[:, j] += h
                 width = 2 * h
-            change = self.model.predict(high, alpha, self.row_offset) - self.model.predict(low, alpha, self.row_offset)
-            rows.append(w @ change / width)
-        return pd.DataFrame(
-            rows, index=pd.Index(self.columns.array, name="column"), columns=[str(c) for c in self.levels]
-        )
+            yield low, high, width
 
     def _levels_beside(self, X: np.ndarray, j: int) -> np.ndarray:
         """Columns of the factor that column j is a level of; j alone where its term is no factor."""
@@ -364,9 +369,10 @@ class OrdinalFit(Fit):
 
         Parameters
         ----------
-        what : {"wald", "score", "lr", "brant"}
-            Standard errors and Wald tests (only of a fit at alpha = 0), or tests of proportional odds: score
-            test, likelihood ratio (None where the larger model crosses or has no maximum), Brant's test.
+        what : {"wald", "margins", "score", "lr", "brant"}
+            Standard errors and Wald tests of the coefficients or, by the delta method, of the marginal effects (only
+            of a fit at alpha = 0); or tests of proportional odds: score test, likelihood ratio (None where the larger
+            model crosses or has no maximum), Brant's test.
 
         Returns
         -------
@@ -375,7 +381,7 @@ class OrdinalFit(Fit):
         Raises
         ------
         ValueError
-            For an unknown name, Wald tests of selected coefficients, or a loaded fit.
+            For an unknown name, Wald tests of selected coefficients, a loaded fit, or a likelihood without a maximum.
         """
         if what not in self.inference:
             known = ", ".join(map(repr, self.inference)) or "nothing"
@@ -386,6 +392,13 @@ class OrdinalFit(Fit):
             if table is None:
                 raise ValueError(reason)
             return table
+        if what == "margins":
+            if self.alpha != 0:
+                raise ValueError(
+                    "standard errors of marginal effects are for maximum likelihood: fit with alpha=0 (selection voids "
+                    "them)."
+                )
+            return self.inference["margins"](self._contrasts())
         return self.inference[what]()
 
     def _own_rows(self, who: str) -> np.ndarray:

@@ -126,6 +126,51 @@ def test_errors_of_a_reversed_model_stand_at_their_boundaries(table):
     np.testing.assert_allclose(wald["estimate"], -other["estimate"], atol=1e-5)
 
 
+@pytest.mark.parametrize(("link", "reverse"), [("logit", False), ("probit", True)])
+def test_errors_of_marginal_effects_are_the_delta_method_of_ordered_model(table, link, reverse):
+    from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+    fit = ss.presto("state ~ x + g", table, alpha=0, parallel=True, link=link, reverse=reverse)
+    ours = fit.infer("margins")
+    np.testing.assert_allclose(ours["estimate"], fit.margins().to_numpy().ravel(), atol=1e-8)
+    assert list(ours["category"][:4]) == ["fine", "poor", "bad", "awful"]
+    X = np.column_stack([table["x"], table["g"] == "b", table["g"] == "c"]).astype(float)
+    theirs = OrderedModel(table["state"].cat.codes.to_numpy(), X, distr=link).fit(method="newton", disp=0)
+
+    def effects(parameters):
+        out = []
+        for j, h in enumerate([1e-4, 0, 0]):
+            low, high = X.copy(), X.copy()
+            if j == 0:
+                low[:, 0], high[:, 0] = X[:, 0] - h, X[:, 0] + h
+            else:
+                low[:, 1:], high[:, 1:], high[:, j] = 0, 0, 1
+            change = theirs.model.predict(parameters, high) - theirs.model.predict(parameters, low)
+            out.append(change.mean(axis=0) / (2 * h or 1))
+        return np.concatenate(out)
+
+    at, h = np.asarray(theirs.params), 1e-4
+    jacobian = np.column_stack([(effects(at + e) - effects(at - e)) / (2 * h) for e in h * np.eye(len(at))])
+    errors = np.sqrt(np.einsum("eq,qr,er->e", jacobian, np.asarray(theirs.cov_params()), jacobian))
+    # their Hessian is numerical: about six digits
+    np.testing.assert_allclose(ours["std_error"], errors, rtol=1e-4)
+    with pytest.raises(ValueError, match="alpha=0"):
+        ss.presto("state ~ x + g", table, alpha=0.01).infer("margins")
+
+
+@pytest.mark.slow
+def test_errors_of_marginal_effects_without_proportional_odds_are_those_of_a_bootstrap(table):
+    fit = ss.presto("state ~ x", table, alpha=0)
+    ours = fit.infer("margins")["std_error"]
+    p, rng, draws = fit.predict(type="prob").to_numpy(), np.random.default_rng(0), []
+    for _ in range(200):
+        codes = np.minimum((rng.random((len(p), 1)) > np.cumsum(p, axis=1)).sum(axis=1), 3)
+        drawn = table.assign(state=pd.Categorical.from_codes(codes, table["state"].dtype.categories, ordered=True))
+        draws.append(ss.presto("state ~ x", drawn, alpha=0).margins().to_numpy().ravel())
+    # a standard deviation of 200 draws has an error of 5 %
+    np.testing.assert_allclose(np.std(draws, axis=0), ours, rtol=0.2)
+
+
 def test_a_summary_without_standard_errors_says_why(table):
     doubled = table.assign(w=2 * table["x"])
     text = str(ss.presto("state ~ x + w", doubled, alpha=0))
