@@ -332,14 +332,12 @@ def _tests(problem: Any) -> tuple[str, ...]:
         return ()
     if problem.sample_weight is not None:
         return ()
-    told = [f"{score_test(problem)} (unpenalised)"]
     ratio = likelihood_ratio(problem)
-    told.append(
-        "no LR test: the unpenalised non-parallel fit crosses or has no maximum"
-        if ratio is None
-        else f"{ratio} (unpenalised fits)"
+    return (
+        str(score_test(problem)),
+        "no LR test: the non-parallel fit crosses or has no maximum" if ratio is None else str(ratio),
+        "of unpenalised fits",
     )
-    return tuple(told)
 
 
 def _at(made: OrdinalFit, alpha: float | str) -> OrdinalFit:

@@ -292,6 +292,7 @@ class OrdinalFit(Fit):
         -------
         DataFrame columns x categories; rows sum to 0. Standard errors: ``infer("margins")``.
         """
+        self._own_rows("margins()")
         alpha = self._alpha(None, "margins()")
         w = self.weights / self.weights.sum()
         rows = []

@@ -27,16 +27,22 @@ def _rare(fit: OrdinalFit) -> str:
     return f"{fit.levels[k]} (rarest: {fit.counts[k]:g} of {total:g}, {100 * fit.counts[k] / total:.1f} %)"
 
 
+_MODELS = {
+    "cumulative": ("P(Y <= k)", "P(Y > k)"),
+    "sratio": ("P(Y = k | Y >= k)", "P(Y = k + 1 | Y <= k + 1)"),
+    "cratio": ("P(Y <= k | Y <= k + 1)", "P(Y > k | Y >= k)"),
+    "acat": ("P(Y = k | Y in {k, k + 1})", "P(Y = k + 1 | Y in {k, k + 1})"),
+}
+"""What a boundary's linear predictor gives, and what it gives with ``reverse=True``."""
+
+
 def _direction(fit: OrdinalFit) -> str:
+    reverse = fit.path.reverse
     link = {"logit": "F logistic", "probit": "F normal"}.get(fit.path.link, f"F {fit.path.link}")
-    if fit.path.reverse:
-        return f'P(Y > k) = F(a_k + x\'b_k), {link}: a POSITIVE estimate moves towards "{fit.levels[-1]}"'
-    what = {
-        "cumulative": "P(Y <= k)", "sratio": "P(Y = k | Y >= k)", "cratio": "P(Y <= k | Y <= k + 1)",
-        "acat": "P(Y = k | Y in {k, k + 1})",
-    }[fit.path.family]  # fmt: skip
-    note = " (MASS::polr prints the opposite sign)" if fit.path.family == "cumulative" else ""
-    return f'{what} = F(a_k + x\'b_k), {link}: a POSITIVE estimate moves towards "{fit.levels[0]}"{note}'
+    towards = fit.levels[-1 if reverse else 0]
+    note = " (MASS::polr prints the opposite sign)" if fit.path.family == "cumulative" and not reverse else ""
+    model = f"{_MODELS[fit.path.family][reverse]} = F(a_k + x'b_k), {link}"
+    return f'{model}: a POSITIVE estimate moves towards "{towards}"{note}'
 
 
 def _coefficients(fit: OrdinalFit, alpha: float) -> Table:
@@ -61,6 +67,8 @@ def _coefficients(fit: OrdinalFit, alpha: float) -> Table:
         notes.append(
             f"not selected: {', '.join(left[:12])}" + (f", ... ({len(left)} in all)" if len(left) > 12 else "")
         )
+    if len(names) == 1:  # nothing to be parallel to
+        return Table(("term", str(names[0])), [row[:2] for row in rows], "lr", notes)
     return Table(("term", *map(str, names), "parallel?"), rows, "l" + "r" * len(names) + "l", notes)
 
 
@@ -144,7 +152,7 @@ def summarize(fit: OrdinalFit) -> Summary:
         (_direction(fit), ""),
     ]
     place = _averaged(fit) if fit.rule == "average" else describe._place(fit)
-    if np.isfinite(fit.alpha_po) and fit.rule != "average":
+    if np.isfinite(fit.alpha_po) and fit.alpha_po > 0 and fit.rule != "average":
         place += f" (alpha_po {number(fit.alpha_po)}: from there on, proportional odds)"
     header.append((place, ""))
     own = []
@@ -157,7 +165,7 @@ def summarize(fit: OrdinalFit) -> Summary:
         table, reason = fit.wald()
         if table is not None:
             own.append(_wald(table))
-    notes: list[tuple[str, str]] = [("Proportional odds", test) for test in fit.tests]
+    notes: list[tuple[str, str]] = [("Assumption", "; ".join(fit.tests))] if fit.tests else []
     if fit.alpha == 0 and table is None:
         notes.append(("No standard errors", reason))
     if fit.cv is not None:
@@ -173,12 +181,14 @@ def summarize(fit: OrdinalFit) -> Summary:
     if fit.alpha is not None and not fit.interpolated and fit.path.family == "cumulative":
         i, _, _ = fit.model.locate(fit.alpha)
         bound, crossing = bool(fit.model.info["constrained"][i]), int(fit.model.info["crossing"][i])
-        held = (
-            "constraints hold the boundaries in order at the rows of the fit"
-            if bound
-            else f"{crossing} rows cross; monotone = {template.monotone!r} did not bind"
-        )
-        notes.append(("Order", held))
+        if bound:
+            held = "constraints hold the boundaries in order at the rows of the fit"
+        elif crossing:
+            held = f"{crossing} rows cross and are mended in predictions (repair = {template.repair!r})"
+        else:
+            held = f"no row crosses; monotone = {template.monotone!r} did not bind"
+        if len(fit.levels) > 2:
+            notes.append(("Order", held))
     notes += [("", note) for note in fit.notes]
     if fit.alpha != 0:
         notes.append(("", "No p-values of coefficients: selection was data-driven."))

@@ -171,6 +171,21 @@ def test_errors_of_marginal_effects_without_proportional_odds_are_those_of_a_boo
     np.testing.assert_allclose(np.std(draws, axis=0), ours, rtol=0.2)
 
 
+def test_a_summary_says_what_its_boundaries_are(table):
+    text = str(ss.presto("state ~ x", table, alpha=0.05, family="sratio", reverse=True))
+    assert "P(Y = k + 1 | Y <= k + 1) = F(a_k + x'b_k)" in text and 'moves towards "awful"' in text
+    # two classes have one boundary: no word about proportional odds, or an order
+    text = str(ss.presto("two ~ x", table.assign(two=table["grade"] > 1), alpha=0.05))
+    assert "parallel?" not in text and "alpha_po" not in text and "Order:" not in text
+
+
+def test_crossing_rows_without_constraints_are_told(table):
+    fit = ss.presto("state ~ x + z + g", table, alpha=0, monotone="none")
+    text = " ".join(str(fit).split())
+    crossing = int((np.diff(fit.predict(type="link"), axis=1) < 0).any(axis=1).sum())
+    assert ("no row crosses" if crossing == 0 else f"{crossing} rows cross and are mended in predictions") in text
+
+
 def test_a_summary_without_standard_errors_says_why(table):
     doubled = table.assign(w=2 * table["x"])
     text = str(ss.presto("state ~ x + w", doubled, alpha=0))
