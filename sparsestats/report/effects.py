@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 9
 _MOST_TICKS = 400
+_MOST_NAMED = 40
+"""Levels that are all named along the axis; of more, every so many."""
+
+_WIDEST_ROW = 70
+"""Characters of level names that fit side by side; more are turned upright."""
 
 
 def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.DataFrame:
@@ -74,15 +79,11 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
     ax = plots.new_axes(ax)
     plots.clean(ax)
     ax.axhline(0, color=plots.INK, linewidth=0.8)
-    ax.set_ylabel(f"contribution of {name}\nto the linear predictor (mean 0)")
+    ax.set_ylabel(f"contribution of {plots.plain(name)}\nto the linear predictor (mean 0)")
     if not values["effect"].any():
         ax.text(0.5, 0.55, "not selected", transform=ax.transAxes, ha="center", color=plots.INK)
     if not numeric:
-        levels = values[others[0]].astype(str)
-        ax.plot(levels, values["effect"], "o", color=plots.COLOURS[0], markersize=7)
-        ax.vlines(np.arange(len(levels)), 0, values["effect"], color=plots.COLOURS[0], linewidth=1.5)
-        ax.margins(x=0.15)
-        ax.set_xlabel(others[0])
+        _draw_levels(ax, others[0], values)
         return ax
     x = numeric[0]
     lines = (
@@ -91,7 +92,7 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
     for (_, part), colour in zip(lines[:_MOST_LINES], plots.COLOURS, strict=False):
         ax.plot(part[x], part["effect"], color=colour, linewidth=1.8)
     ax.margins(x=0)
-    ax.set_xlabel(x)
+    ax.set_xlabel(plots.plain(x))
     if fit.training is not None:
         observed = Table(fit.training.frame)[x].values
         observed = observed[np.isfinite(observed)]
@@ -102,6 +103,24 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
         ends = [float(part["effect"].iloc[-1]) for _, part in lines[:_MOST_LINES]]
         plots.label_ends(ax, ends, [name for name, _ in lines[:_MOST_LINES]], plots.COLOURS[: len(ends)])
     return ax
+
+
+def _draw_levels(ax: Any, variable: str, values: pd.DataFrame) -> None:
+    """A point a level; of many that have no order of their own the lowest stands first."""
+    every = -(-len(values) // _MOST_NAMED)
+    told = ""
+    if every > 1:
+        told = f" ({len(values)} levels, one of {every} named)"
+        if all(isinstance(level, str) for level in values[variable]):
+            values = values.sort_values("effect", kind="stable")
+    names = [plots.plain(str(level)) for level in values[variable]]
+    at = np.arange(len(names))
+    ax.plot(at, values["effect"], "o", color=plots.COLOURS[0], markersize=7 if every == 1 else 3)
+    ax.vlines(at, 0, values["effect"], color=plots.COLOURS[0], linewidth=1.5 if every == 1 else 0.7)
+    upright = sum(len(name) + 2 for name in names[::every]) > _WIDEST_ROW
+    ax.set_xticks(at[::every], names[::every], rotation=90 if upright else 0, fontsize=None if every == 1 else 7)
+    ax.margins(x=0.15 if len(names) < 10 else 0.03)
+    ax.set_xlabel(plots.plain(variable) + told)
 
 
 def _find(fit: Fit, term: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from .layered import layered
-from .plots import COLOURS, FAINT, GRID, INK, new_axes
+from .plots import COLOURS, FAINT, GRID, INK, new_axes, plain, shortened
 
 LABELLED = 40
 """Edges carry their number up to this many of them; beyond, widths must do."""
@@ -255,7 +255,16 @@ def _draw_boxes(
                 zorder=2,
             )
         )
-        ax.text(*spot, "\n".join(lines), fontsize=size, color=INK, ha="center", va="center", zorder=4, linespacing=1.05)
+        ax.text(
+            *spot,
+            plain("\n".join(lines)),
+            fontsize=size,
+            color=INK,
+            ha="center",
+            va="center",
+            zorder=4,
+            linespacing=1.05,
+        )
 
 
 def _draw_key(ax: Any, kinds: list[str], size: float) -> None:
@@ -282,7 +291,7 @@ def draw_matrix(names: Sequence[str], adjacency: np.ndarray, order: np.ndarray, 
     image = ax.imshow(shown, cmap=colours, vmin=-limit, vmax=limit)
     size = float(np.clip(9.5 - 0.05 * d, 5.5, 9))
     if d <= NAMED:
-        labels = [str(names[j]) if len(str(names[j])) <= 18 else str(names[j])[:17] + "…" for j in order]
+        labels = [plain(shortened(str(names[j]), 18)) for j in order]
         ax.set_xticks(range(d), labels, rotation=90, fontsize=size)
         ax.set_yticks(range(d), labels, fontsize=size)
         ax.set_xticks(np.arange(1, d) - 0.5, minor=True)

@@ -19,7 +19,7 @@ def profile(fit: OrdinalFit, ax: Any, top: int = 9) -> Any:
     order = [j for j in np.argsort(-np.abs(scaled).max(axis=0)) if scaled[:, j].any()]
     ax = plots.new_axes(ax)
     plots.clean(ax)
-    names = fit.path.boundaries
+    names = [plots.plain(str(boundary)) for boundary in fit.path.boundaries]
     shown = order[: min(top, len(plots.COLOURS))]
     for j in order[len(shown) :]:
         ax.plot(names, scaled[:, j], color=plots.FAINT, linewidth=0.7)
@@ -53,6 +53,7 @@ def calibration(fit: OrdinalFit, ax: Any, category: Any = None, bins: int = 10) 
     ax.set_xlim(0, top)
     ax.set_ylim(0, reach)
     name = fit.levels[int(np.argmin(fit.counts))] if category is None else category
-    ax.set_xlabel(f"predicted P({fit.response.name} = {name}), {len(table)} bins of equal weight")
+    event = f"P({plots.plain(fit.response.name)} = {plots.plain(str(name))})"
+    ax.set_xlabel(f"predicted {event}, {len(table)} bins of equal weight")
     ax.set_ylabel("observed share (in sample, 95 % intervals)")
     return ax

@@ -469,7 +469,7 @@ class Path:
             plots.mark_alphas(ax, mark)
         if named:
             ends = [float(values[-1, j]) for j in named]
-            names = [plots.shortened(str(labels[int(j)])) for j in named]
+            names = [str(labels[int(j)]) for j in named]
             plots.label_ends(ax, ends, names, plots.COLOURS[: len(named)])
         return ax
 

@@ -60,21 +60,28 @@ def alpha_axis(ax: Any, alphas: np.ndarray, *, pad: float = 0.0) -> None:
         room = 10.0 ** (pad * decades)
         ax.set_xlim(high * room, low / room)
     elif len(positive) > 1:
-        ax.set_xscale("symlog", linthresh=float(positive.min()))
-        ax.set_xlim(high, low)
+        threshold = float(positive.min())
+        ax.set_xscale("symlog", linthresh=threshold)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        ax.set_xlim(high * (high / threshold) ** pad, low - pad * threshold)
     elif low < high:
         ax.set_xlim(high, low)
-    ax.set_xlabel("alpha (log scale, the penalty weakens to the right)")
+    logarithmic = "log scale, " if len(positive) > 1 else ""
+    ax.set_xlabel(f"alpha ({logarithmic}the penalty weakens to the right)" if low < high else "alpha")
 
 
 def counts_on_top(ax: Any, alphas: np.ndarray, counts: np.ndarray, label: str, ticks: int = 8) -> None:
     """Write ``counts`` above the axes at about ``ticks`` of the alphas, evenly spread along the path."""
     at = np.unique(np.linspace(0, len(alphas) - 1, min(ticks, len(alphas))).round().astype(int))
     top = ax.secondary_xaxis("top")
+    if ax.get_xscale() == "symlog":  # of the scales a secondary axis takes over the logarithm alone
+        top.set_xscale("symlog", linthresh=ax.xaxis.get_transform().linthresh)
     top.set_xticks(alphas[at], [str(int(counts[i])) for i in at])
     top.tick_params(axis="x", which="minor", top=False, labeltop=False)
     top.tick_params(axis="x", which="major", labelsize=8, length=3, colors=INK)
     top.set_xlabel(label, fontsize=8, color=INK)
+    # The power of ten of large values would stand on the first count.
+    ax.yaxis.get_offset_text().set(ha="right", x=-0.02)
 
 
 def mark_alphas(ax: Any, marks: Mapping[str, float]) -> None:
@@ -136,6 +143,11 @@ def shortened(name: str, most: int = 32) -> str:
     return f"{name[:head]}...{name[head + 3 - most :]}"
 
 
+def plain(name: str) -> str:
+    """A name as matplotlib shows it: shortened, and dollar signs are money, not mathematics."""
+    return shortened(name).replace("$", r"\$")
+
+
 def label_ends(ax: Any, ends: Sequence[float], names: Sequence[str], colours: Sequence[str]) -> None:
     """Names beside the right ends of their lines, pushed apart so that none covers another."""
     low, high = ax.get_ylim()
@@ -148,4 +160,4 @@ def label_ends(ax: Any, ends: Sequence[float], names: Sequence[str], colours: Se
     ax.set_ylim(low, high)
     for end, place, name, colour in zip(ends, places, names, colours, strict=True):
         ax.plot([1.0, 1.02], [end, place], transform=across, color=colour, linewidth=0.7, clip_on=False)
-        ax.text(1.025, place, name, transform=across, color=colour, fontsize=8, va="center", ha="left")
+        ax.text(1.025, place, plain(name), transform=across, color=colour, fontsize=8, va="center", ha="left")

@@ -4,9 +4,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sparsestats as ss
 from sparsestats.report.plots import spread
 
 heights = st.lists(st.floats(-10, 10), min_size=1, max_size=12)
@@ -33,6 +36,60 @@ def test_two_labels_at_one_height_part_evenly():
 
 def test_more_labels_than_room_are_spaced_evenly():
     np.testing.assert_allclose(spread(np.array([0.0, 1.0, 2.0]), 5.0, 0.0, 2.0), [0.0, 1.0, 2.0])
+
+
+def drawn(ax):
+    """Every text of a figure, drawn: what matplotlib cannot typeset fails here."""
+    ax.figure.draw_without_rendering()
+    return [text.get_text() for text in ax.findobj(match=lambda artist: hasattr(artist, "get_text"))]
+
+
+@pytest.fixture
+def salaries():
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"$gain{$": rng.normal(size=90), "band": np.resize(["$0-$10", "$10-$25", "$_25^$"], 90)})
+    return data.assign(y=data["$gain{$"] + (data["band"] == "$0-$10") + rng.normal(size=90))
+
+
+def test_dollars_in_names_are_money(salaries):
+    import matplotlib.pyplot as plt
+
+    fit = ss.gslope("y ~ `$gain{$` + band", salaries, alpha="cv")
+    for kind, term, name in (("path", None, "$gain{$"), ("term", "$gain{$", "$gain{$"), ("term", "band", "$_25^$")):
+        ax = fit.plot(kind, term)
+        assert name.replace("$", r"\$") in drawn(ax)
+        plt.close(ax.figure)
+
+
+def test_counts_stand_above_their_alphas_when_one_is_zero(salaries):
+    import matplotlib.pyplot as plt
+
+    fit = ss.slope("y ~ `$gain{$` + band", salaries, alpha="cv", alphas=[1.0, 0.1, 0.0])
+    ax = fit.plot("cv")
+    ax.figure.draw_without_rendering()
+    (top,) = ax.child_axes
+    for alpha in fit.path.alphas:
+        below, above = (axes.transData.transform((alpha, 0))[0] for axes in (ax, top))
+        assert above == pytest.approx(below, abs=0.5)  # half a pixel
+    assert ax.get_xlim()[0] > 1.0 and ax.get_xlim()[1] < 0  # no point on the edge
+    plt.close(ax.figure)
+
+
+def test_a_factor_of_many_levels_is_sorted_and_named_as_far_as_there_is_room():
+    import matplotlib.pyplot as plt
+
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"site": np.repeat([f"site {i}" for i in range(90)], 4), "age": np.tile(np.arange(60), 6)})
+    data["y"] = rng.normal(size=90)[np.repeat(np.arange(90), 4)] + 0.1 * data["age"] + rng.normal(size=360)
+    fit = ss.gslope("y ~ site + C(age)", data, alpha=0.01)
+    ax = fit.plot("term", "site")
+    heights = ax.lines[-1].get_ydata()
+    assert len(heights) == 90 and (np.diff(heights) >= 0).all() and heights[0] < heights[-1]
+    assert len(ax.get_xticks()) == 30 and ax.get_xlabel() == "site (90 levels, one of 3 named)"
+    plt.close(ax.figure)
+    ax = fit.plot("term", "C(age)")  # numbers keep their order
+    assert [tick.get_text() for tick in ax.get_xticklabels()][:3] == ["0", "2", "4"]
+    plt.close(ax.figure)
 
 
 def test_report_does_not_load_matplotlib():
