@@ -78,8 +78,9 @@ class Asked:
         ValueError
         """
         number = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool)
-        if not (self.alpha is None or self.alpha == "cv" or number):
-            raise ValueError(f'alpha must be None (the path), a number or "cv", got {self.alpha!r}.')
+        if not (self.alpha is None or (isinstance(self.alpha, str) and self.alpha == "cv") or number):
+            several = " Several numbers are a path: alphas=[...]." if np.ndim(self.alpha) else ""  # type: ignore[arg-type]
+            raise ValueError(f'alpha must be None (the path), a number or "cv", got {self.alpha!r}.{several}')
         if number and not 0 <= self.alpha < np.inf:  # type: ignore[operator]
             raise ValueError(f"alpha must be a finite number >= 0, got {self.alpha!r}.")
         if self.selection not in rules:

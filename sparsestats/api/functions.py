@@ -307,7 +307,7 @@ def fit(
     >>> fit.estimator.q
     0.05
     """
-    missing_parts = [name for name in ("path", "get_params") if not hasattr(model, name)]
+    missing_parts = [name for name in ("path", "get_params", "at") if not hasattr(model, name)]
     if isinstance(model, type) or missing_parts or "alpha" not in model.get_params():
         raise TypeError(
             f"model must be an estimator with a path, such as ss.GroupSLOPE(), got {model!r}. "

@@ -24,7 +24,7 @@ from .grammar import (
     show,
 )
 from .guard import Guard, check_pattern, constant, refuse
-from .vocabulary import MAX_POWER, MAX_PRODUCTS
+from .vocabulary import MAX_POWER, MAX_PRODUCTS, closest
 
 
 def mark(factor: Node) -> str:
@@ -279,7 +279,7 @@ def update_formula(old: str, new: str) -> str:
     Raises
     ------
     FormulaError
-        When one of the two is no formula.
+        When one of the two is no formula, or a term is taken away that is not there.
 
     Examples
     --------
@@ -293,8 +293,23 @@ def update_formula(old: str, new: str) -> str:
     left = before.left if change.left is None else _put(change.left, before.left)
     right = _flat(_put(change.right, before.right))
     if not _open_ended(right):
+        _check_taken(change.right, before.right)
         right = _simplified(right)
     return str(Formula(left, right))
+
+
+def _check_taken(change: Node, old: Node) -> None:
+    """Refuse to take away a term that is not there: a misspelt name would leave the old model as it was."""
+    parts = change.parts if isinstance(change, Sum) else ()
+    expander = _Expander(None, tuple)
+    there = expander.top(_flat(_put(Sum(tuple(part for part in parts if part[0] > 0)), old)))
+    for sign, part in parts:
+        aside = isinstance(part, Number) or (isinstance(part, Call) and part.function in ("offset", "strata"))
+        if sign < 0 and not aside and not expander.terms(_put(part, old)).keys() & there.keys():
+            known = [piece.name for piece in there.values() if piece.factors]
+            near = closest(show(part), known)
+            hint = f"did you mean {near!r}?" if near else f"the terms are {', '.join(known[:8])}"
+            refuse(part, f"there is no such term to take away; {hint}")
 
 
 def _put(node: Node, dot: Node | None) -> Node:

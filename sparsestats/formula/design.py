@@ -163,6 +163,8 @@ def design(
         return [name for name in table.names if name not in used]
 
     blocks, expansion = _plan(parsed.right, table, guard, remaining, unpenalized)
+    if parsed.left is not None:
+        _refuse_response(parsed.left, expansion.pieces)
     if expansion.strata and "strata" not in allow:
         raise TypeError(
             f"strata({show(expansion.strata[0])}) separates baseline hazards; this family has none. "
@@ -223,6 +225,19 @@ def design(
         index=part.index,
         spec=spec,
     )
+
+
+def _refuse_response(left: Node, pieces: Sequence[Piece]) -> None:
+    """A response that is one variable cannot help to predict itself.
+
+    Of several, as in ``I(y - baseline) ~ baseline``, one may well stand on the right.
+    """
+    read = response_variables(left)
+    for piece in pieces:
+        if len(read) == 1 and any(read[0] in variables(factor) for factor in piece.factors):
+            raise FormulaError(
+                f"Formula refused at {piece.name!r}: the response {read[0]!r} cannot stand on the right of '~' too."
+            )
 
 
 def _plan(
@@ -291,7 +306,7 @@ def _freed(pieces: Sequence[Piece], unpenalized: Any) -> list[Piece]:
             known = [piece.group or piece.name for piece in pieces]
             near = closest(name, known)
             raise FormulaError(
-                f"unpenalized: there is no term {name!r}"
+                f"There is no term {name!r} to leave unpenalised"
                 + (f"; did you mean {near!r}?" if near else f"; the terms are {known[:8]}.")
             )
     chosen = set().union(*keys.values())

@@ -188,7 +188,8 @@ def _tokens(source: str) -> list[_Token]:
                 _refuse(
                     source,
                     tokens[-1].start,
-                    "this is neither a number nor a name; write numbers as 12, 0.5 or 1e3",
+                    "this is neither a number nor a name; numbers are written 12, 0.5 or 1e3, "
+                    "and a column whose name starts with a digit goes in backticks",
                 )
             tokens.append(_Token(kind, match.group(), position))
         position = match.end()
@@ -251,7 +252,9 @@ class _Parser:
 
     def finish(self) -> None:
         if self.token.kind != "end":
-            self.unexpected("expected an operator such as +, : or * here")
+            named = self.token.kind in ("name", "number") and self.tokens[self.position - 1].kind == "name"
+            spaced = "; a column's name with spaces goes in backticks: `body mass`" if named else ""
+            self.unexpected(f"expected an operator such as +, : or * here{spaced}")
 
     def comparison(self) -> Node:
         node = self.sum()

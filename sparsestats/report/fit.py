@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from os import PathLike
 from typing import Any
 
@@ -144,6 +145,8 @@ class Fit:
             if self.cv is None:
                 raise ValueError(f'at={at!r} needs cross-validation: fit with alpha="cv".')
             return float(self.cv.alphas[self.cv.index(at)]), at
+        if not isinstance(at, Real) or isinstance(at, bool):
+            raise ValueError(f'at must be "min", "1se" or a number, got {at!r}.')
         i, j, _ = self.path.locate(at)
         return (float(self.path.alphas[i]) if i == j else float(at)), "given"
 
@@ -152,8 +155,8 @@ class Fit:
             return self._resolve(at)[0]
         if self.alpha is None:
             raise ValueError(
-                f"This fit holds a path and no alpha was chosen: {verb} needs at=, a number between "
-                f"{self.path.alphas[-1]:.4g} and {self.path.alphas[0]:.4g}, or fit.at(alpha) first."
+                f"This fit holds a path and no alpha was chosen: {verb} needs one. Move to it by fit.at(alpha), "
+                f"a number between {self.path.alphas[-1]:.4g} and {self.path.alphas[0]:.4g}."
             )
         return self.alpha
 

@@ -216,8 +216,8 @@ def check_cv(
 
     Parameters
     ----------
-    cv : int, splitter or iterable
-        An integer makes shuffled folds, stratified when ``classifier``, with ``row_groups`` kept whole:
+    cv : int, splitter, iterable or None
+        None is 10. An integer makes shuffled folds, stratified when ``classifier``, with ``row_groups`` kept whole:
         ``folds(cv, random_state=random_state)``; no more of them than the largest class has rows. A splitter
         has ``split(X, y, groups)``. An iterable yields (train, test) pairs, as row numbers or as masks.
     y : array-like (n,)
@@ -248,6 +248,7 @@ def check_cv(
     """
     n_rows = _n_rows(y)
     codes, labels = (None, []) if row_groups is None else _factorize(row_groups, n_rows, "row_groups")
+    cv = 10 if cv is None else cv  # as in scikit-learn None is the default, which is ours here
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         count = int(cv)
         by_class = np.bincount(_factorize(y, n_rows, "y")[0]) if classifier and n_rows >= count else [count]

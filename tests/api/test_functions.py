@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Lasso
 
 import sparsestats as ss
 from sparsestats.api.arguments import Asked
@@ -85,7 +86,7 @@ def test_a_penalty_of_ones_own_is_cross_validated_as_any_model(measured):
     np.testing.assert_allclose(own.cv.mean, lasso.cv.mean, rtol=1e-9)  # one solver, one problem
 
 
-@pytest.mark.parametrize("model", [ss.SLOPECV(), ss.SLOPE, "slope"])
+@pytest.mark.parametrize("model", [ss.SLOPECV(), ss.SLOPE, "slope", Lasso()])
 def test_fit_wants_an_estimator_with_a_path(measured, model):
     with pytest.raises(TypeError, match="model must be an estimator with a path"):
         ss.fit("body_mass_g ~ year", measured, model=model)

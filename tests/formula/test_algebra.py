@@ -97,7 +97,7 @@ def test_keep_frees_terms_and_unpenalized_says_the_same(data):
     assert inside.penalty_factor.tolist() == [0, 0, 0, 1] == outside.penalty_factor.tolist()
     assert [term.penalized for term in inside.terms] == [False, False, True]
     np.testing.assert_array_equal(inside.X, outside.X)
-    with pytest.raises(FormulaError, match="no term 'agee'; did you mean 'age'"):
+    with pytest.raises(FormulaError, match="no term 'agee' to leave unpenalised; did you mean 'age'"):
         design("y ~ age", data, unpenalized="agee")
 
 
@@ -150,6 +150,15 @@ def test_groups_come_back_from_the_names_alone(data):
 )
 def test_update_follows_r(old, new, result):
     assert update_formula(old, new) == result
+
+
+def test_update_takes_away_only_what_is_there():
+    with pytest.raises(FormulaError, match=r"at 'specie': there is no such term to take away; did you mean 'species'"):
+        update_formula("y ~ species + sex", ". ~ . - specie")
+    with pytest.raises(FormulaError, match="the terms are a, b"):
+        update_formula("y ~ a + b", ". ~ . + zzz - a:b - zzz:b")
+    # Of several terms one is enough, as in R: whoever removes a crossing means whatever there is of it.
+    assert update_formula("y ~ a + c", ". ~ . - a*b") == "y ~ c"
 
 
 def test_update_without_a_left_side_to_mean_is_refused():

@@ -165,7 +165,7 @@ def test_row_groups_and_weights_may_be_columns(data):
     ],
 )
 def test_kinds_of_response(left, kind, levels, data):
-    built = design(f"{left} ~ age + yes", data)
+    built = design(f"{left} ~ no + yes", data)
     assert (built.response.kind, built.response.levels) == (kind, levels)
     assert built.y.shape == (60,) and built.y.std() > 0
 
@@ -230,6 +230,24 @@ def test_factor_where_a_number_is_needed_is_named(data):
 def test_misspelt_column_gets_a_suggestion(data):
     with pytest.raises(FormulaError, match="no column is named 'agee'; did you mean 'age'"):
         design("y ~ agee", data)
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ y", "log(1 + y**2) ~ x + y", "y ~ x:I(y**2)", "y ~ . + y", "I(y > 0) ~ bs(y, df=4)"]
+)
+def test_a_response_cannot_predict_itself(formula, data):
+    with pytest.raises(FormulaError, match="the response 'y' cannot stand on the right"):
+        design(formula, data[["y", "x", "age"]])
+
+
+def test_a_change_may_be_predicted_by_where_it_started(data):
+    assert design("I(y - x) ~ x + age", data).names == ["x", "age"]
+
+
+@pytest.mark.parametrize("formula", ["y ~ my col", "y ~ 2nd", "y ~ x + my 2"])
+def test_bare_names_that_need_backticks_are_told_so(formula, data):
+    with pytest.raises(FormulaError, match="goes in backticks"):
+        design(formula, data)
 
 
 def test_names_with_spaces_go_through_backticks(data):

@@ -63,6 +63,12 @@ def test_rules_need_cross_validation(whole_path):
         whole_path.at("min")
 
 
+@pytest.mark.parametrize("at", [None, True, [1.0]])
+def test_at_that_is_neither_rule_nor_number_is_refused(at, chosen):
+    with pytest.raises(ValueError, match='at must be "min", "1se" or a number, got'):
+        chosen.at(at)
+
+
 def test_a_path_chooses_nothing(whole_path, penguins):
     coefs = whole_path.coef()
     assert coefs.shape == (1 + 13, 12)
@@ -71,7 +77,7 @@ def test_a_path_chooses_nothing(whole_path, penguins):
     assert predictions.shape == (344, 12)
     np.testing.assert_allclose(predictions.iloc[0, 3], whole_path.at(whole_path.path.alphas[3]).predict(penguins)[0])
     assert whole_path.glance()["rule"].item() == "path"
-    with pytest.raises(ValueError, match=r"no alpha was chosen: augment\(\) needs at="):
+    with pytest.raises(ValueError, match=r"no alpha was chosen: augment\(\) needs one. Move to it by fit.at"):
         whole_path.augment()
     assert set(whole_path.tidy()["alpha"]) == set(whole_path.path.alphas)
 

@@ -25,6 +25,10 @@ def held_out(splits):
     return [test.tolist() for _, test in splits]
 
 
+def test_none_is_ten_folds_as_none_is_the_default_elsewhere():
+    assert held_out(check_cv(None, np.arange(30.0))) == held_out(check_cv(10, np.arange(30.0)))
+
+
 @settings(deadline=None)
 @given(st.integers(2, 8), st.integers(8, 60), st.integers(1, 3), st.integers(0, 5))
 def test_every_row_is_held_out_once_a_repeat(n_splits, n, repeats, seed):
@@ -200,7 +204,6 @@ def test_a_class_smaller_than_the_folds_warns_with_its_name():
 @pytest.mark.parametrize(
     ("cv", "message"),
     [
-        (None, "cv must be an integer, a splitter"),
         ("5", "cv must be an integer, a splitter"),
         (True, "cv must be an integer, a splitter"),
         ([], "cv has no folds"),
