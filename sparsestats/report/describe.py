@@ -11,7 +11,7 @@ import pandas as pd
 from . import tables
 from .cvresult import CVResult
 from .summary import Summary
-from .tables import number
+from .tables import fraction, number
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -130,7 +130,7 @@ def _place(fit: Fit) -> str:
     else:
         text = f"alpha {number(fit.alpha)}"
         if path.alpha_max > 0:
-            text += f" = {fit.alpha / path.alpha_max:.3f} alpha_max"
+            text += f" = {fraction(fit.alpha / path.alpha_max)} alpha_max"
         if fit.cv is not None and fit.rule in ("min", "1se"):
             text += f", rule {fit.rule} of {fit.cv.folds}, {_count(len(path), 'alpha')}"
         elif fit.rule == "relaxed":

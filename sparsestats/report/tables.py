@@ -25,15 +25,15 @@ _MOST_NAMES = 12
 
 def number(value: float) -> str:
     """Four significant digits, without an exponent where it can be helped."""
-    if not np.isfinite(value):
-        return str(value)
-    return (
-        f"{value:.4g}"
-        if 1e-4 <= abs(value) < 1e4 or value == 0
-        else f"{value:.3e}"
-        if abs(value) < 1e-4
-        else f"{value:.1f}"
-    )
+    size = abs(value)
+    if 1e4 <= size < 1e7:
+        return f"{value:.1f}"
+    return f"{value:.3e}" if 0 < size < 1e-4 or 1e7 <= size < np.inf else f"{value:.4g}"
+
+
+def fraction(value: float) -> str:
+    """A share of alpha_max: three digits after the point, an exponent where they would be zeros."""
+    return f"{value:.1e}" if 0 < value < 5e-4 else f"{value:.3f}"
 
 
 def share(value: float) -> str:
@@ -180,7 +180,7 @@ def path_table(path: Path, columns: Columns, rows: int = 10) -> Table:
         cells.append(
             (
                 number(path.alphas[i]),
-                f"{path.alphas[i] / path.alpha_max:.3f}" if path.alpha_max > 0 else "",
+                fraction(path.alphas[i] / path.alpha_max) if path.alpha_max > 0 else "",
                 str(terms),
                 str(path.n_nonzero[i]),
                 f"{path.deviance_ratio[i]:.3f}",
