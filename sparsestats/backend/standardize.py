@@ -233,9 +233,24 @@ def _orthonormalize(
         # The triangular factor itself: entry j of c_g is then column j, cleared of the columns before it.
         R = R * np.sign(np.diag(R))[:, None] * size
         return R, linalg.solve_triangular(R, np.eye(k)), k
-    S[:rank] = d[:rank, None] * Vt[:rank] * size
+    # The same here, the columns before it being those that do not depend on others: a penalty that looks at
+    # single entries of c_g must not see whatever basis the singular vectors are.
+    turn = _in_order(d[:rank, None] * Vt[:rank], 1e-10 * d[0] / np.sqrt(k))
+    S[:rank] = turn.T @ (d[:rank, None] * Vt[:rank] * size)
     spare = Vt[rank:].T / size[:, None]
     shortest = Vt[:rank].T / d[:rank] / size[:, None]
     shortest -= spare @ np.linalg.lstsq(spare, shortest, rcond=None)[0]
-    T[:, :rank] = shortest
+    T[:, :rank] = shortest @ turn
     return S, T, rank
+
+
+def _in_order(columns: np.ndarray, least: float) -> np.ndarray:
+    """Orthonormal directions of the columns in their order, without those that those before leave nothing of."""
+    found = np.zeros((len(columns), 0))
+    for column in columns.T:
+        for _ in range(2):  # once more, for what rounding left of the others
+            column = column - found @ (found.T @ column)
+        length = np.linalg.norm(column)
+        if length > least and found.shape[1] < len(columns):
+            found = np.column_stack([found, column / length])
+    return found

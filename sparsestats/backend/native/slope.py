@@ -76,7 +76,8 @@ class NativeProblem:
             return ext.Penalty(np.ones(columns), [], 1.0)
         labels = np.repeat(np.arange(groups), sizes)
         if penalty.native == "sparse_group_sorted_l1":
-            known = penalty.resolve(self.problem.shape[0], labels, sizes)
+            # Its columns are ranked too, those among them that a group of lower rank leaves at 0.
+            known = penalty.resolve(self.problem.shape[0], np.repeat(np.arange(groups), self._coordinates()), sizes)
             v, w, ratio = known.v, known.w, known.l1_ratio
             return ext.Penalty(v, w, ratio) if ratio * v.any() + (1 - ratio) * w.any() > 0 else None
         if penalty.native == "group_sorted_l1":
@@ -89,6 +90,14 @@ class NativeProblem:
         """Coefficients of each unit of the penalty; every one alone where there are no groups."""
         ranks, responses = np.maximum(self.design.ranks(), 1), self.problem.responses
         return ranks * responses if self._grouped else np.repeat(ranks, responses)
+
+    def _coordinates(self) -> np.ndarray:
+        """Coordinates of each unit in the core: its columns, whatever their rank, times the responses."""
+        problem = self.problem
+        if not self._grouped:
+            return self._sizes()
+        _, columns = np.unique(np.asarray(problem.groups)[problem.penalized], return_counts=True)
+        return columns * problem.responses
 
     def solve(
         self,
@@ -103,7 +112,7 @@ class NativeProblem:
         """One call of the core; empty ``alphas`` asks for ``alpha_max`` alone."""
         penalty = self.penalty
         if penalty is None:  # the unpenalised fit serves every alpha
-            penalty, alphas = ext.Penalty(np.ones(int(self._sizes().sum())), [], 1.0), np.zeros(len(alphas))
+            penalty, alphas = ext.Penalty(np.ones(int(self._coordinates().sum())), [], 1.0), np.zeros(len(alphas))
         return ext.solve_path(
             self.design,
             self.problem.loss.native,
