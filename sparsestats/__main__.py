@@ -207,7 +207,9 @@ def _add_ordinal(group: Any) -> None:
 
 
 def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument("--out", default=default, metavar="DIR", help="folder to write to (default: ./%(default)s)")
+    parser.add_argument(
+        "--out", type=_folder, default=default, metavar="DIR", help="folder to write to (default: ./%(default)s)"
+    )
 
 
 # ---- arguments ----
@@ -221,6 +223,12 @@ def _alpha(text: str) -> str | float | None:
 
 def _place(text: str) -> str | float:
     return text if text in ("min", "1se") else _number(text, lambda value: value >= 0, "must be min, 1se or a number")
+
+
+def _folder(text: str) -> str:
+    if Path(text).exists() and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"must be a folder, and {text!r} is a file")
+    return text
 
 
 def _positive(text: str) -> float:
@@ -344,6 +352,13 @@ def read_table(path: Path) -> pd.DataFrame:
         raise Refused(f"{path} cannot be read as {kind}: {_one_line(error)}") from error
     if len(table) == 0:
         raise Refused(f"{path} has a header and no rows.")
+    only = str(table.columns[0]) if table.shape[1] == 1 else ""
+    between = next((mark for mark in (";", "\t", "|", ",") if mark in only), None)
+    if between is not None:
+        raise Refused(
+            f"{path} was read as one column, {only!r}: its fields are separated by {between!r}, "
+            "and this wants commas in a .csv, tabs in a .tsv."
+        )
     return table
 
 

@@ -17,7 +17,7 @@ from .frame import Level, Subset, Table, complete_rows
 from .grammar import Binary, Call, Dot, Name, Node, Sum, names_in, parse, show
 from .guard import Guard, check_env, variables
 from .response import Response, read_response, response_variables
-from .spec import Bare, Product, Spec, Term, assemble, product_names, row_values
+from .spec import Bare, Product, Spec, Term, assemble, check_labels, product_names, row_values
 from .vocabulary import FACTORS, closest
 
 
@@ -386,6 +386,7 @@ def _row_labels(table: Table, given: Any) -> tuple[np.ndarray | None, np.ndarray
         column = table.factor(given)
         levels: list[Level] = [*(column.levels or ()), *([] if column.levels else [""])]
         return np.array(levels)[column.values], column.missing
+    check_labels(table, given, "row_groups")
     labels = np.asarray(given)
     if labels.shape != (len(table),):
         raise ValueError(

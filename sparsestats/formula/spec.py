@@ -472,18 +472,33 @@ def product_names(factors: Sequence[Node], encoded: Sequence[Encoded]) -> tuple[
     return tuple(names)
 
 
+def check_labels(table: Table, given: Any, what: str) -> None:
+    """Refuse a Series whose labels are not the data's: in another order its values would go to the wrong rows.
+
+    One that only counts its values from 0 has no labels to speak of.
+    """
+    if not isinstance(given, pd.Series) or table.index is None or given.index.equals(table.index):
+        return
+    if len(given) == len(table) and not given.index.equals(pd.RangeIndex(len(table))):
+        raise ValueError(
+            f"The labels of {what} are not those of the data's rows, in their order: give {what} reindexed to "
+            "data.index, or as an array when its values already stand in the order of the rows."
+        )
+
+
 def row_values(table: Table, given: Any, what: str) -> np.ndarray:
     """An argument that is a column's name or an array of one number a row.
 
     Raises
     ------
     ValueError
-        When the column does not exist or the length is wrong.
+        When the column does not exist, the length is wrong, or a Series has other labels than the data.
     """
     if isinstance(given, str):
         if given not in table.positions:
             raise ValueError(f"{what}={given!r} is not a column of the data.")
         return table.numeric(given).values
+    check_labels(table, given, what)
     values = np.asarray(given, dtype=np.float64)
     if values.shape != (len(table),):
         raise ValueError(

@@ -129,6 +129,17 @@ def of_loss(loss: Any) -> Family:
     )
 
 
+ELSEWHERE = {
+    "auc": "roc_auc",
+    "class": "misclassification",
+    "logloss": "log_loss",
+    "brier_score": "brier",
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+}
+"""What glmnet's ``type.measure`` and scikit-learn's losses are called -> what the score is called here."""
+
+
 def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = False) -> Scoring:
     """The score a user asked for.
 
@@ -169,8 +180,10 @@ def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = 
     try:
         return SklearnScore(scoring, get_scorer(scoring))
     except (ValueError, TypeError) as error:
+        ours = ELSEWHERE.get(scoring) if isinstance(scoring, str) else None
+        hint = f"here it is {ours!r}; " if ours in family.scores else ""
         raise ValueError(
-            f"Unknown scoring {scoring!r} for the {family.name} family: use one of {sorted(family.scores)}, "
+            f"Unknown scoring {scoring!r} for the {family.name} family: {hint}use one of {sorted(family.scores)}, "
             "the name of a scikit-learn scorer, or a function of (estimator, X, y)."
         ) from error
 

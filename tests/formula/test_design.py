@@ -149,6 +149,16 @@ def test_row_groups_and_weights_may_be_columns(data):
         design("y ~ x", data, sample_weight=[1, 2, 3])
 
 
+@pytest.mark.parametrize("what", ["sample_weight", "offset", "row_groups"])
+def test_a_series_with_its_rows_in_another_order_is_refused(what, data):
+    values = pd.Series(np.arange(60.0), index=data.index)
+    with pytest.raises(ValueError, match=f"labels of {what} are not those of the data's rows"):
+        design("y ~ x", data, **{what: values[::-1]})
+    some = data[10:50]
+    for fits in (values[10:50], values[:40], values[:40].to_numpy()):  # its own labels, none, an array
+        assert getattr(design("y ~ x", some, **{what: fits}), what).shape == (40,)
+
+
 @pytest.mark.parametrize(
     ("left", "kind", "levels"),
     [

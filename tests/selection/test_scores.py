@@ -146,6 +146,19 @@ def test_unknown_score_lists_the_known_ones(scoring):
         resolve(scoring, FAMILIES["binomial"])
 
 
+@pytest.mark.parametrize(
+    ("scoring", "family", "ours"),
+    [
+        ("auc", "binomial", "roc_auc"),
+        ("class", "binomial", "misclassification"),
+        ("mean_squared_error", "gaussian", "mse"),
+    ],
+)
+def test_scores_by_the_names_of_elsewhere_are_told_ours(scoring, family, ours):
+    with pytest.raises(ValueError, match=f"family: here it is '{ours}'"):
+        resolve(scoring, FAMILIES[family])
+
+
 def test_defaults():
     assert resolve(None, FAMILIES["gaussian"]).name == "mse"
     assert resolve(None, FAMILIES["binomial"]).name == "log_loss"
