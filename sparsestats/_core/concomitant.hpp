@@ -242,6 +242,7 @@ class NodeLasso {
         factor_.solve(target_.data());
       } else {
         factor(fit.active);
+        if (slide(fit)) continue;
         cholesky_solve(gram_.data(), k, k, pinned_, target_.data());
       }
       double step = 1;
@@ -267,6 +268,39 @@ class NodeLasso {
       if (whole || !shrank) break;
     }
     weigh(fit);
+  }
+
+  // Of dependent columns one is too many: w moves along the direction that leaves the fit as it is and does not raise the
+  // penalty, until a coefficient reaches 0 and leaves. False where no direction ends so. `pinned_` tells the dependent ones.
+  bool slide(NodeFit& fit) {
+    const Index k = fit.active.size();
+    Index extra = 0;
+    while (extra < k && !(pinned_[extra] && sign_[extra] != 0)) ++extra;
+    if (extra == k) return false;
+    minus_.resize(k);
+    for (Index i = 0; i < k; ++i) minus_[i] = S_[fit.active[i] * d_ + fit.active[extra]];
+    cholesky_solve(gram_.data(), k, k, pinned_, minus_.data());
+    for (Index i = 0; i < k; ++i) minus_[i] = i == extra ? 1 : -minus_[i];
+    double slope = 0;
+    for (Index i = 0; i < k; ++i) slope += sign_[i] * minus_[i];
+    if (slope > 0)
+      for (double& by : minus_) by = -by;
+    const double never = std::numeric_limits<double>::infinity();
+    const auto end = [&](Index i) { return minus_[i] * sign_[i] < 0 ? -fit.w[i] / minus_[i] : never; };
+    double step = never;
+    for (Index i = 0; i < k; ++i) step = std::min(step, end(i));
+    if (step == never) return false;
+    Index kept = 0;
+    for (Index i = 0; i < k; ++i) {
+      if (end(i) <= step) continue;
+      fit.active[kept] = fit.active[i];
+      fit.w[kept] = fit.w[i] + step * minus_[i];
+      sign_[kept++] = sign_[i];
+    }
+    fit.active.resize(kept);
+    fit.w.resize(kept);
+    sign_.resize(kept);
+    return true;
   }
 
   // Signs of a warm start; a coefficient that was just admitted carries the sign its gradient asks for.

@@ -475,3 +475,17 @@ def test_moments_that_are_none_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             ss.CoLiDE().fit_covariance(S, n, mean=mean)
+
+
+@pytest.mark.parametrize("noise", ["ev", "nv"])
+@pytest.mark.filterwarnings("ignore::sparsestats.exceptions.DataWarning")
+def test_dependent_columns_do_not_stop_short_of_the_optimum(noise):
+    rng = np.random.default_rng(7)
+    few_rows = rng.normal(size=(10, 30))
+    few_rows = few_rows - few_rows.mean(axis=0)  # rank 9: predecessors of most variables are dependent
+    X = rng.normal(size=(50, 6))
+    sums = np.column_stack([X, X[:, 0] + X[:, 1], X[:, 2] - 2 * X[:, 3]])
+    for data, alpha in ((few_rows, 0.05), (few_rows, 0.003), (sums, 0.003)):
+        model = ss.CoLiDE(noise, alpha=alpha, refine=None).fit(data)
+        # Exact solves: the gap is rounding, far below tol.
+        assert model.certificate_.relative < 1e-10 and np.count_nonzero(model.penalized_) > 5
