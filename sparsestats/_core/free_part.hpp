@@ -18,7 +18,7 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
   for (Index k = 0; k < q; ++k) block[k] = d.free_block(k);
   std::vector<char> pinned;
   double F = loss.value(eta, y, w, n);
-  for (int it = 0; it < 100; ++it) {
+  for (int it = 0; it < 500; ++it) {
     loss.residual(eta, y, e.data(), n);
     double size = 0, total = 0;
     for (Index i = 0; i < n; ++i) {
@@ -47,7 +47,7 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
       cholesky(H.data(), q, q, 1e-14, pinned);
       cholesky_solve(H.data(), q, q, pinned, g.data());
       double t = 1;
-      for (int halvings = 0; halvings < 40 && !moved; ++halvings, t /= 2) {
+      for (int halvings = 0; halvings < (safe ? 40 : 3) && !moved; ++halvings, t /= 2) {
         std::copy(eta, eta + n, trial.data());
         d.free_axpy(t, g.data(), trial.data());
         const double value = loss.value(trial.data(), y, w, n);

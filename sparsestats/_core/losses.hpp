@@ -35,6 +35,8 @@ class Loss {
   // Bring u into the conjugate's domain; the largest change tells whether that was rounding.
   virtual double clip(double* u, const double* y, Index n) const = 0;
   virtual bool quadratic() const { return false; }
+  // Linear somewhere: a Newton decrement proves nothing there.
+  virtual bool flat() const { return false; }
   // sup l'': the dual is strongly concave with its inverse. Infinite where l'' has no bound.
   virtual double curvature_bound() const { return std::numeric_limits<double>::infinity(); }
 };
@@ -212,6 +214,7 @@ class Poisson final : public Loss {  // l = exp(eta) - y eta + y log y - y, half
 class Huber final : public Loss {  // l = r^2 / 2 up to |r| = delta, then delta |r| - delta^2 / 2; r = y - eta
  public:
   explicit Huber(double delta) : delta_(delta) {}
+  bool flat() const override { return true; }
   double curvature_bound() const override { return 1; }
   double value(const double* eta, const double* y, const double* w, Index n) const override {
     double s = 0;
@@ -225,10 +228,13 @@ class Huber final : public Loss {  // l = r^2 / 2 up to |r| = delta, then delta 
     for (Index i = 0; i < n; ++i) e[i] = std::clamp(y[i] - eta[i], -delta_, delta_);
   }
   void curvature(const double* eta, const double* y, double* h, Index n) const override {
-    for (Index i = 0; i < n; ++i) h[i] = std::abs(y[i] - eta[i]) <= delta_ ? 1.0 : 0.0;
+    // 0 beyond delta; a hundredth of the majorant there keeps Newton steps finite wherever all rows are.
+    majorant(eta, y, h, n);
+    for (Index i = 0; i < n; ++i)
+      if (h[i] < 1) h[i] *= 0.01;
   }
   void majorant(const double* eta, const double* y, double* h, Index n) const override {
-    for (Index i = 0; i < n; ++i) h[i] = std::min(1.0, delta_ / std::max(std::abs(y[i] - eta[i]), 1e-300));
+    for (Index i = 0; i < n; ++i) h[i] = delta_ / std::max(std::abs(y[i] - eta[i]), delta_);
   }
   double divergence(const double*, const double* delta, const double*, const double* w, Index n) const override {
     return 0.5 * weighted_square(delta, w, n);

@@ -107,10 +107,17 @@ class Rows final : public Smooth {
     return 2 * loss_.divergence(img, dimg, y_, d_.weights().data(), d_.n());
   }
   void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const override {
+    hessian(img, coords, H, ld, false);
+  }
+  // Of the loss's majorant when `safe`: steps that descend from anywhere.
+  void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld, bool safe) const {
     const Index n = d_.rows(), a = static_cast<Index>(coords.size()) + free_;
     std::vector<double> columns(a * n), unit, h(d_.n());
     std::vector<Index> block(a);
-    loss_.curvature(img, y_, h.data(), d_.n());
+    if (safe)
+      loss_.majorant(img, y_, h.data(), d_.n());
+    else
+      loss_.curvature(img, y_, h.data(), d_.n());
     for (Index i = 0; i < d_.n(); ++i) h[i] *= d_.weights()[i] / d_.n();
     Index last = -1;
     for (size_t k = 0; k < coords.size(); ++k) {

@@ -17,9 +17,9 @@ class Certificate:
     Parameters
     ----------
     kind : {"gap", "newton", "stationarity", "optimality"}
-        "gap": objective minus a dual bound (convex, alpha > 0). "newton": half the squared Newton decrement
-        (alpha = 0). "stationarity": a residual where the problem is not convex. "optimality": objective minus
-        a combinatorial lower bound.
+        "gap": objective minus a dual bound (convex, alpha > 0; under Huber's loss, whose curvature vanishes far out,
+        at alpha = 0 too). "newton": half the squared Newton decrement (alpha = 0). "stationarity": a residual where
+        the problem is not convex. "optimality": objective minus a combinatorial lower bound.
     value : float
         The certificate itself, in units of the objective, never negative.
     scale : float

@@ -295,7 +295,7 @@ class Coordinates:
             value = max(objective - bound, 0.0)
         elif alpha == 0.0 or self.weightless:
             objective = self.loss(eta)
-            kind, value = "newton", self._decrement(eta)
+            kind, value = self._suboptimality(eta)
             bound = objective - value
         else:
             v, c = self.from_model(beta, b0)
@@ -315,9 +315,8 @@ class Coordinates:
             certificate = replace(certificate, stop="precision")
         return certificate
 
-    def _decrement(self, eta: np.ndarray) -> float:
-        """Half the squared Newton decrement over all columns."""
+    def _suboptimality(self, eta: np.ndarray) -> tuple[str, float]:
+        """The certificate where there is no penalty: over all columns."""
         problem = self.problem
-        design = np.column_stack([self.Q, self.forward(np.eye(self.n_penalized))])
-        moves = newton.copies(design, problem.y)
-        return newton.decrement(problem.loss, problem.y, problem.sample_weight, eta, moves)
+        moves = newton.copies(np.column_stack([self.Q, self.forward(np.eye(self.n_penalized))]), problem.y)
+        return newton.suboptimality(problem.loss, problem.y, problem.sample_weight, self.offset, eta, moves)

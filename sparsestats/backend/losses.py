@@ -59,12 +59,16 @@ class Loss:
         solved by its own Python text unless it says otherwise.
     multivariate : bool
         Whether a row has K linear predictors: y, eta, gradient and curvature are then (n, K).
+    flat : bool
+        Whether the loss is linear somewhere, so that a Newton decrement proves nothing and fits without a penalty are
+        certified by a duality gap as well; needs ``conjugate``.
     """
 
     name: ClassVar[str] = "loss"
     native: ClassVar[str | None] = None
     multivariate: ClassVar[bool] = False
     curvature_bound: ClassVar[float] = np.inf
+    flat: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -87,9 +91,14 @@ class Loss:
         """The directions in eta along which no row's loss ever rises: lower and upper bounds, one a row.
 
         Where a linear predictor can move along such a direction the loss has no minimum: separated classes.
-        None, the default, is the direction 0 alone.
+        None, the default, is the direction 0 alone. Of several predictors the bounds are for what each direction has
+        beyond its mean under y.
         """
         return None
+
+    def majorant(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+        """A curvature whose quadratic model lies above f, for where that of ``curvature``, the default, does not."""
+        return self.curvature(eta, y, w)  # type: ignore[attr-defined]
 
     def rooted(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None, moves: np.ndarray) -> np.ndarray:
         """R moves for moves of eta, of its shape with one axis more, where R'R is the second derivative of f in eta."""
@@ -256,6 +265,9 @@ class Multinomial(Loss):
         probability = np.clip(probability, 0.0, 1.0)
         return float(weight[held] @ xlogy(probability, probability).sum(axis=1) / len(s))
 
+    def recession(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.full(y.shape, -np.inf), np.zeros(y.shape)
+
     def mean(self, eta: np.ndarray) -> np.ndarray:
         """Probabilities of the classes, which are the last axis."""
         return softmax(eta, axis=-1)
@@ -351,6 +363,7 @@ class Huber(Loss):
     name: ClassVar[str] = "huber"
     native: ClassVar[str | None] = "huber"
     curvature_bound: ClassVar[float] = 1.0
+    flat: ClassVar[bool] = True
 
     delta: float = 1.345
 
@@ -362,7 +375,16 @@ class Huber(Loss):
         return _share(np.clip(eta - y, -self.delta, self.delta), w)
 
     def curvature(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
-        return _share((np.abs(y - eta) <= self.delta).astype(float), w)
+        # 0 beyond delta; a hundredth of the majorant there keeps Newton steps finite wherever all rows are.
+        shrunk = self._shrunk(eta, y)
+        return _share(np.where(shrunk == 1.0, 1.0, 0.01 * shrunk), w)
+
+    def majorant(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+        return _share(self._shrunk(eta, y), w)
+
+    def _shrunk(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The slope over the residual: 1 where the loss is quadratic."""
+        return self.delta / np.maximum(np.abs(y - eta), self.delta)
 
     def conjugate(self, s: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         u, finite = _per_weight(s, w)

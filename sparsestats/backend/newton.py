@@ -8,12 +8,13 @@ linear predictors, whose entries may each move any of them.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 EPS = np.finfo(float).eps
+MAX_STEPS = 500
+"""Newton's method needs ten; where the curvature jumps (Huber's with a small delta) up to two hundred."""
 
 
 def copies(design: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -33,9 +34,9 @@ def minimise(
 ) -> tuple[np.ndarray, int]:
     """argmin_t f(base + moves t) + tilt't by damped Newton from t, down to the rounding of its gradient.
 
-    Directions that move no predictor, or leave the loss as it is, are not gone: of the minimisers it is the one that
-    differs least from the start. Where the loss has no minimiser (separated classes) the steps end when the gradient
-    is of the order of rounding, with large but finite t.
+    Where a fifth of the Newton step still goes too far, the step of the loss's majorant is taken instead. Directions
+    that move no predictor, or leave the loss as it is, stay as they are at the start. Where the loss has no minimiser
+    (separated classes) the steps end when the gradient is of the order of rounding, with large but finite t.
 
     Returns
     -------
@@ -46,31 +47,34 @@ def minimise(
     eta = base + moves @ t
     value = loss.value(eta, y, w) + tilt @ t
     floor = (4 * EPS) ** 2 * max(loss.value(eta, y, w), loss.value(np.zeros_like(base), y, w))
-    # A loss that is linear far out (Huber's) may have no curvature here at all: a trace of its bound keeps the step
-    # a descent direction.
-    trace = 1e-8 * loss.curvature_bound if math.isfinite(loss.curvature_bound) else 0.0
-    for iteration in range(100 if len(t) else 0):
+    for iteration in range(MAX_STEPS if len(t) else 0):
         slope = gradient(loss, y, w, eta, moves) + tilt
-        root = loss.rooted(eta, y, w, moves).reshape(-1, len(t))
-        hessian = root.T @ root
-        if hessian.diagonal().min() < trace:
-            hessian += trace * np.eye(len(t))
-        step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
-        decrement = -0.5 * (slope @ step)
-        if not decrement > floor:
-            return t, iteration
-        # Below the rounding of the value itself a decrease cannot be seen: the step is then a refinement.
-        length, refines = 1.0, decrement <= 1e-10 * abs(value)
-        while True:
-            trial = base + moves @ (t + length * step)
-            trial_value = loss.value(trial, y, w) + tilt @ (t + length * step)
-            if refines or trial_value <= value - 0.5 * length * decrement:
-                break
-            length *= 0.5
-            if length < 1e-10:
+        for safe in (False, True):
+            root = _majorised(loss, eta, y, w, moves) if safe else loss.rooted(eta, y, w, moves)
+            root = root.reshape(-1, len(t))
+            step = -np.linalg.lstsq(root.T @ root, slope, rcond=None)[0]
+            decrement = -0.5 * (slope @ step)
+            if not decrement > floor:
                 return t, iteration
+            # Below the rounding of the value itself a decrease cannot be seen: the step is then a refinement.
+            length, refines = 1.0, decrement <= 1e-10 * abs(value)
+            while length > (1e-10 if safe else 0.2):
+                trial = base + moves @ (t + length * step)
+                trial_value = loss.value(trial, y, w) + tilt @ (t + length * step)
+                if refines or trial_value <= value - 0.5 * length * decrement:
+                    break
+                length *= 0.5
+            else:
+                continue
+            break
+        else:
+            return t, iteration
         t, eta, value = t + length * step, trial, trial_value
-    return t, 100
+    return t, MAX_STEPS
+
+
+def _majorised(loss: Any, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None, moves: np.ndarray) -> np.ndarray:
+    return np.sqrt(loss.majorant(eta, y, w))[..., None] * moves
 
 
 def gradient(loss: Any, y: np.ndarray, w: np.ndarray | None, eta: np.ndarray, moves: np.ndarray) -> np.ndarray:
@@ -78,12 +82,29 @@ def gradient(loss: Any, y: np.ndarray, w: np.ndarray | None, eta: np.ndarray, mo
     return loss.gradient(eta, y, w).ravel() @ moves.reshape(eta.size, -1)
 
 
-def decrement(loss: Any, y: np.ndarray, w: np.ndarray | None, eta: np.ndarray, moves: np.ndarray) -> float:
-    """Half the squared Newton decrement at eta: what the loss's quadratic model there would still gain.
+def suboptimality(
+    loss: Any, y: np.ndarray, w: np.ndarray | None, base: np.ndarray, eta: np.ndarray, moves: np.ndarray
+) -> tuple[str, float]:
+    """What certifies eta = base + moves t, and its value.
 
-    With A the moves scaled by the root of the curvature and s the gradient in t, it is s'(A'A)^+ s / 2, from the
-    shortest x with A'x = s, so that A'A, which squares the condition number, is not formed.
+    Half the squared Newton decrement, what the loss's quadratic model at eta would still gain; under a loss that is
+    linear far out, where such a model knows nothing, a duality gap.
     """
+    if loss.flat:
+        return "gap", _gap(loss, y, w, base, eta, moves)
+    # With A the moves scaled by the root of the curvature and s the gradient in t, it is s'(A'A)^+ s / 2, from the
+    # shortest x with A'x = s: A'A, which squares the condition number, is not formed.
     root = loss.rooted(eta, y, w, moves).reshape(eta.size, -1)
     x, *_ = np.linalg.lstsq(root.T, gradient(loss, y, w, eta, moves), rcond=None)
-    return 0.5 * float(x @ x)
+    return "newton", 0.5 * float(x @ x)
+
+
+def _gap(loss: Any, y: np.ndarray, w: np.ndarray | None, base: np.ndarray, eta: np.ndarray, moves: np.ndarray) -> float:
+    """The loss less its dual value at the residual's part that is orthogonal to the moves."""
+    root = np.sqrt(loss.majorant(eta, y, w)).ravel()
+    theta, A = -loss.gradient(eta, y, w).ravel(), root[:, None] * moves.reshape(eta.size, -1)
+    scaled = np.divide(theta, root, out=np.zeros_like(root), where=root > 0)
+    left = (root * (scaled - A @ np.linalg.lstsq(A, scaled, rcond=None)[0])).reshape(eta.shape)
+    # The orthogonal part may stand a little outside the conjugate's domain, a smaller copy of it inside.
+    bound = max(loss.dual_value(share * left, y, w, base) for share in (1.0, 1 - 1e-11, 1 - 1e-8, 1 - 1e-5, 0.99, 0.0))
+    return max(loss.value(eta, y, w) - bound, 0.0)

@@ -139,7 +139,7 @@ def standardization(problem: Problem) -> Standardization:
                 f"the group of column {members[0]} has {np.unique(factors).tolist()}"
             )
         live = members[~dropped[members]]
-        S, T, rank = _orthonormalize(dense_columns(X, live), w, center[live] if problem.fit_intercept else None)
+        S, T, rank = orthonormalize(dense_columns(X, live), w, center[live] if problem.fit_intercept else None)
         sizes[g] = max(rank, 1)
         parts["row"].append(np.repeat(live, len(live)))
         parts["col"].append(np.tile(live, len(live)))
@@ -208,7 +208,7 @@ def dense_columns(X: Any, columns: np.ndarray) -> np.ndarray:
     return np.asarray(block.toarray() if is_sparse(block) else block, dtype=float)
 
 
-def _orthonormalize(
+def orthonormalize(
     block: np.ndarray, w: np.ndarray | None, center: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """S and T (square, spare entries 0) of one group, and its rank.

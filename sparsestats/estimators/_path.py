@@ -44,9 +44,10 @@ def warn_separated(problem: Problem, result: PathResult) -> None:
     """Tell of an unpenalised fit that reaches responses where the loss falls for ever."""
     if len(result.alphas) == 0 or result.alphas[-1] > 0 or problem.loss.recession(problem.y) is None:
         return
-    eta = problem.X @ result.coefs[-1] + result.intercepts[-1]
+    eta = problem.X @ result.coefs[-1].T + result.intercepts[-1]
     fitted = problem.loss.mean(eta if problem.offset is None else eta + problem.offset)
-    reached = int(np.count_nonzero(np.abs(fitted - problem.y) < NEAR))
+    near = np.abs(fitted - problem.y) < NEAR
+    reached = int(np.count_nonzero(near.reshape(len(near), -1).all(axis=1)))
     if reached:
         warnings.warn(
             f"at alpha = 0 the fitted means of {reached} of {len(fitted)} rows are their responses: a combination of "
@@ -476,27 +477,28 @@ class PathEstimator(BaseEstimator):
             raise ValueError("relax() knows no constraints; fit with alpha=0 and the same constraints instead")
         worker = clone(self)
         problem = worker._problem(X, y, sample_weight, offset)
-        coef, intercept = np.ravel(self.coef_), float(np.ravel(self.intercept_)[0])
-        if len(coef) != problem.shape[1]:
+        several, p = problem.y.shape[1:], problem.shape[1]
+        if np.shape(self.coef_)[-1] != p or np.size(self.coef_) != problem.responses * p:
             raise ValueError(
-                f"relax() needs one coefficient for each of the {problem.shape[1]} columns of X (so at most two "
-                f"classes); this model has {len(coef)}"
+                f"relax() needs the columns and classes of the fit: a coefficient for each of the {p} columns of X"
+                f"{' and each class' if several else ''}; this model has {np.size(self.coef_)}"
             )
+        coef, intercept = self.coef_.reshape(*several, p), np.reshape(self.intercept_, several)
         # Between two alphas of a path there is no certificate yet.
         certificate = getattr(self, "certificate_", None) or worker._solve(problem, [self.alpha_]).certificates[0]
         null, free = certificate.scale, ~problem.penalized
         if gamma < 1 and np.any((coef != 0) | free):
             M = (
-                selected_clusters(coef, free, np.ravel(self.clusters_), self._penalty_scale(problem))
+                selected_clusters(coef, free, self.clusters_.reshape(coef.shape), self._penalty_scale(problem))
                 if clusters
                 else selected_columns(coef, free)
             )
-            found = refit(problem, M, tol=self.tol, max_iter=self.max_iter)
+            found = refit(problem, M, tol=self.tol)
             certificate = found.certificate
             warn_unconverged([certificate], [0.0], f"the relaxed {type(self).__name__}")
             coef = gamma * coef + (1 - gamma) * found.coef
             intercept = gamma * intercept + (1 - gamma) * found.intercept
-        eta = problem.X @ coef + intercept + (0.0 if problem.offset is None else problem.offset)
+        eta = problem.X @ coef.T + intercept + (0.0 if problem.offset is None else problem.offset)
         left = problem.loss.value(eta, problem.y, problem.sample_weight)
         result = PathResult(
             alphas=np.array([self.alpha_]),

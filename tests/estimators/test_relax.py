@@ -42,7 +42,8 @@ def test_unpenalised_refit_is_the_textbook_fit_of_the_selected_columns(family):
         peer = sm.GLM(y, columns, family=kind[family](), freq_weights=w, offset=offset).fit(tol=1e-14)
         ours = np.concatenate([np.ravel(relaxed.intercept_), np.ravel(relaxed.coef_)[chosen]])
         np.testing.assert_allclose(ours, peer.params, rtol=1e-6)  # Newton's last step squares 1e-8
-    assert relaxed.certificate_.kind == "newton" and relaxed.certificate_.converged
+    # Where residuals are clipped there is no curvature, so that a Newton decrement would prove nothing.
+    assert relaxed.certificate_.kind == ("gap" if family == "huber" else "newton") and relaxed.certificate_.converged
     assert np.abs(relaxed.coef_).sum() > np.abs(penalised.coef_).sum()
 
 
@@ -91,13 +92,90 @@ def test_free_columns_are_refitted_and_twins_relax_too():
     np.testing.assert_allclose(relaxed.predict(X), sm.add_constant(X[:, chosen]) @ theirs, rtol=1e-8)
 
 
-def test_other_columns_and_three_classes_are_refused():
+def thirds(n=150, p=6, seed=1):
+    X, eta, w, _, rng = data(n=n, p=p, seed=seed)
+    scores = np.column_stack([eta, -eta, X[:, 1] / X[:, 1].std()]) + rng.gumbel(size=(n, 3))
+    return X, scores.argmax(axis=1), w, 0.3 * rng.normal(size=(n, 3))
+
+
+def test_refit_of_three_classes_is_the_textbook_fit_of_the_selected_columns():
+    X, y, *_ = thirds()
+    model = ss.GroupSLOPEClassifier().fit(X, y)
+    relaxed = model.relax(X, y)
+    chosen = model.coef_[0] != 0
+    assert 1 < chosen.sum() < 6 and np.array_equal(relaxed.coef_ != 0, model.coef_ != 0)
+    peer = sm.MNLogit(y, sm.add_constant(X[:, chosen])).fit(disp=0, tol=1e-12, maxiter=100, method="newton")
+    ours = np.column_stack([relaxed.intercept_, relaxed.coef_[:, chosen]])
+    np.testing.assert_allclose((ours[1:] - ours[0]).T, peer.params, rtol=1e-6)  # its first class is the reference
+    np.testing.assert_allclose(ours.sum(axis=0), 0, atol=1e-10)
+    assert relaxed.certificate_.kind == "newton" and relaxed.certificate_.converged
+    half = model.relax(X, y, gamma=0.5)
+    np.testing.assert_allclose(half.coef_, (model.coef_ + relaxed.coef_) / 2, atol=1e-12)
+
+
+@pytest.mark.parametrize("clusters", [False, True])
+def test_refit_of_three_classes_keeps_the_zeros_of_each_class(clusters):
+    """Estimating equations: the residuals are orthogonal to what the refit may move, and to nothing else."""
+    X, y, w, offset = thirds()
+    factor = np.r_[np.ones(5), 0.0]
+    model = ss.SLOPEClassifier(0.01, sequence="oscar", penalty_factor=factor).fit(X, y, w, offset)
+    relaxed = model.relax(X, y, w, offset, clusters=clusters)
+    zero = model.coef_ == 0
+    assert 0 < zero[:, :5].sum() < 15 and not zero[:, 5].any() and not zero.any(axis=0).all()
+    np.testing.assert_array_equal(relaxed.coef_ == 0, zero)
+    residual = (w / w.mean())[:, None] * (np.eye(3)[y] - relaxed.predict_proba(X, offset))
+    slope = residual.T @ X / len(y)
+    np.testing.assert_allclose(residual.sum(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(slope[:, 5], 0, atol=1e-9)
+    if clusters:
+        sd = np.sqrt(np.average((X - np.average(X, axis=0, weights=w)) ** 2, axis=0, weights=w))
+        for label in range(1, model.clusters_.max() + 1):
+            inside = model.clusters_ == label
+            sizes = np.abs(relaxed.coef_ * sd)[inside]
+            np.testing.assert_allclose(sizes, sizes[0], rtol=1e-9)
+            assert abs(np.sum((np.sign(model.coef_) * slope / sd)[inside])) < 1e-9
+        assert model.clusters_.max() < np.count_nonzero(model.clusters_)
+    else:
+        np.testing.assert_allclose(slope[~zero], 0, atol=1e-9)
+    assert np.abs(slope[zero]).max() > 1e-3
+    assert relaxed.certificate_.converged
+
+
+def test_refit_of_three_classes_by_formula_and_where_they_separate():
+    penguins = load_penguins()
+    fit = ss.slope("species ~ body_mass_g + sex", penguins, alpha=0.02, family="multinomial")
+    relaxed = fit.refit()
+    assert relaxed.glance()["deviance_ratio"].iloc[0] > fit.glance()["deviance_ratio"].iloc[0]
+    assert "relaxed" in relaxed.summary().to_text()
+    split = ss.slope("species ~ bill_length_mm + bill_depth_mm + flipper_length_mm + island + sex", penguins,
+                     alpha=0.005, family="multinomial")  # fmt: skip
+    with pytest.raises(ValueError, match="multinomial loss has no minimum"):
+        split.refit()
+
+
+def test_other_columns_and_classes_are_refused():
     X, eta, *_ = data()
     with pytest.raises(ValueError, match=r"each of the 19 columns .* has 20"):
         ss.SLOPE().fit(X, eta).relax(X[:, :19], eta)
-    thirds = np.digitize(eta, np.quantile(eta, [1 / 3, 2 / 3]))
-    with pytest.raises(ValueError, match="at most two classes"):
-        ss.SLOPEClassifier().fit(X, thirds).relax(X, thirds)
+    X, y, *_ = thirds()
+    with pytest.raises(ValueError, match=r"6 columns of X and each class; this model has 6"):
+        ss.SLOPEClassifier().fit(X, y > 0).relax(X, y)
+
+
+@pytest.mark.parametrize("delta", [1.0, 0.01])
+def test_huber_refits_and_plain_fits_are_proved_far_inside_the_residuals(delta):
+    """With delta far below the residuals nearly every row is in the linear part, where the loss has no curvature."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(100, 20))
+    y = 2 * X[:, 0] + 3 * rng.standard_t(2, size=100)
+    plain = {s: ss.SLOPE(0.0, family="huber", huber_delta=delta, solver=s).fit(X, y) for s in ("auto", "proximal")}
+    for model in plain.values():
+        assert model.certificate_.kind == "gap" and model.certificate_.converged
+        residual = np.clip(y - model.predict(X), -delta, delta)
+        np.testing.assert_allclose(X.T @ residual / 100, 0, atol=1e-6 * delta)
+    relaxed = ss.SLOPE(family="huber", huber_delta=delta, alpha=0.03 * delta).fit(X, y).relax(X, y)
+    assert relaxed.certificate_.kind == "gap" and relaxed.certificate_.converged
+    assert 0 < np.count_nonzero(relaxed.coef_) < 20
 
 
 def test_a_model_that_selects_nothing_stays():

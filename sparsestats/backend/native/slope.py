@@ -182,7 +182,16 @@ class NativeProblem:
             coefs=out["coefs"],
             intercepts=out["intercepts"],
             certificates=[
-                Certificate("gap" if a > 0 else "newton", float(g), scale, tol, float(f), float(b), int(i), s)
+                Certificate(
+                    "gap" if a > 0 or self.problem.loss.flat else "newton",
+                    float(g),
+                    scale,
+                    tol,
+                    float(f),
+                    float(b),
+                    int(i),
+                    s,
+                )
                 for g, f, b, i, s, a in rows
             ],
             alpha_max=float(out["alpha_max"]),
