@@ -67,6 +67,27 @@ class OrdinalLikelihood:
         # psi_k moves the boundaries k, k + 1, ...
         return np.cumsum(by_boundary[:, ::-1], axis=1)[:, ::-1]
 
+    def gaps(self, psi: np.ndarray) -> np.ndarray:
+        """eta_k - eta_{k-1} at every row, (n, m - 1): order asks them to be >= 0."""
+        slopes, level = psi[:-1, 1:], psi[-1, 1:]
+        if self._sparse:
+            slopes = slopes * self._unit[:, None]
+            level = level - self._mean @ slopes
+        return self._Z @ slopes + level
+
+    def gaps_gradient(self, multipliers: np.ndarray) -> np.ndarray:
+        """Gradient in psi (p + 1, m) of the sum of the gaps times ``multipliers`` (n, m - 1)."""
+        total, raw = multipliers.sum(axis=0), self._Z.T @ multipliers
+        out = np.zeros((self.p + 1, self.m))
+        out[:-1, 1:] = (raw - np.outer(self._mean, total)) * self._unit[:, None] if self._sparse else raw
+        out[-1, 1:] = total
+        return out
+
+    def add_gaps_hessian(self, H: np.ndarray, h: np.ndarray) -> None:
+        """Adds the sum of h_ik times the square of the gap's gradient to a Hessian in psi."""
+        for k in range(1, self.m):
+            H[:, k, :, k] += self._gram(0, self.n, h[:, k - 1])
+
     def hessian(self, weight: np.ndarray) -> np.ndarray:
         """Hessian in psi, (p + 1, m, p + 1, m), from the weights by piece."""
         q, m = self.p + 1, self.m

@@ -2,7 +2,8 @@
 
 One step minimises the quadratic model of the loss plus the penalty. That is penalised least squares in as many
 rows as there are differences, and goes to whatever solver the backend has for the penalty: the compiled one, or
-the proximal one, which needs no more than ``value`` and ``prox``.
+the proximal one, which needs no more than ``value`` and ``prox``. The order of the boundaries at the rows is kept by a
+logarithmic barrier on the gaps between them, whose multipliers enter the dual bound.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ last step a little and moves no solution; without it collinear columns would hav
 
 @dataclass(eq=False)
 class State:
-    """A point and all that the likelihood says there; ``c`` are the penalised differences times their weights."""
+    """A point and all that the likelihood says there.
+
+    The gradient has the barrier in it; ``gaps`` are the slacks of the order where it is kept.
+    """
 
     psi: np.ndarray
     eta: np.ndarray
@@ -43,6 +47,7 @@ class State:
     gradient: np.ndarray
     weight: np.ndarray
     slope: np.ndarray
+    gaps: np.ndarray | None = None
 
 
 class Differences:
@@ -58,7 +63,11 @@ class Differences:
     penalised, free : bool ndarray (p + 1, m)
         Differences under the penalty, and those (intercepts among them) it leaves alone; the others are 0.
     null_objective : float
+    mu : float
+        Weight of the barrier; 0 leaves the order free.
     """
+
+    mu = 0.0
 
     def __init__(self, problem: OrdinalProblem):
         self.problem = problem
@@ -79,7 +88,24 @@ class Differences:
     def evaluate(self, psi: np.ndarray, eta: np.ndarray | None = None) -> State:
         eta = self.likelihood.eta(psi) if eta is None else eta
         loss, slope, weight = self.native.data.evaluate(eta + self.likelihood.offset)
-        return State(psi, eta, float(loss), self.likelihood.gradient(slope), weight, slope)
+        gradient, gaps = self.likelihood.gradient(slope), None
+        if self.mu > 0:
+            gaps = self.likelihood.gaps(psi)
+            gradient -= self.likelihood.gaps_gradient(self.mu / gaps)
+        return State(psi, eta, float(loss), gradient, weight, slope, gaps)
+
+    def hessian(self, state: State) -> np.ndarray:
+        H = self.likelihood.hessian(state.weight)
+        if state.gaps is not None:
+            self.likelihood.add_gaps_hessian(H, self.mu / state.gaps**2)
+        return H
+
+    def barrier(self, psi: np.ndarray) -> float:
+        """mu times the sum of -log(gap), infinite out of order."""
+        if self.mu == 0:
+            return 0.0
+        gaps = self.likelihood.gaps(psi)
+        return -self.mu * float(np.log(gaps).sum()) if gaps.min() > 0 else math.inf
 
     def value(self, eta: np.ndarray) -> float:
         return float(self.native.data.evaluate(eta + self.likelihood.offset)[0])
@@ -95,7 +121,7 @@ class Differences:
         """Newton on the differences that are not penalised."""
         for _ in range(100):
             g = state.gradient[self.free]
-            H = self.likelihood.hessian(state.weight)[self.free][:, self.free]
+            H = self.hessian(state)[self.free][:, self.free]
             step = np.zeros_like(state.psi)
             step[self.free] = -linalg.cho_solve(_factor(H), g)
             decrement = -float(g @ step[self.free])
@@ -113,12 +139,16 @@ class Differences:
         """
         eta_step = self.likelihood.eta(step)
         t = min(1.0, 0.99 * self.native.data.reach(state.eta + self.likelihood.offset, eta_step))
-        before = state.loss + penalty(state.psi)
+        if state.gaps is not None:
+            closing = -self.likelihood.gaps(step)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                t = min(t, 0.95 * float(np.where(closing > 0, state.gaps / closing, math.inf).min()))
+        before = state.loss + self.barrier(state.psi) + penalty(state.psi)
         # Below the rounding of the objective a decrease cannot be seen; such a step is a refinement.
         noise = 1e-13 * max(1.0, abs(before))
         while t > 1e-12:
             psi, eta = state.psi + t * step, state.eta + t * eta_step
-            if self.value(eta) + penalty(psi) <= before + 1e-4 * t * slope + noise:
+            if self.value(eta) + self.barrier(psi) + penalty(psi) <= before + 1e-4 * t * slope + noise:
                 return self.evaluate(psi), True
             t *= 0.5
         return state, False
@@ -157,12 +187,14 @@ class Differences:
             size = max(np.linalg.norm(c), np.linalg.norm(moved))
             kind, bound = "stationarity", -math.inf
             value = float(np.linalg.norm(moved - c) / step * size) + self.left(state)
+            if state.gaps is not None:  # what the barrier keeps from each multiplier times its slack
+                value += self.mu * state.gaps.size
         return Certificate(kind, value, self.null_objective, tol, objective, bound, n_iter, stop)
 
     def schur(self, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The quadratic model in c with the free differences at their best: S and b of c'Sc/2 - b'c; and the
         response of the free differences, f = f0 + K (c - c0) + k."""
-        H = self.likelihood.hessian(state.weight)
+        H = self.hessian(state)
         H_ff, H_cf = H[self.free][:, self.free], H[self.penalised][:, self.free] / self.w[:, None]
         factor = _factor(H_ff)
         K = -linalg.cho_solve(factor, H_cf.T)
@@ -230,7 +262,8 @@ def solve_path(
 ) -> OrdinalResult:
     """Fit decreasing alphas under ``problem.penalty``, each from the one before.
 
-    The order of the boundaries is left free, whatever ``problem.monotone``; rows where they cross are counted.
+    Unless ``problem.monotone`` is "none" the order of the boundaries at the rows is kept from the first alpha whose
+    free fit crosses.
 
     Parameters
     ----------
@@ -250,18 +283,58 @@ def solve_path(
     began = time.perf_counter()
     require(problem.penalty, ("value", "prox"), "the proximal Newton solver")
     space = Differences(problem)
-    state = space.null
+    keep = problem.monotone != "none" and problem.family == "cumulative" and space.likelihood.m > 1
+    state, within = space.null, None  # `within` is the last fit in order, once the order is kept
     found: list[State] = []
+    crossing: list[int] = []
     certificates: list[Certificate] = []
+    last = None
     for alpha in map(float, alphas):
         if alpha == 0:
-            plain = replace(problem, penalty=None, l1_ratio=1.0, monotone="none")
-            result = NativeOrdinal(plain).solve_path([0.0], tol=tol, max_iter=max_iter)
-            return _joined(space, found, certificates, alphas, result, began)
-        state, certificate = _fit(space, state, alpha, tol, max_iter)
+            plain = replace(problem, penalty=None, l1_ratio=1.0, monotone=problem.monotone if keep else "none")
+            last = NativeOrdinal(plain).solve_path([0.0], tol=tol, max_iter=max_iter)
+            break
+        crossed = 0
+        if within is None:
+            before = state
+            state, certificate = _fit(space, state, alpha, tol, max_iter)
+            crossed = int((space.likelihood.gaps(state.psi) < 0).any(axis=1).sum()) if keep else 0
+            if crossed:
+                within = _inside(space, before)
+        if within is not None:
+            state, certificate = _fit_ordered(space, within, alpha, tol, max_iter)
+            within = state
         found.append(state)
+        crossing.append(crossed)
         certificates.append(certificate)
-    return _joined(space, found, certificates, alphas, None, began)
+    return _joined(space, found, crossing, certificates, alphas, last, began)
+
+
+def _inside(space: Differences, state: State) -> State:
+    """A fit that is in order, or the intercepts alone."""
+    if space.likelihood.gaps(state.psi).min() > 0:
+        return state
+    return space.evaluate(space.likelihood.start)
+
+
+def _fit_ordered(
+    space: Differences, state: State, alpha: float, tol: float, max_iter: int
+) -> tuple[State, Certificate]:
+    """The fit in order, from a point strictly inside: the barrier weakens until its share of the gap is small."""
+    count = space.problem.shape[0] * (space.likelihood.m - 1)
+    last = 0.1 * tol * space.null_objective / count
+    space.mu = 1e-2 * space.null_objective / count
+    n_iter = 0
+    while True:
+        space.mu = max(space.mu, last)
+        # A round serves the next one once its own gap is small beside what the barrier leaves.
+        asked = tol if space.mu == last else 2 * space.mu * count / space.null_objective
+        state, certificate = _fit(space, space.evaluate(state.psi), alpha, asked, max_iter)
+        n_iter += certificate.n_iter
+        if space.mu == last:
+            space.mu = 0.0
+            return state, replace(certificate, n_iter=n_iter)
+        space.mu *= 0.05
 
 
 def _fit(space: Differences, state: State, alpha: float, tol: float, max_iter: int) -> tuple[State, Certificate]:
@@ -287,6 +360,7 @@ def _fit(space: Differences, state: State, alpha: float, tol: float, max_iter: i
 def _joined(
     space: Differences,
     found: list[State],
+    crossing: list[int],
     certificates: list[Certificate],
     alphas: Sequence[float] | np.ndarray,
     last: OrdinalResult | None,
@@ -297,11 +371,14 @@ def _joined(
     shape = (0, (space.likelihood.p + 1) * m)
     coefs, intercepts = native._to_data_scale(psi if len(found) else np.empty(shape))
     losses_ = np.array([state.loss for state in found])
-    crossing = np.array([crossing_rows(space.problem, b, a) for b, a in zip(coefs, intercepts, strict=True)])
+    kept = np.array([state.gaps is not None for state in found], dtype=bool)
+    crossed = np.where(
+        kept, crossing, [crossing_rows(space.problem, b, a) for b, a in zip(coefs, intercepts, strict=True)]
+    )
     if last is not None:
         coefs, intercepts = np.concatenate([coefs, last.coefs]), np.concatenate([intercepts, last.intercepts])
         losses_, certificates = np.append(losses_, last.losses), [*certificates, *last.certificates]
-        crossing = np.append(crossing, last.crossing)
+        crossed, kept = np.append(crossed, last.crossing), np.append(kept, last.constrained)
     k = len(certificates)
     return OrdinalResult(
         alphas=np.asarray(alphas, dtype=float)[:k],
@@ -311,8 +388,8 @@ def _joined(
         alpha_max=space.alpha_max(),
         null_objective=space.null_objective,
         losses=losses_,
-        crossing=crossing.astype(int),
-        constrained=np.zeros(k, dtype=bool),
+        crossing=crossed.astype(int),
+        constrained=kept,
         seconds=time.perf_counter() - began,
         info={
             "iterations": np.array([certificate.n_iter for certificate in certificates]),

@@ -49,7 +49,7 @@ def solve_path(
         "auto" is the compiled core for the L1 and its mixtures with squares; convex problems of the core, one
         after the other, for concave penalties; proximal Newton for the rest.
     constraints : callable or None
-        Need, and choose, "cvxpy"; so do order constraints that the solver cannot keep.
+        Need, and choose, "cvxpy"; so does monotone="box".
 
     Raises
     ------
@@ -59,9 +59,8 @@ def solve_path(
     automatic = alphas is None or isinstance(alphas, Relative)
     chosen = grid(alphas, alpha_max(problem) if automatic else np.nan)[0]
     concave = problem.penalty is not None and has(problem.penalty, "tangent")
-    kept = {"box"} if problem.penalty is None or concave else {"box", "train"}  # orders that only cvxpy keeps
-    ordered = problem.family == "cumulative" and problem.monotone in kept
-    if constraints is not None or solver == "cvxpy" or ordered:
+    box = problem.family == "cumulative" and problem.monotone == "box"
+    if constraints is not None or solver == "cvxpy" or box:
         if concave:
             raise ValueError(
                 f"the {problem.penalty.name} penalty is not convex and has no cvxpy program: constraints, "

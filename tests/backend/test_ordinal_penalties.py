@@ -170,22 +170,57 @@ def test_tangents_and_proximal_newton_find_the_same_mcp(data):
     assert all(c.converged for c in by_tangents.certificates)
 
 
-def test_mcp_keeps_the_order_where_the_l1_does():
+@pytest.fixture
+def crossing():
+    """Rows whose free fits cross at small alphas."""
     rng = np.random.default_rng(1)
-    X = np.asfortranarray(rng.uniform(-1, 1, (250, 4)))
+    X = rng.uniform(-1, 1, (250, 4))
     B = np.cumsum(np.column_stack([[0.5, 0.5, 0, 0], [0.5, -0.5, 0.5, 0], [0.5, 0.5, -0.5, 0.5]]), axis=1)
-    y = (rng.random((250, 1)) > 1 / (1 + np.exp(-(X @ B + [0, 2.0, 3.5])))).sum(axis=1)
+    return X, (rng.random((250, 1)) > 1 / (1 + np.exp(-(X @ B + [0, 2.0, 3.5])))).sum(axis=1)
+
+
+def test_mcp_keeps_the_order_where_the_l1_does(crossing):
+    X, y = np.asfortranarray(crossing[0]), crossing[1]
     problem = OrdinalProblem(X, y, 4, np.ones((4, 3)), penalty=MCP(3.0), monotone="auto")
     result = ordinal_path.solve_path(problem, [1e-3], tol=1e-7)
     assert result.constrained[0] and result.certificates[0].converged
     eta = X @ result.coefs[0].T + result.intercepts[0]
     assert np.diff(eta, axis=1).min() > 0
-    # where the order is the reader's to ask for, a convex penalty keeps it through cvxpy
-    grouped = replace(problem, penalty=GroupSortedL1("lasso"), monotone="train")
-    kept = ordinal_path.solve_path(grouped, [1e-3], tol=1e-6)
-    assert np.diff(X @ kept.coefs[0].T + kept.intercepts[0], axis=1).min() > -1e-8
-    free = ordinal_path.solve_path(replace(grouped, monotone="none"), [1e-3])
-    assert free.crossing[0] > 0 and free.certificates[0].objective < kept.certificates[0].objective
+
+
+@pytest.mark.parametrize("penalty", [GroupSortedL1("lasso"), SortedL1("bh", q=0.1)], ids=["group", "slope"])
+def test_order_under_convex_penalties_is_that_of_cvxpy(crossing, penalty):
+    X, y = np.asfortranarray(crossing[0]), crossing[1]
+    problem = OrdinalProblem(X, y, 4, np.ones((4, 3)), penalty=penalty, monotone="auto")
+    alphas = ordinal_path.alpha_max(problem) * np.array([0.5, 0.02, 0.01])
+    kept = ordinal_path.solve_path(problem, alphas)
+    assert all(c.converged and c.kind == "gap" for c in kept.certificates)
+    assert kept.constrained.tolist() == [False, True, True] and kept.crossing[1] > 0
+    assert np.diff(X @ kept.coefs[1].T + kept.intercepts[1], axis=1).min() > 0
+    free = ordinal_path.solve_path(replace(problem, monotone="none"), alphas)
+    assert not free.constrained.any() and free.certificates[1].objective < kept.certificates[1].objective
+    program = ordinal_path.solve_path(replace(problem, monotone="train"), alphas[1:2], solver="cvxpy")
+    # both certificates: gaps below 1e-8
+    assert kept.certificates[1].objective == pytest.approx(program.certificates[0].objective, abs=2e-8)
+    thin = ordinal_path.solve_path(replace(problem, X=sparse.csc_array(X)), alphas)
+    np.testing.assert_allclose(thin.coefs, kept.coefs, atol=1e-6)
+
+
+def test_order_with_free_columns_under_a_penalty_of_ones_own(crossing):
+    class Plain(GroupSortedL1):
+        native = None
+        dual_norm = None
+
+    X, y = crossing
+    weights = np.ones((4, 3))
+    weights[1] = 0  # a free column crosses at the null model already
+    problem = OrdinalProblem(np.asfortranarray(X), y, 4, weights, penalty=Plain("lasso"), monotone="train")
+    kept = ordinal_path.solve_path(problem, [0.005], tol=1e-6)
+    assert all(c.converged and c.kind == "stationarity" for c in kept.certificates)
+    assert np.diff(X @ kept.coefs[0].T + kept.intercepts[0], axis=1).min() > 0
+    same = ordinal_path.solve_path(replace(problem, penalty=GroupSortedL1("lasso")), [0.005])
+    # stationarity 1e-6 of a smooth loss: objectives agree to as much
+    assert kept.certificates[0].objective == pytest.approx(same.certificates[0].objective, abs=2e-6)
 
 
 def test_sparse_columns_give_the_dense_answer(data):
