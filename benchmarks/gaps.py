@@ -5,7 +5,8 @@ data's own scale, with c = S beta and S the columns' standard deviations (1/n) o
 
     objective = (1/n) sum_i l(y_i, b0 + x_i'beta) + alpha J(c),
 
-l = (y - eta)^2 / 2 (gaussian) or log(1 + exp(eta)) - y eta with y in {0, 1} (binomial). The bound under the
+l = (y - eta)^2 / 2 (gaussian) or log(1 + exp(eta)) - y eta with y in {0, 1} (binomial); for classes 0..K-1
+see ``multinomial_gaps``. The bound under the
 optimum is the dual value at the residual, scaled into the ball of the dual norm of J. All alphas at once.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import entr, expit
+from scipy.special import entr, expit, log_softmax, softmax
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,45 @@ def relative_gaps(
         largest = np.divide(alphas, norm, out=np.full(alphas.size, np.inf), where=norm > 0)
         bound = np.maximum(bound, dual_value(theta, y, largest))
     return np.maximum(objective - bound, 0.0) / null_objective(y, family, fit_intercept)
+
+
+def multinomial_gaps(X, y, alphas, coefs, intercepts, penalty) -> np.ndarray:
+    """Duality gap over null objective of softmax models, at every alpha; X standardised, intercepts free.
+
+    Parameters
+    ----------
+    X : (n, p), y : classes 0..K-1 (n,), alphas : (k,), coefs : (k, K, p), intercepts : (k, K)
+    penalty : SortedL1 or GroupSortedL1
+        Of the p K coefficients, those of one column together.
+    """
+    X, Y = np.asarray(X, dtype=np.float64), np.eye(int(np.max(y)) + 1)[np.asarray(y, dtype=int)]
+    gaps = []
+    for alpha, beta, b0 in zip(alphas, coefs, intercepts, strict=True):
+        eta = X @ np.asarray(beta, float).T + b0
+        objective = (
+            -np.mean(np.sum(Y * log_softmax(eta, axis=1), axis=1)) + alpha * penalty.value(beta.T.reshape(1, -1))[0]
+        )
+        # A dual point sums to zero over the rows: the residual does where the intercepts fit.
+        theta = Y - softmax(eta + balancing_shifts(eta, Y), axis=1)
+        theta -= theta.mean(axis=0)
+        norm = penalty.dual_norm((X.T @ theta / len(X)).reshape(1, -1))[0]
+        q = Y - min(1.0, alpha / norm if norm > 0 else 1.0) * theta
+        bound = np.mean(np.sum(entr(np.clip(q, 0.0, 1.0)), axis=1)) if q.min() >= -1e-14 else -np.inf
+        gaps.append(max(objective - bound, 0.0))
+    return np.array(gaps) / np.sum(entr(Y.mean(axis=0)))
+
+
+def balancing_shifts(eta: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Changes of the K intercepts that make the probabilities sum to the classes' counts: Newton steps."""
+    shift = np.zeros(Y.shape[1])
+    for _ in range(50):
+        prob = softmax(eta + shift, axis=1)
+        slope = np.mean(prob - Y, axis=0)
+        hessian = np.diag(prob.mean(axis=0)) - prob.T @ prob / len(Y)
+        shift = shift - np.linalg.lstsq(hessian, slope, rcond=1e-10)[0]
+        if np.abs(slope).max() <= 1e-16:
+            break
+    return shift
 
 
 def gaussian_dual(theta: np.ndarray, y: np.ndarray, largest: np.ndarray) -> np.ndarray:

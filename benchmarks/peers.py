@@ -18,7 +18,8 @@ from .problems import Problem
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """Coefficients (k, p) and intercepts (k,) on the data's scale; dual points (k, n) if a solver has any."""
+    """Coefficients (k, p) and intercepts (k,) on the data's scale, of K classes (k, K, p) and (k, K); dual points
+    (k, n) if a solver has any."""
 
     coefs: np.ndarray
     intercepts: np.ndarray
@@ -54,12 +55,12 @@ class Sparsestats:
     def __call__(self, problem: Problem, tol: float) -> Answer:
         import sparsestats
 
-        binomial = problem.family == "binomial"
-        name = ("GroupSLOPE" if problem.groups is not None else "SLOPE") + "Classifier" * binomial
+        classes = problem.family in ("binomial", "multinomial")
+        name = ("GroupSLOPE" if problem.groups is not None else "SLOPE") + "Classifier" * classes
         sequence = {"slope": "bh", "group_slope": "mean"}.get(problem.model, "lasso")
         groups = {} if problem.groups is None else {"groups": problem.groups}
         # On centred data a gaussian intercept only adds to our own work; a binomial one changes the model.
-        fit_intercept = problem.fit_intercept or not binomial
+        fit_intercept = problem.fit_intercept or not classes
         model = getattr(sparsestats, name)(
             sequence=sequence, q=0.1, tol=tol, fit_intercept=fit_intercept, **groups, **self.options
         )
@@ -107,6 +108,19 @@ def liblinear(problem: Problem, tol: float) -> Answer:
         for alpha in problem.alphas
     ]
     return without_intercept(np.array([fit.coef_[0] for fit in fits]))
+
+
+def saga(problem: Problem, tol: float) -> Answer:
+    """Warm along the path."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(l1_ratio=1.0, solver="saga", tol=tol, max_iter=10**6, warm_start=True, random_state=0)
+    coefs, intercepts = [], []
+    for alpha in problem.alphas:
+        model.set_params(C=1 / (problem.y.size * alpha)).fit(problem.X, problem.y)
+        coefs.append(model.coef_.copy())
+        intercepts.append(model.intercept_.copy())
+    return Answer(np.array(coefs), np.array(intercepts))
 
 
 def celer(problem: Problem, tol: float) -> Answer:
@@ -170,6 +184,7 @@ SOLVERS: dict[str, Solver] = {
     "sortedl1 fista": Solver("sortedl1", Sortedl1("fista"), 10.0),
     "scikit-learn": Solver("sklearn", sklearn_lasso, 1.0),
     "scikit-learn liblinear": Solver("sklearn", liblinear, 1.0),
+    "scikit-learn saga": Solver("sklearn", saga, 1.0),
     "celer": Solver("celer", celer, 4.0),
     "skglm": Solver("skglm", skglm_lasso, 40.0),
     "skglm FISTA": Solver("skglm", skglm_slope, 1.0),

@@ -16,7 +16,7 @@ from scipy.signal import lfilter
 from scipy.special import expit
 from scipy.stats import chi2, norm
 
-from .gaps import GroupSortedL1, SortedL1, alpha_max, relative_gaps
+from .gaps import GroupSortedL1, SortedL1, alpha_max, multinomial_gaps, relative_gaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,10 @@ class Problem:
 
     def worst_gap(self, coefs, intercepts, duals=None) -> float:
         """Largest relative gap along the path; infinite when alphas are missing."""
-        if coefs.shape != (self.alphas.size, self.X.shape[1]) or not np.all(np.isfinite(coefs)):
+        if coefs.shape[:: coefs.ndim - 1] != (self.alphas.size, self.X.shape[1]) or not np.all(np.isfinite(coefs)):
             return np.inf
+        if self.family == "multinomial":
+            return float(multinomial_gaps(self.X, self.y, self.alphas, coefs, intercepts, self.penalty).max())
         gaps = relative_gaps(
             self.X, self.y, self.alphas, coefs, intercepts, self.penalty,
             family=self.family, fit_intercept=self.fit_intercept, duals=duals,
@@ -145,6 +147,24 @@ def grouped(
     return Problem(name, X, y, model, penalty, geometric(highest, *alphas), family, fit_intercept, groups)
 
 
+def several_classes(name, n, p, *, seed, model="lasso", classes=3, n_active=20, alphas=(0.1, 50)) -> Problem:
+    """AR(0.6) rows, K classes by softmax of coefficients N(0, 1) in ``n_active`` columns for every class.
+
+    The lasso prices each of the p K coefficients, the group lasso a column's K together.
+    """
+    rng = np.random.default_rng(seed)
+    X = standardized(autoregressive(rng, n, p, 0.6))
+    beta = np.zeros((p, classes))
+    beta[rng.choice(p, n_active, replace=False)] = rng.standard_normal((n_active, classes))
+    y = np.argmax(X @ beta + rng.gumbel(size=(n, classes)), axis=1)
+    groups = np.arange(p) if model == "group_lasso" else None
+    rows = np.repeat(np.arange(p), classes)
+    penalty = SortedL1(np.ones(p * classes)) if groups is None else GroupSortedL1(np.ones(p), rows)
+    residual = np.eye(classes)[y] - np.bincount(y) / n
+    highest = float(penalty.dual_norm((X.T @ residual / n).reshape(1, -1))[0])
+    return Problem(name, X, y, model, penalty, geometric(highest, *alphas), "multinomial", True, groups)
+
+
 def group_labels(rng: np.random.Generator, p: int, size: int | None) -> np.ndarray:
     sizes: list[int] = []
     while sum(sizes) < p:
@@ -168,6 +188,8 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
         ("lasso n=1000", elementwise, (1000, 200), {"seed": 23, "model": "lasso", "alphas": (1e-3, 100)}),
         ("lasso binomial", elementwise, (200, 1000),
          {"seed": 25, "family": "binomial", "model": "lasso", "alphas": (0.1, 50)}),
+        ("lasso multinomial", several_classes, (200, 500), {"seed": 26}),
+        ("group lasso multinomial", several_classes, (200, 500), {"seed": 26, "model": "group_lasso"}),
         ("gslope A", grouped, (200, 500), {"seed": 1}),
         ("gslope B", grouped, (200, 1000), {"seed": 2}),
         ("gslope C", grouped, (200, 5000), {"seed": 3}),

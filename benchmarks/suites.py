@@ -64,6 +64,7 @@ SUITES: dict[str, Suite] = {
             *against("lasso p=1000", LASSO_PEERS, [1e-6, 1e-8]),
             *against("lasso n=1000", LASSO_PEERS, [1e-6]),
             *against("lasso binomial", BINOMIAL_PEERS, [1e-6]),
+            *against("lasso multinomial", ["scikit-learn saga"], [1e-4, 1e-6]),
         ),
         quick_races=against("lasso p=1000", ["celer"], [1e-6]),
     ),
@@ -72,6 +73,7 @@ SUITES: dict[str, Suite] = {
         races=(
             *against("group lasso A", ["celer", "skglm"], [1e-6, 1e-8]),
             *against("group lasso B", ["celer", "skglm"], [1e-6]),
+            Race("group lasso multinomial", 1e-6),
         ),
         quick_races=against("group lasso A", ["celer"], [1e-6]),
     ),

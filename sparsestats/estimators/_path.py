@@ -41,17 +41,23 @@ NEAR = 1e-8
 
 
 def warn_separated(problem: Problem, result: PathResult) -> None:
-    """Tell of an unpenalised fit that reaches responses where the loss falls for ever."""
-    if len(result.alphas) == 0 or result.alphas[-1] > 0 or problem.loss.recession(problem.y) is None:
+    """Tell of columns without a penalty that reach responses where the loss falls for ever."""
+    if len(result.alphas) == 0 or problem.loss.recession(problem.y) is None:
+        return
+    unpenalised = result.alphas[-1] == 0
+    if not unpenalised and problem.penalized.all():
         return
     eta = problem.X @ result.coefs[-1].T + result.intercepts[-1]
     fitted = problem.loss.mean(eta if problem.offset is None else eta + problem.offset)
     near = np.abs(fitted - problem.y) < NEAR
     reached = int(np.count_nonzero(near.reshape(len(near), -1).all(axis=1)))
     if reached:
+        where = "at alpha = 0" if unpenalised else "with columns left free of the penalty"
+        remedy = "A small alpha > 0 has one." if unpenalised else "A penalty on them, small as it may be, has one."
         warnings.warn(
-            f"at alpha = 0 the fitted means of {reached} of {len(fitted)} rows are their responses: a combination of "
-            "columns may separate these, and then coefficients have no finite value. A small alpha > 0 has one.",
+            f"{where} the fitted means of {reached} of {len(fitted)} rows are their responses: a combination of "
+            f"{'' if unpenalised else 'free '}columns may separate these, and then coefficients have no finite value. "
+            f"{remedy}",
             DataWarning,
             stacklevel=3,
         )

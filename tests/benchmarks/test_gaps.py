@@ -4,7 +4,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
-from benchmarks.gaps import GroupSortedL1, SortedL1, alpha_max, null_objective, relative_gaps
+from benchmarks.gaps import GroupSortedL1, SortedL1, alpha_max, multinomial_gaps, null_objective, relative_gaps
 
 
 @pytest.fixture
@@ -140,3 +140,35 @@ def test_constant_columns_do_not_disturb_the_gap(data):
     expected = relative_gaps(X, y, alphas, np.zeros((1, 12)), [y.mean()], PENALTIES["lasso"])
     got = relative_gaps(with_constant, y, alphas, np.zeros((1, 13)), [y.mean()], penalty)
     np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_multinomial_gap_is_above_what_a_program_still_gains(rows):
+    """Weak duality at models of any quality, and equality (nearly) at the optimum."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 4))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = np.argmax(X[:, :3] + rng.gumbel(size=(60, 3)), axis=1)
+    Y, alpha = np.eye(3)[y], 0.05
+    penalty = GroupSortedL1(np.ones(4), np.repeat(np.arange(4), 3)) if rows else SortedL1(np.ones(12))
+    beta, b0 = cp.Variable((3, 4)), cp.Variable((1, 3))
+    eta = X @ beta.T + np.ones((60, 1)) @ b0
+    norm = np.sqrt(3) * cp.sum(cp.norm(beta, axis=0)) if rows else cp.sum(cp.abs(beta))
+    fit = cp.sum(cp.log_sum_exp(eta, axis=1)) - cp.sum(cp.multiply(Y, eta))
+    program = cp.Problem(cp.Minimize(fit / 60 + alpha * norm))
+    program.solve(solver=cp.CLARABEL)
+    null = -np.sum(Y.mean(axis=0) * np.log(Y.mean(axis=0)))
+    coefs = np.array([beta.value, 0.9 * beta.value, np.zeros((3, 4))])
+    intercepts = np.array([b0.value[0], b0.value[0] + 0.1 * np.arange(3), np.log(Y.mean(axis=0))])
+    gaps = multinomial_gaps(X, y, [alpha] * 3, coefs, intercepts, penalty)
+    for k, (c, a) in enumerate(zip(coefs, intercepts, strict=True)):
+        value = eta_value(X @ c.T + a, Y) + alpha * penalty.value(c.T.reshape(1, -1))[0]
+        assert gaps[k] * null >= value - program.value - 1e-8
+    # Clarabel's own tolerance is 1e-8; its residual, of which the bound is made, is right to the root of it.
+    assert gaps[0] < 1e-5 < gaps[1] < gaps[2]
+
+
+def eta_value(eta, Y):
+    """Mean of -log p of the class, (n, K) predictors."""
+    top = eta.max(axis=1, keepdims=True)
+    return np.mean(np.log(np.exp(eta - top).sum(axis=1)) + top[:, 0] - np.sum(Y * eta, axis=1))

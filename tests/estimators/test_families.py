@@ -6,6 +6,7 @@ import pytest
 import statsmodels.api as sm
 
 import sparsestats as ss
+from sparsestats.exceptions import DataWarning
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,18 @@ def test_a_response_that_no_poisson_gives(y, message):
 def test_unknown_family_lists_those_there_are():
     with pytest.raises(ValueError, match="poisson"):
         ss.SLOPE(family="gamma").fit(np.eye(3), [1.0, 2, 3])
+
+
+@pytest.mark.parametrize("solver", ["auto", "proximal"])
+def test_free_columns_that_separate_are_told_whatever_their_scale(solver):
+    """Columns of size 1e8 that tell the classes apart: probabilities are right, coefficients have no finite value."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 6))
+    X[:, :3] = 1e8 * (X[:, :3] + 1)
+    y = (X[:, :3] @ [1.0, -2.0, 0.5] > 0).astype(int)
+    model = ss.SLOPEClassifier(0.01, penalty_factor=[0, 0, 0, 1, 1, 1], solver=solver)
+    with pytest.warns(DataWarning, match="free columns may separate"):
+        model.fit(X, y)
+    assert np.array_equal(model.predict(X), y) and np.isfinite(model.coef_).all()
+    noisy = np.where(np.arange(80) % 4 == 0, 1 - y, y)
+    assert model.fit(X, noisy).certificate_.converged  # and no warning, which would be an error here
