@@ -102,7 +102,7 @@ def test_the_walk_sees_relative_imports_of_every_depth():
         ("formulaic", {"formula/bases.py"}),
         ("joblib", {"selection/parallel.py"}),
         ("threadpoolctl", {"selection/parallel.py"}),
-        ("networkx", {"estimators/dag.py"}),
+        ("networkx", {"estimators/fitted_graph.py"}),
     ],
 )
 def test_a_library_is_known_to_one_file(library, owners):

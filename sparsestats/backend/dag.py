@@ -48,6 +48,12 @@ class Knowledge:
         return mask if self.forbidden is None else mask & ~self.forbidden
 
 
+def varying(S: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Columns that are not constant to the precision of their mean."""
+    v = np.diagonal(S)
+    return v > np.maximum((1e-12 * mean) ** 2, 1e-300)
+
+
 def residual_variances(S: np.ndarray, W: np.ndarray) -> np.ndarray:
     """Diagonal of (I - W)' S (I - W): the variance each variable keeps given its parents."""
     D = np.eye(len(S)) - W

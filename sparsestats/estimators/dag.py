@@ -8,24 +8,23 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._core import ext
 from ..backend.certificate import Certificate, warn_unconverged
-from ..backend.dag import Knowledge, smooth_scores
+from ..backend.dag import FLOOR, Knowledge, smooth_scores, varying
 from ..backend.dagfit import Estimate, Settings, estimate_on, score_of, unordered_bound
-from ..backend.graphs import cpdag, descendants
 from ..backend.knowledge import read_knowledge
 from ..backend.native import dag as native
 from ..backend.order_blocks import undecided_blocks, with_tied_neighbours
 from ..exceptions import DataWarning
-from ..report.graphs import EdgeFrequencies, draw_graph, draw_matrix, edges_frame
+from ..report.graphs import EdgeFrequencies
 from ..report.protocol import Report, Table
 from ..selection.parallel import run
 from ..validation import check_columns_are_measurements
+from .fitted_graph import FittedGraph
 
 SHOWN = 30
 """Edges, and blocks of the order, that a summary shows."""
@@ -49,7 +48,6 @@ _STATE = (
     "penalized_",
     "pruned_",
     "order_",
-    "order_blocks_",
     "noise_scale_",
     "noise_variances_",
     "penalized_scale_",
@@ -57,7 +55,6 @@ _STATE = (
     "location_",
     "covariance_",
     "n_samples_",
-    "cpdag_",
     "objective_",
     "varsortability_",
     "alpha_",
@@ -68,7 +65,7 @@ _STATE = (
 )
 
 
-class CoLiDE(BaseEstimator):
+class CoLiDE(FittedGraph):
     """Linear DAG with concomitant noise scales, by exact search over orders.
 
     Minimises over DAGs W and noise scales s >= s0 (standard deviations; S the covariance, divisor n)
@@ -332,7 +329,7 @@ class CoLiDE(BaseEstimator):
         if reset:
             check_columns_are_measurements(X)
         X = self._check_X(X, reset=reset, n_min=2)
-        if np.isnan(X).any():
+        if self.missing == "em" and np.isnan(X).any():
             from ..backend.missing import em_moments
 
             mean, S, _ = em_moments(X)
@@ -340,10 +337,6 @@ class CoLiDE(BaseEstimator):
         mean = X.mean(axis=0)
         centred = X - mean
         return mean, centred.T @ centred / len(X), float(len(X))
-
-    def _check_X(self, X: Any, *, reset: bool, n_min: int = 1) -> np.ndarray:
-        finite = "allow-nan" if self.missing == "em" else True
-        return validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, ensure_min_samples=n_min)
 
     def _settings(self) -> Settings:
         bic = self._refines()
@@ -381,7 +374,7 @@ class CoLiDE(BaseEstimator):
             most = int(known.required.sum(axis=0).max())
             if most > self.max_parents:
                 raise ValueError(f"max_parents={self.max_parents}, but a variable has {most} required parents")
-        varies = _varying(S, mean)
+        varies = varying(S, mean)
         found = estimate_on(S, n, known, self._settings(), varies)
         if found.ridged:
             warnings.warn(
@@ -391,14 +384,12 @@ class CoLiDE(BaseEstimator):
                 DataWarning,
                 stacklevel=3,
             )
-        self._take(found, S, n, mean, known, varies)
+        self._take(found, S, n, mean, varies)
         self._caution(varies, found.ridged)
         warn_unconverged([self.certificate_], [found.alpha], type(self).__name__)
         return self
 
-    def _take(
-        self, found: Estimate, S: np.ndarray, n: float, mean: np.ndarray, known: Knowledge, varies: np.ndarray
-    ) -> None:
+    def _take(self, found: Estimate, S: np.ndarray, n: float, mean: np.ndarray, varies: np.ndarray) -> None:
         self.covariance_, self.location_, self.n_samples_ = S, mean, n
         self.order_ = found.order
         self.adjacency_ = found.adjacency
@@ -414,11 +405,6 @@ class CoLiDE(BaseEstimator):
         self.objective_ = found.certificate.objective
         self.n_iter_ = found.certificate.n_iter
         self.search_info_ = found.info
-        self.cpdag_ = cpdag(self.adjacency_)
-        self.order_blocks_ = undecided_blocks(S, found, known)
-        if varies.all() and len(S) <= TIED:
-            score = native.Score(S, self.noise == "ev", found.alpha, found.floor, known)
-            self.order_blocks_ = with_tied_neighbours(self.order_blocks_, score, found, self._tie())
         sources, targets = np.nonzero(self.adjacency_)
         v = np.diagonal(S)
         self.varsortability_ = float(np.mean(v[sources] < v[targets])) if len(sources) else float("nan")
@@ -440,7 +426,9 @@ class CoLiDE(BaseEstimator):
                 stacklevel=4,
             )
         noise = self.noise_variances_[varies]
-        low, high = np.quantile(noise, [0.1, 0.9]) if len(noise) else (0.0, 0.0)
+        # Deciles; np.quantile takes as long as the search over orders of 30 variables.
+        at = np.array([0.1, 0.9]) * (len(noise) - 1)
+        low, high = np.interp(at, np.arange(len(noise)), np.sort(noise)) if len(noise) else (0.0, 0.0)
         self.follows_variances_ = bool(
             np.count_nonzero(self.adjacency_) >= 3
             and self.varsortability_ >= FOLLOWS
@@ -461,6 +449,19 @@ class CoLiDE(BaseEstimator):
         count = int(np.count_nonzero(self.adjacency_))
         follow = round(self.varsortability_ * count)
         return f"all {count}" if follow == count else f"{follow} of {count}"
+
+    @property
+    def order_blocks_(self) -> list[list[int]]:
+        """The order, what the data leave undecided within it together."""
+        check_is_fitted(self)
+        S, equal, d = self.covariance_, self.noise == "ev", self.n_features_in_
+        varies = varying(S, self.location_)
+        floor = FLOOR * float(np.sqrt(np.diagonal(S)[varies].min())) if varies.any() else 0.0
+        score = native.Score(S, equal, self.alpha_, floor, self._knowledge(d))
+        blocks = undecided_blocks(score, self.order_, self.penalized_, np.broadcast_to(self.penalized_scale_, d))
+        if varies.all() and d <= TIED:
+            blocks = with_tied_neighbours(blocks, score, self.order_, self.penalized_, self.objective_, self._tie())
+        return blocks
 
     # ---- proof, program, stability ------------------------------------------------------------------------
 
@@ -486,7 +487,7 @@ class CoLiDE(BaseEstimator):
         if not 0 <= max_exact <= 20:
             raise ValueError(f"max_exact must be between 0 and 20; got {max_exact}")
         known = self._knowledge(self.n_features_in_)
-        kept = np.flatnonzero(_varying(self.covariance_, self.location_))
+        kept = np.flatnonzero(varying(self.covariance_, self.location_))
         if len(kept) == 0:
             return Certificate("optimality", 0.0, 0.0, self.tol, 0.0, 0.0, 1, "tol")
         S = np.ascontiguousarray(self.covariance_[np.ix_(kept, kept)])
@@ -572,192 +573,7 @@ class CoLiDE(BaseEstimator):
         weights = np.stack(found)
         return EdgeFrequencies(self.names(), self.adjacency_, (weights != 0).mean(axis=0), weights, n_boot)
 
-    # ---- the fitted graph ---------------------------------------------------------------------------------
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Every variable given its parents' observed values, (n, d)."""
-        check_is_fitted(self)
-        X = self._check_X(X, reset=False)
-        return self.location_ + (X - self.location_) @ self.adjacency_
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Mean Gaussian log-likelihood of the rows of X under the fitted graph.
-
-        Variables without noise (constants, exact functions of others) are left out.
-        """
-        check_is_fitted(self)
-        X = self._check_X(X, reset=False)
-        residual = X - self.predict(X)
-        v = self._variances_by_model()
-        noisy = v > 1e-12 * np.maximum(np.diagonal(self.covariance_), np.finfo(float).tiny)
-        per_row = np.log(2 * np.pi * v[noisy]) + residual[:, noisy] ** 2 / v[noisy]
-        return float(-0.5 * per_row.sum(axis=1).mean())
-
-    def _variances_by_model(self) -> np.ndarray:
-        """Noise variances the model implies: a common one for noise="ev", 0 for constants."""
-        if self.noise == "nv":
-            return self.noise_variances_
-        return np.where(_varying(self.covariance_, self.location_), self.noise_scale_**2, 0.0)
-
-    def sample(self, n_samples: int = 1, *, do: Mapping | None = None, random_state: Any = None) -> np.ndarray:
-        """Rows drawn from the graph with Gaussian noise.
-
-        Parameters
-        ----------
-        n_samples : int >= 1
-        do : mapping variable -> value, or None
-            Variables set from outside; their parents no longer matter.
-        random_state : int, RandomState or None
-
-        Returns
-        -------
-        ndarray (n_samples, d)
-        """
-        check_is_fitted(self)
-        if not (isinstance(n_samples, int | np.integer) and n_samples >= 1):
-            raise ValueError(f"n_samples must be a whole number >= 1; got {n_samples!r}")
-        W, base = self._intervened(do)
-        noise = check_random_state(random_state).normal(size=(n_samples, len(W)))
-        scale = np.sqrt(self._variances_by_model())
-        scale[list(self._positions(do))] = 0.0
-        return np.linalg.solve((np.eye(len(W)) - W).T, (base + noise * scale).T).T
-
-    def do(self, interventions: Mapping) -> np.ndarray:
-        """Means of all variables when some are set from outside.
-
-        Parameters
-        ----------
-        interventions : mapping variable -> value
-            Names of columns, or positions.
-
-        Returns
-        -------
-        ndarray (d,)
-        """
-        check_is_fitted(self)
-        W, base = self._intervened(interventions)
-        return np.linalg.solve((np.eye(len(W)) - W).T, base)
-
-    def _intervened(self, do: Mapping | None) -> tuple[np.ndarray, np.ndarray]:
-        W, base = self.adjacency_.copy(), self.intercept_.copy()
-        for j, value in self._positions(do).items():
-            W[:, j] = 0.0
-            base[j] = value
-        return W, base
-
-    def _positions(self, do: Mapping | None) -> dict[int, float]:
-        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
-        out = {}
-        for variable, value in (do or {}).items():
-            if str(variable) in names:
-                j = names.index(str(variable))
-            elif isinstance(variable, Integral) and 0 <= int(variable) < self.n_features_in_:
-                j = int(variable)
-            else:
-                raise ValueError(f"do names {variable!r}, which is not a column of the fit")
-            if not np.isfinite(value):
-                raise ValueError(f"do sets {variable!r} to {value}; a finite number is needed")
-            out[j] = float(value)
-        return out
-
-    def total_effects(self) -> np.ndarray:
-        """Change of the mean of j per unit of i set from outside, over all directed paths: (I - W)^{-1} - I;
-        exactly 0 where there is no path.
-        """
-        check_is_fitted(self)
-        identity = np.eye(len(self.adjacency_))
-        total = np.linalg.solve(identity - self.adjacency_, identity) - identity
-        return np.where(descendants(self.adjacency_), total, 0.0)
-
-    def implied_covariance(self) -> np.ndarray:
-        """Covariance of the fitted graph: (I - W)^{-T} diag(noise variances) (I - W)^{-1}."""
-        check_is_fitted(self)
-        spread = np.eye(len(self.adjacency_)) + self.total_effects()
-        return spread.T @ (self._variances_by_model()[:, None] * spread)
-
-    def to_frame(self) -> Any:
-        """Edges as a frame: from, to, effect, penalised, total (over all directed paths); strongest first."""
-        check_is_fitted(self)
-        return edges_frame(self.names(), self.adjacency_, self.penalized_, self.total_effects())
-
-    def to_networkx(self) -> Any:
-        """A ``networkx.DiGraph`` with ``weight`` on the edges.
-
-        Raises
-        ------
-        ImportError
-            When networkx is not installed; it says which extra brings it.
-        """
-        check_is_fitted(self)
-        try:
-            import networkx as nx
-        except ImportError as error:
-            raise ImportError("to_networkx needs networkx: pip install 'sparsestats[graph]'.") from error
-        graph, names = nx.DiGraph(), self.names()
-        graph.add_nodes_from(names)
-        graph.add_weighted_edges_from(
-            (names[i], names[j], float(self.adjacency_[i, j]))
-            for i, j in zip(*np.nonzero(self.adjacency_), strict=True)
-        )
-        return graph
-
-    def plot(self, kind: str = "dag", ax: Any = None, *, frequencies: EdgeFrequencies | None = None) -> Any:
-        """The graph, causes on the left; solid blue edges raise, dashed orange ones lower.
-
-        Parameters
-        ----------
-        kind : {"dag", "cpdag", "matrix"}
-            "cpdag" draws edges that may point either way in grey, without heads. "matrix" shows the weights
-            in the order, and stays readable beyond 40 variables.
-        ax : matplotlib Axes or None
-        frequencies : EdgeFrequencies or None
-            Of ``bootstrap``: written beside the edges instead of the weights.
-
-        Returns
-        -------
-        Axes
-        """
-        check_is_fitted(self)
-        if kind == "matrix":
-            return draw_matrix(self.names(), self.adjacency_, self.order_, ax)
-        if kind not in ("dag", "cpdag"):
-            raise ValueError(f'kind must be "dag", "cpdag" or "matrix"; got {kind!r}')
-        labels = None if frequencies is None else frequencies.frequencies
-        return draw_graph(
-            self.names(),
-            self.adjacency_,
-            self.order_,
-            ax,
-            labels=labels,
-            cpdag=self.cpdag_ if kind == "cpdag" else None,
-        )
-
     # ---- for the reports ----------------------------------------------------------------------------------
-
-    @property
-    def r2_sortability_(self) -> float:
-        """Share of edges that lead to a larger R2 given all others; nan without edges or if singular."""
-        check_is_fitted(self)
-        kept = np.flatnonzero(_varying(self.covariance_, self.location_))  # what is constant has no edges
-        S, edges = (A[np.ix_(kept, kept)] for A in (self.covariance_, self.adjacency_))
-        sources, targets = np.nonzero(edges)
-        if not len(sources) or self.n_samples_ <= len(kept):
-            return float("nan")
-        sd = np.sqrt(np.diagonal(S))
-        try:
-            r2 = 1 - 1 / np.diagonal(np.linalg.inv(S / np.outer(sd, sd)))
-        except np.linalg.LinAlgError:
-            return float("nan")
-        return float(np.mean(r2[sources] < r2[targets]))
-
-    @property
-    def log_likelihood_(self) -> float:
-        """Mean Gaussian log-likelihood of a row of the fitting data, from its moments."""
-        check_is_fitted(self)
-        v = self._variances_by_model()
-        noisy = v > 0
-        per_column = np.log(2 * np.pi * v[noisy]) + self.noise_variances_[noisy] / v[noisy]
-        return float(-0.5 * per_column.sum())
 
     def state(self) -> dict[str, Any]:
         """Everything ``fit`` found, as plain values for a file."""
@@ -767,8 +583,9 @@ class CoLiDE(BaseEstimator):
 
     def restore(self, state: Mapping[str, Any]) -> CoLiDE:
         """Become what ``state`` of another instance told."""
-        for name, value in state.items():
-            setattr(self, name, value)
+        for name in _STATE:
+            if name in state:
+                setattr(self, name, state[name])
         self.certificate_ = Certificate(**state["certificate_"])
         self.feature_names_in_ = np.array(state["feature_names_in_"], dtype=object)
         return self
@@ -803,14 +620,12 @@ class CoLiDE(BaseEstimator):
         return Report(headline=headline, settings=shown, tables=[table], notes=self._notes())
 
     def _notes(self) -> list[str]:
-        names = self.names()
-        blocks = [
-            names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}" for b in self.order_blocks_
-        ]
+        names, undecided = self.names(), self.order_blocks_
+        blocks = [names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}" for b in undecided]
         shown = " -> ".join(blocks[:SHOWN]) + (" -> ..." if len(blocks) > SHOWN else "")
         braces = (
             f"   (inside braces: undecided, objectives within {self._tie():.1e})"
-            if any(len(b) > 1 for b in self.order_blocks_)
+            if any(len(b) > 1 for b in undecided)
             else ""
         )
         if self.noise == "ev":
@@ -864,10 +679,6 @@ class CoLiDE(BaseEstimator):
         verdict = "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
         return f"{verdict} {self.objective_:.6f} before thresholding (all orders of {self.n_features_in_} variables)"
 
-    def names(self) -> list[str]:
-        """Names of the variables; ``x0, x1, ...`` without a frame."""
-        return [str(name) for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])]
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.missing == "em"
@@ -897,10 +708,4 @@ def _replicate(
         weighted = centred[used] * np.sqrt(counts[used])[:, None]
         mean = counts @ centred / n
         S = weighted.T @ weighted / n - np.outer(mean, mean)
-    return estimate_on(S, float(n), known, settings, _varying(S, location), control).adjacency
-
-
-def _varying(S: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Columns that are not constant to the precision of their mean."""
-    v = np.diagonal(S)
-    return v > np.maximum((1e-12 * mean) ** 2, 1e-300)
+    return estimate_on(S, float(n), known, settings, varying(S, location), control).adjacency
