@@ -34,6 +34,8 @@ def read_knowledge(
         For a variable that is not a column, an edge from a variable to itself, an edge both required and
         forbidden or against the tiers, required edges that form a cycle.
     """
+    if not (required or forbidden or tiers):
+        return Knowledge()
     position = {} if names is None else {str(name): j for j, name in enumerate(names)}
 
     def at(variable: Any, where: str) -> int:
