@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.base import is_classifier
 
 from ..backend.losses import Multinomial
+from ..estimators._path import PathEstimator
 from ..estimators.ordinal import PRESTO
 from ..formula import Spec
 from ..report import ordinal_store, store
@@ -307,11 +308,10 @@ def fit(
     >>> fit.estimator.q
     0.05
     """
-    missing_parts = [name for name in ("path", "get_params", "at") if not hasattr(model, name)]
-    if isinstance(model, type) or missing_parts or "alpha" not in model.get_params():
+    if not isinstance(model, PathEstimator) or "alpha" not in model.get_params():
         raise TypeError(
             f"model must be an estimator with a path, such as ss.GroupSLOPE(), got {model!r}. "
-            'Cross-validation is asked for by alpha="cv", not by a CV estimator.'
+            'Cross-validation is asked for by alpha="cv", not by a CV estimator; ordinal models by ss.presto.'
         )
     asked = Asked(
         alpha, alphas, sample_weight, offset, row_groups, cv, selection, scoring, random_state, n_jobs,

@@ -112,22 +112,32 @@ def tidy_frame(path: Path, columns: Columns, alphas: Alphas, *, zeros: bool, int
     return both.iloc[order].reset_index(drop=True)
 
 
-def term_norms(path: Path, columns: Columns, beta: np.ndarray) -> np.ndarray:
-    """Norm of each term's coefficients on the penalty's scale."""
+def term_norms(path: Path, columns: Columns, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Norm of each term's coefficients on the penalty's scale, and a label of its group.
+
+    Terms that were put into one group have one norm, that of the group: on the penalty's scale its columns are
+    mixed, and no term has any of its own.
+    """
     c = path.to_penalty(beta)
     squares = np.sum(np.atleast_2d(c * c), axis=0)
-    return np.sqrt(np.bincount(columns.term_of, weights=squares, minlength=columns.n_terms))
+    labels = columns.term_of if path.groups is None else path.groups
+    # What is free is in no group.
+    labels = np.where(columns.free, labels.max(initial=0) + 1 + columns.term_of, labels)
+    group = np.empty(columns.n_terms, dtype=np.intp)
+    group[columns.term_of] = labels
+    return np.sqrt(np.bincount(labels, weights=squares))[group], group
 
 
 def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     """The selected terms, strongest first: size, share of all the norms, estimates on the data's scale."""
     beta = path.coef(alpha)
-    norms = term_norms(path, columns, beta)
+    norms, group = term_norms(path, columns, beta)
     active = np.bincount(columns.term_of, weights=path.selected(beta), minlength=columns.n_terms) > 0
     sizes = np.bincount(columns.term_of, minlength=columns.n_terms)
     free = np.zeros(columns.n_terms, dtype=bool)
     free[columns.term_of[columns.free]] = True
-    total = norms[~free].sum()
+    first = np.unique(group, return_index=True)[1]
+    total = norms[first[~free[first]]].sum()
     order = sorted(map(int, np.flatnonzero(active)), key=lambda t: (free[t], -norms[t]))
     rows = []
     any_levels = False
@@ -136,6 +146,10 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
         part = "free" if free[t] else share(norms[t] / total) if total > 0 else ""
         rows.append((columns.terms[t], str(sizes[t]), number(norms[t]), part, _told(path, columns, t, beta)))
     notes = []
+    shared = {int(g) for g in group[order] if np.count_nonzero(group == g) > 1}
+    for g in sorted(shared):
+        members = ", ".join(columns.terms[t] for t in np.flatnonzero(group == g))
+        notes.append(f"one group, with one norm: {members}")
     if len(order) > _MOST_TERMS:
         notes.append(f"... and {len(order) - _MOST_TERMS} more terms: fit.tidy()")
     unselected = np.flatnonzero(~active & ~free)

@@ -86,7 +86,7 @@ def test_a_penalty_of_ones_own_is_cross_validated_as_any_model(measured):
     np.testing.assert_allclose(own.cv.mean, lasso.cv.mean, rtol=1e-9)  # one solver, one problem
 
 
-@pytest.mark.parametrize("model", [ss.SLOPECV(), ss.SLOPE, "slope", Lasso()])
+@pytest.mark.parametrize("model", [ss.SLOPECV(), ss.SLOPE, "slope", Lasso(), ss.PRESTO()])
 def test_fit_wants_an_estimator_with_a_path(measured, model):
     with pytest.raises(TypeError, match="model must be an estimator with a path"):
         ss.fit("body_mass_g ~ year", measured, model=model)
@@ -127,6 +127,10 @@ def test_groups_join_terms_by_name(measured):
     assert (together[:, 0] == together[:, 1]).all()
     assert together.any()
     assert "bill_length_mm + bill_depth_mm" in fit.path.labels
+    summary = fit.at(fit.path.alphas[-1]).summary()
+    norms = {term: norm for term, _, norm, *_ in summary.tables[0].rows}
+    assert norms["bill_length_mm"] == norms["bill_depth_mm"]  # on the penalty's scale their columns are mixed
+    assert "one group, with one norm: bill_length_mm, bill_depth_mm" in str(summary)
     with pytest.raises(TypeError, match="dict of term to name"):
         ss.gslope("body_mass_g ~ year", measured, groups=[0])
 
