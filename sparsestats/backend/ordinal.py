@@ -226,7 +226,9 @@ class Repair:
     repaired: int
 
 
-def probabilities(eta: np.ndarray, family: str, link: str, repair: str = "rearrange") -> Repair:
+def probabilities(
+    eta: np.ndarray, family: str, link: str, repair: str = "rearrange", *, reverse: bool = False
+) -> Repair:
     """Probabilities of the classes; each row sums to 1 and none is negative.
 
     Parameters
@@ -238,6 +240,9 @@ def probabilities(eta: np.ndarray, family: str, link: str, repair: str = "rearra
         in any Lp norm than before, and no class gets exactly 0 unless there are ties), pool neighbours, set
         negative probabilities to 0 and rescale, or refuse.
 
+    reverse : bool
+        The model is one of the reversed categories; predictors and probabilities are in the order of the categories.
+
     Returns
     -------
     Repair
@@ -247,6 +252,9 @@ def probabilities(eta: np.ndarray, family: str, link: str, repair: str = "rearra
     ValueError
         For rows out of order when ``repair="raise"``.
     """
+    if reverse:
+        out = probabilities(eta[:, ::-1], family, link, repair)
+        return Repair(out.probabilities[:, ::-1], out.repaired)
     n = len(eta)
     if family == "acat":
         score = np.column_stack([np.cumsum(eta[:, ::-1], axis=1)[:, ::-1], np.zeros(n)])

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import narwhals as nw
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backend import ordinal, ordinal_path
 from ..backend.certificate import Certificate, warn_unconverged
@@ -24,6 +23,7 @@ from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
 from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
 from ._path import CrossValidated
+from .categories import OrdinalRows, check_counts, check_present, code, order_of, repeat_rows
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
@@ -35,25 +35,6 @@ PENALTIES: dict[str, Penalty | None] = {
     "mcp": MCP(),
 }
 """Penalties on the differences by name; None is the L1 of the core."""
-
-
-@dataclass(frozen=True, eq=False)
-class OrdinalRows:
-    """Checked data: one row a class that occurs in it.
-
-    Attributes
-    ----------
-    X, codes, sample_weight, offset
-        ``codes`` count the categories in their order.
-    source : int ndarray
-        The row as given that each row comes from (rows of counts are repeated).
-    """
-
-    X: Any
-    codes: np.ndarray
-    sample_weight: np.ndarray | None
-    offset: np.ndarray | None
-    source: np.ndarray
 
 
 class PRESTO(ClassifierMixin, BaseEstimator):
@@ -231,99 +212,34 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         self._validate_params()
         if self.family == "acat" and self.link != "logit":
             raise ValueError(f'family="acat" knows link="logit" only; got link={self.link!r}')
-        counts = None
+        given = None if isinstance(self.categories, str) else np.asarray(self.categories)
         shape = np.asarray(y).shape
-        if len(shape) == 2 and shape[1] >= 2:
-            counts = self._check_counts(y)
+        tallied = len(shape) == 2 and shape[1] >= 2
+        if tallied:
+            counts = check_counts(y)
             X = validate_data(self, X, **_READ)
         else:
-            given = self._given_order(y)
+            given = order_of(y) if given is None else given
             X, y = validate_data(self, X, y, **_READ)
             check_classification_targets(y)
         n = X.shape[0]
-        weight, shift = (
-            check_weights(sample_weight, n),
-            None if offset is None else check_vector(offset, n, "offset"),
-        )
-        if counts is None:
-            codes = self._code(y, given, need_all)
-            self._check_present(codes, weight, need_all)
-            return OrdinalRows(X, codes, weight, shift, np.arange(n))
-        if len(counts) != n:
-            raise ValueError(f"counts need one row for each of the {n} rows of X; got {len(counts)}")
-        source, codes = np.nonzero(counts)
-        weight = counts[source, codes] * (1.0 if weight is None else weight[source])
-        self._set_categories(np.arange(counts.shape[1]) if self._auto else np.asarray(self.categories))
-        if len(self.categories_) != counts.shape[1]:
-            raise ValueError(
-                f"{counts.shape[1]} columns of counts need as many categories; got {len(self.categories_)}"
-            )
-        self._check_present(codes, weight, need_all)
-        data: Any = X
-        chosen = data[source]
-        X = chosen if sparse.issparse(chosen) else np.asfortranarray(chosen)
-        return OrdinalRows(
-            X, codes, weight * (len(source) / weight.sum()), None if shift is None else shift[source], source
-        )
-
-    @property
-    def _auto(self) -> bool:
-        return isinstance(self.categories, str)
-
-    def _given_order(self, y: Any) -> np.ndarray | None:
-        """The order that comes with the data: parameters first, then an ordered dtype."""
-        if not self._auto:
-            return np.asarray(self.categories)
-        dtype: Any = getattr(y, "dtype", None)
-        enum = nw.dependencies.is_polars_series(y) and nw.from_native(y, series_only=True).dtype == nw.Enum
-        if enum or getattr(dtype, "ordered", False):
-            used = set(np.unique(np.asarray(y)).tolist())
-            return np.asarray([c for c in dtype.categories if c in used])
-        return None
-
-    @staticmethod
-    def _check_counts(y: Any) -> np.ndarray:
-        counts = check_array(y, dtype=np.float64)
-        if (counts < 0).any() or (counts != np.round(counts)).any():
-            raise ValueError("y with a column for each category must hold counts: whole numbers >= 0")
-        if not (counts.sum(axis=1) > 0).any():
-            raise ValueError("y counts nothing: every cell is 0")
-        return counts
-
-    def _code(self, y: np.ndarray, order: np.ndarray | None, need_all: bool) -> np.ndarray:
-        found = np.unique(y)
-        if order is None:
-            order = found
-            if found.dtype.kind not in "iufb" and len(found) > 2:
-                warnings.warn(
-                    "The order of the categories was not given; sorted, they are "
-                    f"{' < '.join(map(str, found[:8]))}{' < ...' if len(found) > 8 else ''}. Say it with "
-                    "categories=[...] or an ordered dtype.",
-                    DataWarning,
-                    stacklevel=5,
-                )
-        if len(found) < 2 and need_all:
-            raise ValueError(f"y has one class, {found.tolist()[0]!r}; a classifier needs two")
-        position = {c: i for i, c in enumerate(order.tolist())}
-        if len(position) < len(order):
-            raise ValueError(f"categories must differ from each other; got {order.tolist()}")
-        unknown = [c for c in found.tolist() if c not in position]
-        if unknown:
-            raise ValueError(f"y holds {unknown[0]!r}, which is not among the categories {order.tolist()}")
-        self._set_categories(order)
-        return np.array([position[c] for c in found.tolist()])[np.searchsorted(found, y)]
+        weight = check_weights(sample_weight, n)
+        shift = None if offset is None else check_vector(offset, n, "offset")
+        if tallied:
+            if len(counts) != n:
+                raise ValueError(f"counts need one row for each of the {n} rows of X; got {len(counts)}")
+            self._set_categories(np.arange(counts.shape[1]) if given is None else given)
+            rows = repeat_rows(X, counts, weight, shift, self.categories_)
+        else:
+            order, codes = code(y, given, need_all)
+            self._set_categories(order)
+            rows = OrdinalRows(X, codes, weight, shift, np.arange(n))
+        check_present(rows.codes, rows.sample_weight if weight is not None else None, self.categories_, need_all)
+        return rows
 
     def _set_categories(self, order: np.ndarray) -> None:
         self.categories_ = order
         self.classes_ = np.sort(order)
-
-    def _check_present(self, codes: np.ndarray, weight: np.ndarray | None, need_all: bool) -> None:
-        counts = np.bincount(codes if weight is None else codes[weight > 0], minlength=len(self.categories_))
-        if np.count_nonzero(counts) < 2:
-            raise ValueError("y has one class only; a classifier needs two")
-        if need_all and (counts == 0).any():
-            absent = self.categories_.tolist()[int(np.argmin(counts))]
-            raise ValueError(f"category {absent!r} has no rows{'' if weight is None else ' with weight'}; leave it out")
 
     def _problem(self, rows: OrdinalRows) -> OrdinalProblem:
         X: Any = rows.X
@@ -588,7 +504,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
     def _ordered_proba(self, X: Any, offset: Any) -> np.ndarray:
         """Probabilities in the order of ``categories_``."""
         eta = self.linear_predictors(X, offset)
-        repaired = class_probabilities(eta, self.family, self.link, self.reverse, self.repair)
+        repaired = ordinal.probabilities(eta, self.family, self.link, self.repair, reverse=self.reverse)
         if repaired.repaired:
             warnings.warn(
                 f"{repaired.repaired} of {len(eta)} rows have boundaries out of order; their probabilities "
@@ -884,14 +800,3 @@ class PRESTOCV(PRESTO):
 _READ: dict[str, Any] = {
     "accept_sparse": "csc", "dtype": [np.float64, np.float32], "order": "F", "accept_large_sparse": True,
 }  # fmt: skip
-
-
-def class_probabilities(eta: np.ndarray, family: str, link: str, reverse: bool, repair: str) -> ordinal.Repair:
-    """Probabilities in the order of the categories from linear predictors in that order.
-
-    With ``reverse`` the model is one of the reversed categories.
-    """
-    if not reverse:
-        return ordinal.probabilities(eta, family, link, repair)
-    out = ordinal.probabilities(eta[:, ::-1], family, link, repair)
-    return ordinal.Repair(out.probabilities[:, ::-1], out.repaired)

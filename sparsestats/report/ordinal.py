@@ -153,8 +153,7 @@ class OrdinalPath(Path):
         eta = self.linear_predictors(X, alpha, offset)
         if type == "link":
             return eta
-        flip = slice(None, None, -1) if self.reverse else slice(None)
-        p = probabilities(eta[:, flip], self.family, self.link, self.repair).probabilities[:, flip]
+        p = probabilities(eta, self.family, self.link, self.repair, reverse=self.reverse).probabilities
         if type == "prob":
             return p
         if type == "cumulative":
