@@ -333,3 +333,23 @@ def test_small_and_uneven_problems_are_certified(K, first, l1_ratio):
     assert all(c.converged for c in result.certificates)
     assert np.all(np.diff([c.objective for c in result.certificates]) <= 1e-9)
     assert np.isfinite(result.coefs).all()
+
+
+def test_columns_that_explain_each_other_reach_the_gap_with_many_in_the_support():
+    rng = np.random.default_rng(4)
+    n, levels = 400, 30
+    factor, other = rng.integers(0, levels, n), rng.integers(0, levels, n)
+    dummies = np.column_stack([factor[:, None] == np.arange(levels), other[:, None] == np.arange(levels)])
+    noise = rng.normal(size=(n, 60))
+    X = np.asfortranarray(np.column_stack([dummies, noise, noise[:, :5], -noise[:, 5:10]]).astype(float))
+    latent = 0.1 * factor - 0.05 * other + noise[:, :20] @ rng.normal(size=20) * 0.4 + rng.logistic(size=n)
+    y = np.digitize(latent, np.quantile(latent, [0.3, 0.6, 0.85]))
+    native = NativeOrdinal(make(X, y))
+    result = native.solve_path(native.alpha_max() * np.geomspace(1, 0.03, 12))
+    assert all(c.converged for c in result.certificates)
+    assert result.info["active"][-1] > 100
+    # one copy more of a column moves no fitted value: the penalty pays the same for the sum
+    single = NativeOrdinal(make(np.asfortranarray(X[:, :-10]), y)).solve_path(result.alphas)
+    np.testing.assert_allclose(
+        [c.objective for c in single.certificates], [c.objective for c in result.certificates], atol=3e-8
+    )
