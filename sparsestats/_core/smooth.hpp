@@ -14,6 +14,7 @@ class Smooth {
   virtual Index coordinates() const = 0;  // penalised ones, first in x
   virtual Index free() const = 0;         // carried without penalty, last in x
   virtual Index image_size() const = 0;
+  virtual bool quadratic() const { return false; }  // equal to its second-order model
   virtual void image(const double* x, double* img) const = 0;
   virtual double value(const double* x, const double* img) const = 0;
   virtual void gradient(const double* x, const double* img, double* g) const = 0;
@@ -37,6 +38,7 @@ class Quadratic final : public Smooth {
   Index coordinates() const override { return static_cast<Index>(b_.size()); }
   Index free() const override { return 0; }
   Index image_size() const override { return coordinates(); }
+  bool quadratic() const override { return true; }
   void image(const double* x, double* img) const override {
     const Index m = coordinates();
     std::fill(img, img + m, 0.0);

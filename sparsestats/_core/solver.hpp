@@ -74,7 +74,10 @@ class Solver {
     }
     // A gap at rounding still leaves the root of it in x: Newton steps square what is left, judged by the gap.
     for (int k = 0; polish && k < 2 && report.gap <= target; ++k) {
-      if (!J_.pattern(units_, x_.data(), pat_) || newton_cost() > POLISH * step_cost()) break;
+      Pattern here;
+      if (!J_.pattern(units_, x_.data(), here) || (minimised_ && same_as_last(here))) break;
+      pat_ = std::move(here);
+      if (newton_cost() > POLISH * step_cost()) break;
       const std::vector<double> kept = x_, image_kept = ix_;
       const double before = report.gap;
       if (!newton_step(1e-13)) break;
@@ -158,6 +161,7 @@ class Solver {
       momentum_ = 1;
       L_ *= 0.95;
     }
+    minimised_ = false;
     double& t = momentum_;
     for (Index k = 0; k < steps && !watch.stopped() && !overflow_; ++k) {
       const double next = 0.5 * (1 + std::sqrt(1 + 4 * t * t)), beta = (t - 1) / next;
@@ -185,6 +189,7 @@ class Solver {
       at_.push_back(static_cast<Index>(coords_.size()));
       for (Index j = 0; j < part_size(u); ++j) coords_.push_back(part_start(u) + j);
     }
+    minimised_ = false;
     const Index q = f_.free(), a = static_cast<Index>(coords_.size()), full = a + q;
     const Index d = full - (actives - blocks);
     if (d == 0 || full > NEWTON_LIMIT) return false;
@@ -194,12 +199,47 @@ class Solver {
     rhs_.assign(full, 0.0);
     for (Index i = 0; i < a; ++i) rhs_[i] = g_[coords_[i]];
     for (Index k = 0; k < q; ++k) rhs_[a + k] = g_[m_ + k];
+    R_.assign(d * d, 0.0);
+    dir_.assign(d, 0.0);
+    radius_.resize(actives);
+    frame_.resize(actives);
+    const bool flat = a == actives && pat_.smooth.empty();  // the penalty is linear on the pattern
+    if (flat)
+      collapse_signed(actives, blocks, full, d);
+    else
+      collapse_rotated(actives, blocks, full, d);
+    block_radius_.assign(blocks, 0.0);
+    for (Index k = 0; k < actives; ++k) block_radius_[pat_.block[k]] = radius_[k];
+    slope_ = dir_;
+    factor_ = R_;
+    cholesky(factor_.data(), d, d, 1e-12, factor_pinned_);
+    cholesky_solve(factor_.data(), d, d, factor_pinned_, dir_.data());
+
+    // Where radii would cross, those blocks are joined; both ends of the step are then in order, and so is all between.
+    // Shorter steps serve where the loss is far from its quadratic model.
+    // Joining many at once is a guess; where it does not pay, blocks are joined one at a time.
+    const bool crossing = crosses(blocks);
+    if (crossing) {
+      for (Index i = 0; i < d; ++i)
+        for (Index j = 0; j < i; ++j) R_[j * d + i] = R_[i * d + j];
+      const std::vector<double> straight = dir_;
+      join_crossing_blocks(d, blocks);
+      if (model_change(d) < 0 && try_steps(actives, a, q, slack) > 0) return true;
+      dir_ = straight;
+      walk(d, blocks);
+    }
+    const double taken = try_steps(actives, a, q, slack);
+    minimised_ = taken == 1 && flat && !crossing && f_.quadratic();
+    return taken > 0;
+  }
+
+  // H and rhs in the coordinates of the step: R and its right side, dir. Units are turned so that the first coordinate is
+  // their radius; the radii of a block are one unknown; tangents and free coordinates keep their own.
+  void collapse_rotated(Index actives, Index blocks, Index full, Index d) {
     for (Index i = 0; i < full; ++i)
       for (Index j = 0; j < i; ++j) H_[j * full + i] = H_[i * full + j];
     add_smooth_norms(full);
 
-    radius_.resize(actives);
-    frame_.resize(actives);
     for (Index t = 0; t < actives; ++t) rotate_unit(t, full);
 
     // Collapse the radii of a block into one unknown; tangents and free coordinates keep their own.
@@ -209,9 +249,7 @@ class Solver {
       target_[at_[t]] = pat_.block[t];
       for (Index j = 1; j < part_size(pat_.part[t]); ++j) target_[at_[t] + j] = next++;
     }
-    for (Index k = 0; k < q; ++k) target_[a + k] = next++;
-    R_.assign(d * d, 0.0);
-    dir_.assign(d, 0.0);
+    for (Index k = full - f_.free(); k < full; ++k) target_[k] = next++;
     for (Index i = 0; i < full; ++i) {
       row_.assign(d, 0.0);
       for (Index j = 0; j < full; ++j) row_[target_[j]] += H_[i * full + j];
@@ -226,31 +264,45 @@ class Solver {
         R_[r * d + r] += push / radius_[t];
       }
     }
-    block_radius_.assign(blocks, 0.0);
-    for (Index k = 0; k < actives; ++k) block_radius_[pat_.block[k]] = radius_[k];
-    slope_ = dir_;
-    factor_ = R_;
-    cholesky(factor_.data(), d, d, 1e-12, factor_pinned_);
-    cholesky_solve(factor_.data(), d, d, factor_pinned_, dir_.data());
-
-    // Where radii would cross, those blocks are joined; both ends of the step are then in order, and so is all between.
-    // Shorter steps serve where the loss is far from its quadratic model.
-    // Joining many at once is a guess; where it does not pay, blocks are joined one at a time.
-    if (crosses(blocks)) {
-      const std::vector<double> straight = dir_;
-      join_crossing_blocks(d, blocks);
-      if (model_change(d) < 0 && try_steps(actives, a, q, slack)) return true;
-      dir_ = straight;
-      walk(d, blocks);
-    }
-    return try_steps(actives, a, q, slack);
   }
 
-  bool try_steps(Index actives, Index a, Index q, double slack) {
+  // The same where every unit is one coordinate: radii are the coordinates up to sign, and come by block. The lower triangle
+  // of R is made from that of H.
+  void collapse_signed(Index actives, Index blocks, Index full, Index d) {
+    target_.resize(full);
+    row_.assign(full, 1.0);  // signs
+    for (Index t = 0; t < actives; ++t) {
+      const double c = x_[coords_[t]];
+      radius_[t] = std::abs(c);
+      if (c < 0) row_[t] = -1;
+      frame_[t].assign(1, row_[t]);
+      target_[t] = pat_.block[t];
+    }
+    for (Index k = actives; k < full; ++k) target_[k] = blocks + k - actives;
+    for (Index i = 0; i < full; ++i) {
+      const double *h = H_.data() + i * full, s = row_[i];
+      double* r = R_.data() + target_[i] * d;
+      for (Index j = 0; j <= i; ++j) r[target_[j]] += s * row_[j] * h[j];
+      for (Index j = i; j-- > 0 && target_[j] == target_[i];) r[target_[i]] += s * row_[j] * h[j];  // the pair (j, i)
+      dir_[target_[i]] -= s * rhs_[i];
+    }
+    for (Index b = 0; b < blocks; ++b) dir_[b] -= alpha_ * pat_.slope[b];
+  }
+
+  // The part of the direction that was taken; 0 when none lowers the objective.
+  double try_steps(Index actives, Index a, Index q, double slack) {
     double t = 1;
     for (int tries = 0; tries < 8; ++tries, t *= 0.4)
-      if (try_step(t, actives, a, q, slack)) return true;
-    return false;
+      if (try_step(t, actives, a, q, slack)) return t;
+    return 0;
+  }
+  bool same_as_last(const Pattern& pattern) {
+    if (pattern.part.size() != pat_.part.size() || pattern.slope.size() != pat_.slope.size()) return false;
+    place_.assign(m_, -1);
+    for (size_t i = 0; i < pat_.part.size(); ++i) place_[pat_.part[i]] = pat_.block[i];
+    for (size_t i = 0; i < pattern.part.size(); ++i)
+      if (place_[pattern.part[i]] != pattern.block[i]) return false;
+    return true;
   }
   // What the direction changes in the quadratic model.
   double model_change(Index d) const {
@@ -488,10 +540,11 @@ class Solver {
   const Units& units_;
   static constexpr double EPSILON = std::numeric_limits<double>::epsilon();
   static constexpr Index NEWTON_LIMIT = 1200;  // unknowns; beyond, the matrices cost more memory and time than they save
-  static constexpr double PATIENCE = 4, POLISH = 100;  // in proximal steps
+  static constexpr double PATIENCE = 2, POLISH = 100;  // in proximal steps
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
   double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
+  bool minimised_ = false;  // x minimises the objective over the pattern the last Newton step had
   bool overflow_ = false;  // no step is short enough for the numbers to stay finite
   Index m_, dim_, img_size_;
   std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
