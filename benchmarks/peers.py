@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .newton_alm import NewtonALM
 from .problems import Problem
 
 
@@ -177,6 +178,10 @@ def skglm_slope(problem: Problem, tol: float) -> Answer:
     return without_intercept(np.array(coefs))
 
 
+def newton_alm(problem: Problem, tol: float) -> Answer:
+    return without_intercept(NewtonALM(problem.X, problem.y, problem.penalty.weights, tol).path(problem.alphas))
+
+
 SOLVERS: dict[str, Solver] = {
     "sparsestats": Solver("sparsestats", Sparsestats()),
     "sparsestats, no screening": Solver("sparsestats", Sparsestats({"screening": False})),
@@ -188,6 +193,7 @@ SOLVERS: dict[str, Solver] = {
     "celer": Solver("celer", celer, 4.0),
     "skglm": Solver("skglm", skglm_lasso, 40.0),
     "skglm FISTA": Solver("skglm", skglm_slope, 1.0),
+    "Newton-ALM": Solver("scipy", newton_alm, 1.0),
 }
 
 

@@ -41,7 +41,7 @@ SUITES: dict[str, Suite] = {
             *against("slope p=5000", ["sortedl1 hybrid"], TARGETS, {1e-6: 6.0}),
             *against("slope n=1000", ["sortedl1 hybrid"], TARGETS, {1e-6: 4.0}),
             *against("slope n=1000", ["skglm FISTA"], [1e-6]),
-            *against("slope p=20000", ["sortedl1 hybrid"], [1e-6]),
+            *against("slope p=20000", ["sortedl1 hybrid", "Newton-ALM"], [1e-6]),
             *against("slope binomial", ["sortedl1 hybrid"], TARGETS),
         ),
         quick_races=(

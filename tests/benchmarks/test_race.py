@@ -60,6 +60,7 @@ def test_ratio_of_a_capped_peer_is_a_lower_bound():
         ("celer", {"model": "lasso"}),
         ("celer", {"model": "lasso", "family": "binomial"}),
         ("sortedl1 hybrid", {}),
+        ("Newton-ALM", {}),
         ("sortedl1 hybrid", {"family": "binomial", "fit_intercept": True}),
     ],
 )
