@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from .._core import ext
-from ..estimators.slope import SLOPE, GroupSLOPE, GroupSLOPEClassifier, SLOPEClassifier
+from ..estimators.group_slope import GroupSLOPE, GroupSLOPEClassifier
+from ..estimators.slope import SLOPE, SLOPEClassifier
 from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPEClassifier
 from ..exceptions import FormulaError
 from ..formula import Design, Spec, design, update_formula

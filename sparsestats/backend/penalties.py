@@ -14,6 +14,15 @@ import numpy as np
 
 from ..exceptions import MissingMethodError
 from . import sequences, splitting
+from .sorted_norms import (
+    group_norms,
+    sorted_dual_norm,
+    sorted_expression,
+    sorted_prox,
+    sorted_screen,
+    sorted_sum,
+    weighted_sorted_prox,
+)
 
 
 def require(obj: Any, methods: Iterable[str], who: str) -> None:
@@ -216,13 +225,13 @@ class SortedL1(Penalty):
         return replace(self, sequence=_given(self.weights, "weights", self))
 
     def value(self, c: np.ndarray) -> float:
-        return _sorted_sum(np.abs(c), _given(self.weights, "weights", self))
+        return sorted_sum(np.abs(c), _given(self.weights, "weights", self))
 
     def prox(self, u: np.ndarray, step: float) -> np.ndarray:
         return np.sign(u) * sorted_prox(np.abs(u), step * _given(self.weights, "weights", self))
 
     def dual_norm(self, z: np.ndarray) -> float:
-        return _sorted_dual_norm(np.abs(z), _given(self.weights, "weights", self))
+        return sorted_dual_norm(np.abs(z), _given(self.weights, "weights", self))
 
     def ranked(self, c: np.ndarray) -> np.ndarray:
         """The magnitudes that are ranked, one for each weight."""
@@ -235,7 +244,7 @@ class SortedL1(Penalty):
         return cp.abs(c)
 
     def expression(self, c: Any) -> Any:
-        return _sorted_expression(self.ranked_expression(c), _given(self.weights, "weights", self))
+        return sorted_expression(self.ranked_expression(c), _given(self.weights, "weights", self))
 
     def screen(self, gradient: np.ndarray, alpha_next: float, alpha_prev: float) -> np.ndarray:
         """The strong rule for SLOPE (Larsson, Bogdan & Wallin 2020, algorithm 2)."""
@@ -315,23 +324,23 @@ class GroupSortedL1(Penalty):
         )
 
     def value(self, c: np.ndarray) -> float:
-        return _sorted_sum(self.ranked(c), self._parts()[1])
+        return sorted_sum(self.ranked(c), self._parts()[1])
 
     def prox(self, u: np.ndarray, step: float) -> np.ndarray:
         groups, weights, k = self._parts()
-        norms = _group_norms(u, groups, len(k))
+        norms = group_norms(u, groups, len(k))
         shrunk = weighted_sorted_prox(norms, k, step * weights)
         # a group of norm 0 stays 0; it is not 0/0
         return u * np.divide(shrunk, norms, out=np.zeros_like(norms), where=norms > 0)[groups]
 
     def dual_norm(self, z: np.ndarray) -> float:
         groups, weights, k = self._parts()
-        return _sorted_dual_norm(_group_norms(z, groups, len(k)) / k, weights)
+        return sorted_dual_norm(group_norms(z, groups, len(k)) / k, weights)
 
     def ranked(self, c: np.ndarray) -> np.ndarray:
         """The weighted norms that are ranked, one for each weight."""
         groups, _, k = self._parts()
-        return k * _group_norms(c, groups, len(k))
+        return k * group_norms(c, groups, len(k))
 
     def ranked_expression(self, c: Any) -> Any:
         """:meth:`ranked` in cvxpy: convex, one entry for each weight."""
@@ -342,12 +351,12 @@ class GroupSortedL1(Penalty):
         return cp.hstack([k[g] * cp.norm2(c[columns]) for g, columns in enumerate(members)])
 
     def expression(self, c: Any) -> Any:
-        return _sorted_expression(self.ranked_expression(c), self._parts()[1])
+        return sorted_expression(self.ranked_expression(c), self._parts()[1])
 
     def screen(self, gradient: np.ndarray, alpha_next: float, alpha_prev: float) -> np.ndarray:
         """The strong rule for group SLOPE (Feser & Evangelou 2024): whole groups are kept or left out."""
         groups, weights, k = self._parts()
-        norms = _group_norms(gradient, groups, len(k)) / k
+        norms = group_norms(gradient, groups, len(k)) / k
         return sorted_screen(norms, (2.0 * alpha_next - alpha_prev) * weights)[groups]
 
 
@@ -646,89 +655,3 @@ def _given(array: Any, what: str, penalty: Penalty) -> Any:
     if array is None:
         raise ValueError(f"the {penalty.name} penalty has no {what}: call resolve(n_samples, groups, sizes)")
     return array
-
-
-def _group_norms(c: np.ndarray, groups: np.ndarray, m: int) -> np.ndarray:
-    return np.sqrt(np.bincount(groups, weights=c * c, minlength=m))
-
-
-def _sorted_sum(magnitudes: np.ndarray, weights: np.ndarray) -> float:
-    return float(np.sort(magnitudes)[::-1] @ weights)
-
-
-def _sorted_dual_norm(magnitudes: np.ndarray, weights: np.ndarray) -> float:
-    """max_k (sum of the k largest magnitudes) / (sum of the k first weights)."""
-    if not len(weights):
-        return 0.0
-    if weights[0] == 0.0:  # J is 0 everywhere, so only z = 0 is in any multiple of its dual ball
-        return np.inf if magnitudes.any() else 0.0
-    return float(np.max(np.cumsum(np.sort(magnitudes)[::-1]) / np.cumsum(weights)))
-
-
-def _sorted_expression(magnitudes: Any, weights: np.ndarray) -> Any:
-    import cvxpy as cp
-
-    if weights[0] == weights[-1]:
-        return weights[0] * cp.sum(magnitudes)
-    return cp.dotsort(magnitudes, weights)
-
-
-def sorted_prox(magnitudes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Prox of the sorted L1 norm at a non-negative vector: argmin_r ||r - m||^2/2 + sum_i weights_i r_(i).
-
-    The excess of the sorted magnitudes over the weights, made non-increasing by pooling adjacent violators
-    and cut at 0 (Bogdan et al. 2015, algorithm 4).
-    """
-    from scipy.optimize import isotonic_regression  # scikit-learn's checks its input for longer than pooling takes
-
-    order = np.argsort(-magnitudes, kind="stable")
-    pooled = isotonic_regression(magnitudes[order] - weights, increasing=False).x
-    out = np.empty_like(magnitudes)
-    out[order] = np.maximum(pooled, 0.0)
-    return out
-
-
-def weighted_sorted_prox(rho: np.ndarray, k: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """argmin_{r >= 0} ||r - rho||^2/2 + sum_i weights_i (k r)_(i), for positive k that may differ.
-
-    With unequal k the order of k r at the optimum is not the order of k rho, so sorting first and pooling
-    afterwards gives a wrong answer. In t = k r the problem is a separable quadratic, with weights
-    W = 1/k^2 and centres A = k rho, plus the Lovasz extension of S -> L(|S|), L = cumsum(weights): the
-    decomposition algorithm for submodular functions solves it exactly. A block S, ranked after ``base``
-    others, either shares one value tau or splits at the set that most violates its share.
-    """
-    if not len(k) or np.all(k == k[0]):
-        return sorted_prox(rho, k * weights)
-    W, A = 1.0 / k**2, k * rho
-    L = np.concatenate([[0.0], np.cumsum(weights)])
-    t = np.empty_like(rho)
-    blocks = [(np.arange(len(rho)), 0)]
-    while blocks:
-        S, base = blocks.pop()
-        own = L[base + 1 : base + len(S) + 1] - L[base]
-        tau = (W[S] @ A[S] - own[-1]) / W[S].sum()
-        a = W[S] * (A[S] - tau)
-        order = np.argsort(-a, kind="stable")
-        excess = np.cumsum(a[order]) - own
-        j = int(np.argmax(excess)) + 1
-        # The last excess is 0 but for rounding; a violation below that is no violation.
-        if j == len(S) or excess[j - 1] <= 1e-14 * (np.abs(a).sum() + own[-1]):
-            t[S] = max(tau, 0.0)
-        else:
-            S = S[order]
-            blocks += [(S[:j], base), (S[j:], base + j)]
-    return t / k
-
-
-def sorted_screen(magnitudes: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Mask of the k largest magnitudes, k the last maximiser of sum_{i<=k} (magnitude_(i) - threshold_i).
-
-    It keeps every set of leading magnitudes whose sum reaches the sum of its thresholds, and reduces to
-    magnitude >= threshold where the thresholds are equal.
-    """
-    order = np.argsort(-magnitudes, kind="stable")
-    total = np.concatenate([[0.0], np.cumsum(magnitudes[order] - thresholds)])
-    keep = len(total) - 1 - int(np.argmax(total[::-1]))
-    mask = np.zeros(len(magnitudes), dtype=bool)
-    mask[order[:keep]] = True
-    return mask

@@ -1,0 +1,527 @@
+"""Group SLOPE: sorted-L1 selection of groups of variables."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..backend.penalties import GroupSortedL1
+from ._path import CrossValidated, PathClassifier, PathEstimator, PathRegressor
+
+
+class _Grouped(PathEstimator):
+    _headline: ClassVar[str] = "Group SLOPE"
+    _grouped: ClassVar[bool] = True
+
+    def _penalty(self) -> Any:
+        return GroupSortedL1(sequence=self.sequence, q=self.q)
+
+
+class GroupSLOPE(_Grouped, PathRegressor):
+    """Group SLOPE regression.
+
+    Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+
+    groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
+    triangular factor of the group). Equal w is the group lasso.
+
+    Parameters
+    ----------
+    alpha : float >= 0 or None, default None
+        Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in ``alpha_``.
+        0 gives the unpenalised fit.
+    sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
+        Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
+    q : float in (0, 1), default 0.1
+        Target group false discovery rate of the named shapes that have one.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
+        group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    family : {"gaussian", "poisson", "huber"}, default "gaussian"
+        The loss in place of the squared one: half the Poisson deviance with log link (y >= 0), or Huber's.
+    huber_delta : float > 0, default 1.345
+        Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted);
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
+    solver : {"auto", "cvxpy", "proximal"}, default "auto"
+        The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    screening : bool, default True
+        Solve on the columns that strong rules keep, and repair from the full gap.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale; ``variables["beta"]``,
+        ``variables["intercept"]`` and, for DataFrames, columns and terms by name. Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+        1 shows progress where there is some to show.
+
+    Attributes
+    ----------
+    coef_ : ndarray (p,)
+    intercept_ : float
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        Duality gap of the full problem, computed from the returned coefficients.
+    n_iter_ : int
+    groups_ : int ndarray (p,), labels 0..m-1
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data, parameters out of range, or a sequence that increases or has the wrong length.
+
+    References
+    ----------
+    Brzyski, Gossmann, Su & Bogdan (2019), Group SLOPE - adaptive selection of groups of predictors. Screening:
+    Feser & Evangelou (2024), Strong screening rules for group-based SLOPE models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import GroupSLOPE
+    >>> X = np.random.default_rng(0).standard_normal((80, 5))
+    >>> y = 2 * X[:, 0]
+    >>> model = GroupSLOPE(alpha=0.1, groups=[0, 0, 1, 1, 2]).fit(X, y)
+    >>> bool(model.certificate_.converged)
+    True
+    """
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        *,
+        sequence: Any = "mean",
+        q: float = 0.1,
+        groups: Any = None,
+        family: str = "gaussian",
+        huber_delta: float = 1.345,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        constraints: Any = None,
+        verbose: int = 0,
+    ):
+        self.alpha = alpha
+        self.sequence = sequence
+        self.q = q
+        self.groups = groups
+        self.family = family
+        self.huber_delta = huber_delta
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.screening = screening
+        self.constraints = constraints
+        self.verbose = verbose
+
+
+class GroupSLOPEClassifier(_Grouped, PathClassifier):
+    """Group SLOPE for classes.
+
+    Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+
+    groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
+    triangular factor of the group). Equal w is the group lasso.
+
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
+    (K, p) and intercept (K,).
+
+    Parameters
+    ----------
+    alpha : float >= 0 or None, default None
+        Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in ``alpha_``.
+        0 gives the unpenalised fit.
+    sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
+        Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
+    q : float in (0, 1), default 0.1
+        Target group false discovery rate of the named shapes that have one.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
+        group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted);
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
+    solver : {"auto", "cvxpy", "proximal"}, default "auto"
+        The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    screening : bool, default True
+        Solve on the columns that strong rules keep, and repair from the full gap.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale; ``variables["beta"]``,
+        ``variables["intercept"]`` and, for DataFrames, columns and terms by name. Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+        1 shows progress where there is some to show.
+
+    Attributes
+    ----------
+    classes_ : ndarray (K,), sorted; of two the event is the second
+    coef_ : ndarray (1, p), or (K, p) with K > 2 classes
+    intercept_ : ndarray (1,), or (K,) with sum 0
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        Duality gap of the full problem, computed from the returned coefficients.
+    n_iter_ : int
+    groups_ : int ndarray (p,), labels 0..m-1
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data, parameters out of range, or a sequence that increases or has the wrong length.
+
+    References
+    ----------
+    Brzyski, Gossmann, Su & Bogdan (2019), Group SLOPE - adaptive selection of groups of predictors. Screening:
+    Feser & Evangelou (2024), Strong screening rules for group-based SLOPE models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import GroupSLOPEClassifier
+    >>> X = np.random.default_rng(0).standard_normal((80, 5))
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> model = GroupSLOPEClassifier(alpha=0.05, groups=[0, 0, 1, 1, 2]).fit(X, y)
+    >>> bool(model.certificate_.converged)
+    True
+    """
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        *,
+        sequence: Any = "mean",
+        q: float = 0.1,
+        groups: Any = None,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        constraints: Any = None,
+        verbose: int = 0,
+    ):
+        self.alpha = alpha
+        self.sequence = sequence
+        self.q = q
+        self.groups = groups
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.screening = screening
+        self.constraints = constraints
+        self.verbose = verbose
+
+
+class GroupSLOPECV(CrossValidated, GroupSLOPE):
+    """Group SLOPE regression, alpha chosen by cross-validation.
+
+    Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+
+    groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
+    triangular factor of the group). Equal w is the group lasso.
+
+    Parameters
+    ----------
+    alphas : array-like, ``ss.relative(...)`` or None, default None
+        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+    sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
+        Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
+    q : float in (0, 1), default 0.1
+        Target group false discovery rate of the named shapes that have one.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
+        group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    family : {"gaussian", "poisson", "huber"}, default "gaussian"
+        The loss in place of the squared one: half the Poisson deviance with log link (y >= 0), or Huber's.
+    huber_delta : float > 0, default 1.345
+        Residual, in units of y, beyond which Huber's loss is linear; used by family "huber" alone.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted);
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
+    solver : {"auto", "cvxpy", "proximal"}, default "auto"
+        The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    screening : bool, default True
+        Solve on the columns that strong rules keep, and repair from the full gap.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale; ``variables["beta"]``,
+        ``variables["intercept"]`` and, for DataFrames, columns and terms by name. Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+        1 shows progress where there is some to show.
+    cv : int, splitter or iterable of (train, test), default 10
+        An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
+    scoring : str, callable or None
+        "mse" (None), "mae", "r2" or any scikit-learn scorer.
+    selection : {"min", "1se"}, default "min"
+        The best mean score, or the largest alpha within one standard error of it.
+    n_jobs : int or None
+        Folds at a time; the answer does not depend on it.
+    random_state : int, RandomState or None, default 0
+        Seed of the folds.
+
+    Attributes
+    ----------
+    coef_ : ndarray (p,)
+    intercept_ : float
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        Duality gap of the full problem, computed from the returned coefficients.
+    n_iter_ : int
+    alphas_ : ndarray (k,)
+    alpha_min_, alpha_1se_ : float
+    path_ : Path
+    cv_ : CVResult
+    cv_results_ : DataFrame, one row a fold and alpha
+    groups_ : int ndarray (p,), labels 0..m-1
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data, parameters out of range, or a sequence that increases or has the wrong length.
+
+    References
+    ----------
+    Brzyski, Gossmann, Su & Bogdan (2019), Group SLOPE - adaptive selection of groups of predictors. Screening:
+    Feser & Evangelou (2024), Strong screening rules for group-based SLOPE models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import GroupSLOPECV
+    >>> X = np.random.default_rng(0).standard_normal((80, 5))
+    >>> y = 2 * X[:, 0]
+    >>> model = GroupSLOPECV(cv=5, groups=[0, 0, 1, 1, 2]).fit(X, y)
+    >>> bool(model.certificate_.converged)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{k: v for k, v in GroupSLOPE._parameter_constraints.items() if k != "alpha"},
+        **CrossValidated._cv_constraints,
+    }
+
+    def __init__(
+        self,
+        alphas: Any = None,
+        *,
+        sequence: Any = "mean",
+        q: float = 0.1,
+        groups: Any = None,
+        family: str = "gaussian",
+        huber_delta: float = 1.345,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        constraints: Any = None,
+        cv: Any = 10,
+        scoring: Any = None,
+        selection: str = "min",
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.alphas = alphas
+        self.sequence = sequence
+        self.q = q
+        self.groups = groups
+        self.family = family
+        self.huber_delta = huber_delta
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.screening = screening
+        self.constraints = constraints
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+
+class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
+    """Group SLOPE for classes, alpha chosen by cross-validation.
+
+    Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+
+    groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
+    triangular factor of the group). Equal w is the group lasso.
+
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
+    so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
+    (K, p) and intercept (K,).
+
+    Parameters
+    ----------
+    alphas : array-like, ``ss.relative(...)`` or None, default None
+        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+    sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
+        Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
+    q : float in (0, 1), default 0.1
+        Target group false discovery rate of the named shapes that have one.
+    groups : None, "auto", array of p hashable labels, or dict column name -> label
+        Columns with one label are one group, in any order. None: every column alone. "auto": a term is a
+        group, read from the ``term[...]`` names that ``ss.ModelMatrix`` writes.
+    standardize : {True, False, "group"}, default True
+        True scales columns to unit variance (divisor n, weighted);
+        "group" makes each group orthonormal instead, so that answers depend on a term's span only.
+        Coefficients come back on the data's own scale.
+    fit_intercept : bool, default True
+        The intercept is never penalised.
+    penalty_factor : array-like (p,), dict column name -> factor, or None
+        Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
+    solver : {"auto", "cvxpy", "proximal"}, default "auto"
+        The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
+    tol : float > 0, default 1e-8
+        Duality gap asked for, as a share of the null objective.
+    max_iter : int >= 1, default 10000
+        Proximal-gradient steps at each alpha.
+    screening : bool, default True
+        Solve on the columns that strong rules keep, and repair from the full gap.
+    constraints : callable or None
+        ``(variables) -> list of cvxpy constraints`` on the data's own scale; ``variables["beta"]``,
+        ``variables["intercept"]`` and, for DataFrames, columns and terms by name. Chooses ``solver="cvxpy"``.
+    verbose : int, default 0
+        1 shows progress where there is some to show.
+    cv : int, splitter or iterable of (train, test), default 10
+        An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
+    scoring : str, callable or None
+        "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" (two classes) or any
+        scikit-learn scorer.
+    selection : {"min", "1se"}, default "min"
+        The best mean score, or the largest alpha within one standard error of it.
+    n_jobs : int or None
+        Folds at a time; the answer does not depend on it.
+    random_state : int, RandomState or None, default 0
+        Seed of the folds.
+
+    Attributes
+    ----------
+    classes_ : ndarray (K,), sorted; of two the event is the second
+    coef_ : ndarray (1, p), or (K, p) with K > 2 classes
+    intercept_ : ndarray (1,), or (K,) with sum 0
+    alpha_, alpha_max_ : float
+    certificate_ : Certificate
+        Duality gap of the full problem, computed from the returned coefficients.
+    n_iter_ : int
+    alphas_ : ndarray (k,)
+    alpha_min_, alpha_1se_ : float
+    path_ : Path
+    cv_ : CVResult
+    cv_results_ : DataFrame, one row a fold and alpha
+    groups_ : int ndarray (p,), labels 0..m-1
+    duals_ : list, multipliers of the constraints (with ``constraints`` only)
+
+    Raises
+    ------
+    ValueError
+        At ``fit``, for bad data, parameters out of range, or a sequence that increases or has the wrong length.
+
+    References
+    ----------
+    Brzyski, Gossmann, Su & Bogdan (2019), Group SLOPE - adaptive selection of groups of predictors. Screening:
+    Feser & Evangelou (2024), Strong screening rules for group-based SLOPE models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats import GroupSLOPEClassifierCV
+    >>> X = np.random.default_rng(0).standard_normal((80, 5))
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> model = GroupSLOPEClassifierCV(cv=5, groups=[0, 0, 1, 1, 2]).fit(X, y)
+    >>> bool(model.certificate_.converged)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{k: v for k, v in GroupSLOPEClassifier._parameter_constraints.items() if k != "alpha"},
+        **CrossValidated._cv_constraints,
+    }
+
+    def __init__(
+        self,
+        alphas: Any = None,
+        *,
+        sequence: Any = "mean",
+        q: float = 0.1,
+        groups: Any = None,
+        standardize: bool | str = True,
+        fit_intercept: bool = True,
+        penalty_factor: Any = None,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        screening: bool = True,
+        constraints: Any = None,
+        cv: Any = 10,
+        scoring: Any = None,
+        selection: str = "min",
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.alphas = alphas
+        self.sequence = sequence
+        self.q = q
+        self.groups = groups
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.penalty_factor = penalty_factor
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.screening = screening
+        self.constraints = constraints
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
