@@ -176,14 +176,14 @@ inline WeightsResult polish_order(const SecondMoments& m, double alpha, const st
   NodeLasso lasso(m.S, m.d, alpha, known.required);
   LassoScorer scorer(lasso, m.equal, floor);
   scorer.set_scale(out.scale[0]);
-  OrderPolish<LassoScorer> polish(scorer, m.d, known.forbidden, known.must);
+  OrderPolish<LassoScorer> polish(scorer, m.d, known.forbidden, known.must, watch);
   polish.nodes() = fit.nodes;
   polish.start(order);
   Index moves = 0;
   bool settled = false;
   for (Index sweep = 0; sweep < sweeps && !settled && !watch.stopped(); ++sweep) {
-    settled = polish.sweep(watch, 1e-9, patience) == 0;
-    if (settled) break;
+    settled = polish.sweep(1e-9, patience) == 0;
+    if (settled || watch.stopped()) break;
     // A lower score at the old scale is a lower objective; the scale then follows.
     fit.nodes = polish.nodes();
     const double before = out.objective;
@@ -308,7 +308,7 @@ inline BicResult refine_bic(const SecondMoments& m, double n, double price, Inde
   OrderSearch helper(m.S, m.d, m.equal, known.must);
   std::mt19937_64 random(seed);
   auto run = [&](const std::vector<Index>& order) {
-    OrderPolish<GrowShrink> polish(scorer, m.d, known.forbidden, known.must);
+    OrderPolish<GrowShrink> polish(scorer, m.d, known.forbidden, known.must, watch);
     polish.start(order);
     bool settled = false;
     double before = std::numeric_limits<double>::infinity();
@@ -324,7 +324,7 @@ inline BicResult refine_bic(const SecondMoments& m, double n, double price, Inde
           polish.rescore();
         }
       }
-      settled = polish.sweep(watch, 1e-10, m.d) == 0;
+      settled = polish.sweep(1e-10, m.d) == 0;
     }
     const double score = polish.score();
     best.moves += polish.moves();

@@ -22,8 +22,9 @@ class OrderPolish {
  public:
   using Node = typename Scorer::Node;
 
-  OrderPolish(Scorer& scorer, Index d, const std::vector<char>& forbidden, const Precedence& must)
-      : scorer_(scorer), d_(d), forbidden_(forbidden), must_(must), mask_(d * d), toggled_(d * d), fresh_(d * d, 0),
+  // Once `watch` tells to stop, scores and scans end where they are and mean nothing any more.
+  OrderPolish(Scorer& scorer, Index d, const std::vector<char>& forbidden, const Precedence& must, Watch& watch)
+      : scorer_(scorer), watch_(watch), d_(d), forbidden_(forbidden), must_(must), mask_(d * d), toggled_(d * d), fresh_(d * d, 0),
         nodes_(d), score_(d), where_(d) {}
 
   const std::vector<Index>& order() const { return order_; }
@@ -47,7 +48,7 @@ class OrderPolish {
   // Scores again at the scorer's present settings (after a change of the common scale).
   void rescore() {
     bound_.resize(d_);
-    for (Index z = 0; z < d_; ++z) {
+    for (Index z = 0; z < d_ && !watch_.stopped(); ++z) {
       refresh(z);
       own_mask_.assign(d_, 1);
       for (Index y = 0; y < d_; ++y) own_mask_[y] = y != z && allowed(y, z) && !must_precede(must_, d_, z, y);
@@ -58,17 +59,17 @@ class OrderPolish {
 
   // One pass: every variable goes to its best place. Returns the number of moves.
   // `patience` ends a scan once that many costly toggles were met on one side; d is no limit.
-  Index sweep(Watch& watch, double relative, Index patience) {
+  Index sweep(double relative, Index patience) {
     const std::vector<Index> turn = order_;
     Index moved = 0;
     for (Index x : turn) {
-      if (watch.stopped()) break;
+      if (watch_.stopped()) break;
       const double floor = relative * std::max(1.0, std::abs(score()));
       const Index a = where_[x];
       Best best{a, -floor};
       scan_left(x, a, patience, best);
       scan_right(x, a, patience, best);
-      if (best.place == a) continue;
+      if (best.place == a || watch_.stopped()) continue;
       insert(a, best.place);
       ++moved;
     }
@@ -115,6 +116,7 @@ class OrderPolish {
     change_.resize(d_);
     double sum = 0;
     while (low > 0 && costly < patience && !must_precede(must_, d_, order_[low - 1], x)) {
+      if (watch_.stopped()) return;
       --low;
       change_[low] = sum += toggle(order_[low], x, costly);
     }
@@ -123,6 +125,7 @@ class OrderPolish {
     double own = score_[x];
     for (Index k = a; k-- > low;) {
       const Index z = order_[k];
+      if (watch_.stopped()) return;
       if (own_mask_[z]) {
         own_mask_[z] = 0;
         if (scorer_.uses(own_, z)) {
@@ -144,7 +147,7 @@ class OrderPolish {
     double own = score_[x], others = 0;
     for (Index k = a + 1; k < d_ && costly < patience; ++k) {
       const Index z = order_[k];
-      if (must_precede(must_, d_, x, z)) return;
+      if (must_precede(must_, d_, x, z) || watch_.stopped()) return;
       others += toggle(z, x, costly);
       if (others - most >= best.change) return;
       if (allowed(z, x)) {
@@ -169,6 +172,7 @@ class OrderPolish {
   }
 
   Scorer& scorer_;
+  Watch& watch_;
   Index d_;
   const std::vector<char>& forbidden_;
   const Precedence& must_;

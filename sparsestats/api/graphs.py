@@ -43,8 +43,8 @@ def colide(
         name: leave them out by ``columns``.
     columns : sequence of str, str or None
         The variables; None is all columns.
-    alpha : float >= 0
-    missing : {"drop", "raise", "em"}
+    alpha : float >= 0, default 0.05
+    missing : {"drop", "raise", "em"}, default "drop"
         Rows with a missing value: left out (and counted), refused, or used through an EM covariance.
     **params
         Of :class:`~sparsestats.estimators.dag.CoLiDE`: noise, solver, refine, threshold, refit,

@@ -27,6 +27,9 @@ def read_knowledge(
     tiers : sequence of sequences, mapping variable -> number, or None
         Earliest first. No edge leads from a later tier to an earlier one; variables that are not named
         are free.
+    d : int
+    names : sequence of str, or None
+        Of the columns.
 
     Raises
     ------

@@ -14,6 +14,7 @@ def em_moments(X: np.ndarray, *, tol: float = 1e-8, max_iter: int = 500) -> tupl
         Every column needs two observed values.
     tol : float
         Stop when no covariance moves by more than this share of the product of the standard deviations.
+    max_iter : int
 
     Returns
     -------

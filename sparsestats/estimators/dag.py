@@ -474,7 +474,7 @@ class CoLiDE(FittedGraph):
 
         Parameters
         ----------
-        max_exact : int, at most 20
+        max_exact : int from 0 to 20, default 12
             0 asks for the cheap bound.
 
         Returns
@@ -546,7 +546,7 @@ class CoLiDE(FittedGraph):
         ----------
         X : array-like or DataFrame (n, d)
             The rows of the fit.
-        n_boot : int >= 1
+        n_boot : int >= 1, default 200
         random_state : int, SeedSequence or None
             One answer for any ``n_jobs``.
         n_jobs : int or None

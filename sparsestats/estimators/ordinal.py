@@ -205,7 +205,6 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     # ---- from data to a problem
-    # -----------------------------------------------------------------------------
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, offset: Any, *, need_all: bool = True) -> OrdinalRows:
         """Check the data; learn the categories and what else scikit-learn wants set by ``fit``."""
@@ -310,7 +309,6 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         return np.unique(np.array(found, dtype=int))
 
     # ---- fitting
-    # --------------------------------------------------------------------------------------------
 
     def _solve(self, problem: OrdinalProblem, alphas: Any, control: Any = None) -> OrdinalResult:
         return ordinal_path.solve_path(
@@ -481,7 +479,6 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         return program(problem, alpha, constraints=self.constraints)
 
     # ---- predictions
-    # ----------------------------------------------------------------------------------------
 
     def linear_predictors(self, X: Any, offset: Any = None) -> np.ndarray:
         """eta at every boundary, (n, K-1).

@@ -50,6 +50,8 @@ def test_probabilities_follow_classes_and_order_follows_categories(data):
     order = [sorted(names).index(n) for n in names]
     np.testing.assert_array_equal(model.predict_proba(X)[:, order], coded.predict_proba(X))
     np.testing.assert_array_equal(model.predict(X), names[coded.predict(X)])
+    below = model.predict_proba(X)[:, order].cumsum(axis=1)[:, :-1]
+    np.testing.assert_allclose(model.predict_cumulative(X), below, rtol=1e-12)
     assert model.score(X, names[y]) > 0.5
 
 
