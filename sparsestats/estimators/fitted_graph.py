@@ -74,7 +74,9 @@ class FittedGraph(BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Every variable given its parents' observed values, (n, d)."""
         check_is_fitted(self)
-        X = self._check_X(X, reset=False)
+        return self._given_parents(self._check_X(X, reset=False))
+
+    def _given_parents(self, X: np.ndarray) -> np.ndarray:
         return self.location_ + (X - self.location_) @ self.adjacency_
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -84,7 +86,7 @@ class FittedGraph(BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check_X(X, reset=False)
-        residual = X - self.predict(X)
+        residual = X - self._given_parents(X)
         v = self._variances_by_model()
         noisy = v > 1e-12 * np.maximum(np.diagonal(self.covariance_), np.finfo(float).tiny)
         per_row = np.log(2 * np.pi * v[noisy]) + residual[:, noisy] ** 2 / v[noisy]

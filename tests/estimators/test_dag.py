@@ -250,6 +250,14 @@ def test_standardised_columns_warn_unless_refined():
     assert ss.metrics.shd_cpdag(W, refined.adjacency_) <= 4
 
 
+def test_a_frame_is_scored_without_a_warning():
+    X, _ = simulate(4, 2)
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    # The mean log-likelihood of the fitting rows is that of their moments; a warning would fail the test.
+    model = ss.CoLiDE().fit(frame)
+    assert model.score(frame) == pytest.approx(model.log_likelihood_, rel=1e-10)
+
+
 def test_refined_graphs_know_no_units():
     # Started from the order of equal noise alone, these graphs came out with more edges wrong than there are.
     for seed in (30, 31, 32):
