@@ -22,6 +22,10 @@ class Smooth {
   virtual double curvature(const double* img, const double* dx, const double* dimg) const = 0;
   // Lower triangle of the Hessian over the coordinates listed, then all free ones; row-major, leading dimension ld.
   virtual void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const = 0;
+  // Where the Hessian is a sum over this many rows of data: a root of it, B with H = B B', row-major, one row for each of the
+  // coordinates listed and the free ones. 0 where there is none.
+  virtual Index root_columns() const { return 0; }
+  virtual void root(const double*, const std::vector<Index>&, double*) const {}
   // Multiply-adds of a proximal-gradient step, and of a Hessian over a coordinates.
   virtual double step_cost() const = 0;
   virtual double hessian_cost(double a) const = 0;
@@ -113,30 +117,15 @@ class Rows final : public Smooth {
   }
   // Of the loss's majorant when `safe`: steps that descend from anywhere.
   void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld, bool safe) const {
-    const Index n = d_.rows(), a = static_cast<Index>(coords.size()) + free_;
-    std::vector<double> columns(a * n), unit, h(d_.n());
-    std::vector<Index> block(a);
-    if (safe)
-      loss_.majorant(img, y_, h.data(), d_.n());
-    else
-      loss_.curvature(img, y_, h.data(), d_.n());
-    for (Index i = 0; i < d_.n(); ++i) h[i] *= d_.weights()[i] / d_.n();
-    Index last = -1;
-    for (size_t k = 0; k < coords.size(); ++k) {
-      const Index t = owner_[coords[k]];
-      if (t != last) {
-        unit.resize(n * d_.atom_size(atoms_[t]));
-        d_.columns(atoms_[t], unit.data());
-        last = t;
-      }
-      std::copy_n(unit.data() + within_[coords[k]] * n, n, columns.data() + k * n);
-      block[k] = d_.block(atoms_[t]);
-    }
-    for (Index k = 0; k < free_; ++k) {
-      std::copy_n(d_.free_column(k), n, columns.data() + (coords.size() + k) * n);
-      block[coords.size() + k] = d_.free_block(k);
-    }
-    weighted_gram(columns, block, h, n, H, ld);
+    std::vector<double> columns((static_cast<Index>(coords.size()) + free_) * d_.rows());
+    weighted_gram(columns, gather(coords, columns.data()), row_curvature(img, safe), d_.rows(), H, ld);
+  }
+  Index root_columns() const override { return d_.responses() == 1 ? d_.n() : 0; }
+  void root(const double* img, const std::vector<Index>& coords, double* out) const override {
+    gather(coords, out);
+    std::vector<double> h = row_curvature(img, false);
+    for (double& v : h) v = std::sqrt(v);
+    for (size_t k = 0; k < coords.size() + free_; ++k) multiply(h.data(), out + k * d_.n(), out + k * d_.n(), d_.n());
   }
   void settle(double* x, double* img) const override {
     if (free_ > 0) fit_free_part(d_, loss_, y_, x + m_, img);
@@ -157,6 +146,37 @@ class Rows final : public Smooth {
   void dual_point(const double* img) const {
     loss_.residual(img, y_, e_.data(), d_.n());
     for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
+  }
+  std::vector<double> row_curvature(const double* img, bool safe) const {
+    std::vector<double> h(d_.n());
+    if (safe)
+      loss_.majorant(img, y_, h.data(), d_.n());
+    else
+      loss_.curvature(img, y_, h.data(), d_.n());
+    for (Index i = 0; i < d_.n(); ++i) h[i] *= d_.weights()[i] / d_.n();
+    return h;
+  }
+  // The columns of the coordinates listed, then the free ones, one after the other; returns the block of each.
+  std::vector<Index> gather(const std::vector<Index>& coords, double* columns) const {
+    const Index n = d_.rows();
+    std::vector<Index> block;
+    std::vector<double> unit;
+    Index last = -1;
+    for (size_t k = 0; k < coords.size(); ++k, columns += n) {
+      const Index t = owner_[coords[k]];
+      if (t != last) {
+        unit.resize(n * d_.atom_size(atoms_[t]));
+        d_.columns(atoms_[t], unit.data());
+        last = t;
+      }
+      std::copy_n(unit.data() + within_[coords[k]] * n, n, columns);
+      block.push_back(d_.block(atoms_[t]));
+    }
+    for (Index k = 0; k < free_; ++k, columns += n) {
+      std::copy_n(d_.free_column(k), n, columns);
+      block.push_back(d_.free_block(k));
+    }
+    return block;
   }
   const Predictors& d_;
   std::vector<Index> atoms_, owner_, within_;

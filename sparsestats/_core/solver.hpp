@@ -42,17 +42,20 @@ class Solver {
     SolveReport report;
     report.gap = gap();
     momentum_ = 0;
-    double spent = 0, patience = PATIENCE;  // work since the last Newton step, and how much of it the next one must wait for
-    double reached = report.gap;                // the best gap a Newton step has left
+    // Work of first-order steps since `from` was the gap, what they are expected to cost from here to the target, and how
+    // many Newton steps that must be worth.
+    double spent = 0, from = report.gap, left = 0, patience = PATIENCE;
+    double reached = report.gap;  // the best gap a Newton step has left
     Index actives = -1, blocks = -1;
     while (report.gap > target && report.iterations < max_iter && !watch.stopped() && !overflow_) {
-      // A Newton step is tried once first-order steps have cost as much as it does, and the pattern has settled; early
-      // on a path it costs next to nothing and is tried at once.
+      // A Newton step is tried once the pattern has settled and first-order steps would cost more than it does; early on a
+      // path it costs next to nothing and is tried at once, and one that served well is followed by the next.
       const bool smooth_here = J_.pattern(units_, x_.data(), pat_);
       const double price = newton_cost();
       const bool settled = actives == static_cast<Index>(pat_.part.size()) && blocks == static_cast<Index>(pat_.slope.size());
       actives = pat_.part.size(), blocks = pat_.slope.size();
-      if (smooth_here && spent + SETTLE * step_cost() >= patience * price && (settled || price <= SETTLE * step_cost())) {
+      const bool cheap = price <= SETTLE * step_cost() && spent + SETTLE * step_cost() >= patience * price;
+      if (smooth_here && (cheap || (settled && left >= patience * price))) {
         const bool moved = newton_step();
         ++report.newtons;
         ++report.iterations;
@@ -60,8 +63,9 @@ class Solver {
         const bool good = moved && now < 0.3 * std::min(report.gap, reached);
         reached = std::min(now, reached);
         patience = good ? PATIENCE : 2 * patience;
-        report.gap = now;
+        report.gap = from = now;
         spent = 0;
+        left = good ? std::numeric_limits<double>::infinity() : 0;
         momentum_ = 0;
         if (good) continue;
       }
@@ -70,6 +74,8 @@ class Solver {
       report.iterations += steps;
       spent += steps * step_cost();
       report.gap = gap();
+      if (!std::isfinite(from)) from = report.gap;
+      left = report.gap < from ? spent * std::log(report.gap / target) / std::log(from / report.gap) : spent;
       if (stalled(report.gap)) break;
     }
     // A gap at rounding still leaves the root of it in x: Newton steps square what is left, judged by the gap.
@@ -77,7 +83,7 @@ class Solver {
       Pattern here;
       if (!J_.pattern(units_, x_.data(), here) || (minimised_ && same_as_last(here))) break;
       pat_ = std::move(here);
-      if (newton_cost() > POLISH * step_cost()) break;
+      if (plain_cost(active_coordinates()) > POLISH * step_cost()) break;
       const std::vector<double> kept = x_, image_kept = ix_;
       const double before = report.gap;
       if (!newton_step(1e-13)) break;
@@ -146,11 +152,26 @@ class Solver {
 
   // Multiply-adds of one proximal-gradient step and of one Newton step; only their ratio matters.
   double step_cost() const { return f_.step_cost() + 40.0 * dim_; }
-  double newton_cost() const {
+  double active_coordinates() const {
     double a = f_.free();
     for (Index u : pat_.part) a += part_size(u);
+    return a;
+  }
+  double newton_cost() const {
+    const double a = active_coordinates();
+    return std::min(plain_cost(a), wide_cost(a)) + f_.step_cost();
+  }
+  // Whether the penalty is linear on the pattern: no tangents, no smooth norms.
+  bool flat(double a) const { return a == pat_.part.size() + f_.free() && pat_.smooth.empty(); }
+  double plain_cost(double a) const {
     const double d = a - (static_cast<double>(pat_.part.size()) - pat_.slope.size());
-    return f_.hessian_cost(a) + 6 * a * a + d * d * d / 6 + f_.step_cost();
+    return f_.hessian_cost(a) + (flat(a) ? 6 : 26) * a * a + d * d * d / 6;
+  }
+  // The same through the rows: the tangents are eliminated by an n x n matrix instead of their own.
+  double wide_cost(double a) const {
+    const double n = f_.root_columns(), blocks = pat_.slope.size() + f_.free();
+    if (n == 0 || a <= n || pat_.single || flat(a)) return std::numeric_limits<double>::infinity();
+    return n * n * (0.5 * a + n / 6 + 0.5 * blocks) + 8 * a * n;
   }
 
   // FISTA with restart on the gradient test (O'Donoghue & Candes); momentum is kept until a Newton step moves x.
@@ -192,83 +213,62 @@ class Solver {
     minimised_ = false;
     const Index q = f_.free(), a = static_cast<Index>(coords_.size()), full = a + q;
     const Index d = full - (actives - blocks);
-    if (d == 0 || full > NEWTON_LIMIT) return false;
-    H_.resize(full * full);
-    f_.hessian(ix_.data(), coords_, H_.data(), full);
+    wide_ = wide_cost(full) < plain_cost(full);
+    if (d == 0 || (full > NEWTON_LIMIT && !wide_)) return false;
     f_.gradient(x_.data(), ix_.data(), g_.data());
     rhs_.assign(full, 0.0);
     for (Index i = 0; i < a; ++i) rhs_[i] = g_[coords_[i]];
     for (Index k = 0; k < q; ++k) rhs_[a + k] = g_[m_ + k];
-    R_.assign(d * d, 0.0);
-    dir_.assign(d, 0.0);
     radius_.resize(actives);
     frame_.resize(actives);
-    const bool flat = a == actives && pat_.smooth.empty();  // the penalty is linear on the pattern
-    if (flat)
+    const Index size = wide_ ? blocks + q : d;
+    if (flat(full)) {
       collapse_signed(actives, blocks, full, d);
-    else
-      collapse_rotated(actives, blocks, full, d);
+    } else {
+      // The unknowns: one radius a block, the free coordinates, and the tangents.
+      target_.assign(full, -1);
+      Index next = blocks;
+      for (Index k = 0; k < q; ++k) target_[a + k] = next++;
+      for (Index t = 0; t < actives; ++t) {
+        frame_unit(t);
+        target_[at_[t]] = pat_.block[t];
+        for (Index j = 1; j < part_size(pat_.part[t]); ++j) target_[at_[t] + j] = next++;
+      }
+      if (!wide_) collapse_rotated(full, d);
+      if (wide_ && !collapse_by_rows(full, size)) return false;
+    }
     block_radius_.assign(blocks, 0.0);
     for (Index k = 0; k < actives; ++k) block_radius_[pat_.block[k]] = radius_[k];
-    slope_ = dir_;
+    dir_ = slope_;
     factor_ = R_;
-    cholesky(factor_.data(), d, d, 1e-12, factor_pinned_);
-    cholesky_solve(factor_.data(), d, d, factor_pinned_, dir_.data());
+    cholesky(factor_.data(), size, size, 1e-12, factor_pinned_);
+    cholesky_solve(factor_.data(), size, size, factor_pinned_, dir_.data());
 
     // Where radii would cross, those blocks are joined; both ends of the step are then in order, and so is all between.
     // Shorter steps serve where the loss is far from its quadratic model.
     // Joining many at once is a guess; where it does not pay, blocks are joined one at a time.
     const bool crossing = crosses(blocks);
     if (crossing) {
-      for (Index i = 0; i < d; ++i)
-        for (Index j = 0; j < i; ++j) R_[j * d + i] = R_[i * d + j];
+      for (Index i = 0; i < size; ++i)
+        for (Index j = 0; j < i; ++j) R_[j * size + i] = R_[i * size + j];
       const std::vector<double> straight = dir_;
-      join_crossing_blocks(d, blocks);
-      if (model_change(d) < 0 && try_steps(actives, a, q, slack) > 0) return true;
+      join_crossing_blocks(size, blocks);
+      if (model_change(size) < 0 && try_steps(actives, a, q, slack) > 0) return true;
       dir_ = straight;
-      walk(d, blocks);
+      walk(size, blocks);
     }
     const double taken = try_steps(actives, a, q, slack);
-    minimised_ = taken == 1 && flat && !crossing && f_.quadratic();
+    minimised_ = taken == 1 && flat(full) && !crossing && f_.quadratic();
     return taken > 0;
   }
 
-  // H and rhs in the coordinates of the step: R and its right side, dir. Units are turned so that the first coordinate is
-  // their radius; the radii of a block are one unknown; tangents and free coordinates keep their own.
-  void collapse_rotated(Index actives, Index blocks, Index full, Index d) {
-    for (Index i = 0; i < full; ++i)
-      for (Index j = 0; j < i; ++j) H_[j * full + i] = H_[i * full + j];
-    add_smooth_norms(full);
-
-    for (Index t = 0; t < actives; ++t) rotate_unit(t, full);
-
-    // Collapse the radii of a block into one unknown; tangents and free coordinates keep their own.
-    target_.assign(full, -1);
-    Index next = blocks;
-    for (Index t = 0; t < actives; ++t) {
-      target_[at_[t]] = pat_.block[t];
-      for (Index j = 1; j < part_size(pat_.part[t]); ++j) target_[at_[t] + j] = next++;
-    }
-    for (Index k = full - f_.free(); k < full; ++k) target_[k] = next++;
-    for (Index i = 0; i < full; ++i) {
-      row_.assign(d, 0.0);
-      for (Index j = 0; j < full; ++j) row_[target_[j]] += H_[i * full + j];
-      for (Index j = 0; j < d; ++j) R_[target_[i] * d + j] += row_[j];
-      dir_[target_[i]] -= rhs_[i];
-    }
-    for (Index b = 0; b < blocks; ++b) dir_[b] -= alpha_ * pat_.slope[b];
-    for (Index t = 0; t < actives; ++t) {
-      const double push = std::max(0.0, -rhs_[at_[t]]);  // the part of the slope this unit carries
-      for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
-        const Index r = target_[at_[t] + j];
-        R_[r * d + r] += push / radius_[t];
-      }
-    }
-  }
-
-  // The same where every unit is one coordinate: radii are the coordinates up to sign, and come by block. The lower triangle
-  // of R is made from that of H.
+  // The model  v'R v / 2 - slope'v  where every unit is one coordinate: radii are the coordinates up to sign, and come by
+  // block. The lower triangle of R is made from that of H.
   void collapse_signed(Index actives, Index blocks, Index full, Index d) {
+    H_.resize(full * full);
+    f_.hessian(ix_.data(), coords_, H_.data(), full);
+    R_.assign(d * d, 0.0);
+    slope_.assign(d, 0.0);
     target_.resize(full);
     row_.assign(full, 1.0);  // signs
     for (Index t = 0; t < actives; ++t) {
@@ -284,13 +284,105 @@ class Solver {
       double* r = R_.data() + target_[i] * d;
       for (Index j = 0; j <= i; ++j) r[target_[j]] += s * row_[j] * h[j];
       for (Index j = i; j-- > 0 && target_[j] == target_[i];) r[target_[i]] += s * row_[j] * h[j];  // the pair (j, i)
-      dir_[target_[i]] -= s * rhs_[i];
+      slope_[target_[i]] -= s * rhs_[i];
     }
-    for (Index b = 0; b < blocks; ++b) dir_[b] -= alpha_ * pat_.slope[b];
+    for (Index b = 0; b < blocks; ++b) slope_[b] -= alpha_ * pat_.slope[b];
+  }
+
+  // The same where units have tangents or smooth norms: units are turned so that the first coordinate is their radius.
+  void collapse_rotated(Index full, Index d) {
+    H_.resize(full * full);
+    f_.hessian(ix_.data(), coords_, H_.data(), full);
+    for (Index i = 0; i < full; ++i)
+      for (Index j = 0; j < i; ++j) H_[j * full + i] = H_[i * full + j];
+    add_smooth_norms(full);
+    for (size_t t = 0; t < frame_.size(); ++t) {
+      reflect_rows(t, H_.data(), full);
+      reflect_columns(t, H_.data(), full);
+      reflect_rows(t, rhs_.data(), 1);
+    }
+    R_.assign(d * d, 0.0);
+    slope_.assign(d, 0.0);
+    for (Index i = 0; i < full; ++i) {
+      row_.assign(d, 0.0);
+      for (Index j = 0; j < full; ++j) row_[target_[j]] += H_[i * full + j];
+      for (Index j = 0; j < d; ++j) R_[target_[i] * d + j] += row_[j];
+      slope_[target_[i]] -= rhs_[i];
+    }
+    for (size_t b = 0; b < pat_.slope.size(); ++b) slope_[b] -= alpha_ * pat_.slope[b];
+    for (size_t t = 0; t < frame_.size(); ++t)
+      for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
+        const Index r = target_[at_[t] + j];
+        R_[r * d + r] += bend(t);
+      }
+  }
+  // Curvature of the penalty along the tangents of a part: the slope it carries over its radius.
+  double bend(Index t) const { return std::max(0.0, -rhs_[at_[t]]) / radius_[t]; }
+
+  // The same with H = B B' and the tangents x_t = D^{-1} (slope_t - B_t z), z = B'x, minimised out: with
+  // M = I + B_t' D^{-1} B_t, of the size of the data's rows, what is left is B_s M^{-1} B_s' over radii and free coordinates.
+  // False where a tangent has no curvature of its own.
+  bool collapse_by_rows(Index full, Index size) {
+    const Index n = f_.root_columns(), tangents = full - static_cast<Index>(frame_.size()) - f_.free();
+    H_.resize(full * n);
+    f_.root(ix_.data(), coords_, H_.data());
+    for (size_t t = 0; t < frame_.size(); ++t) {
+      reflect_rows(t, H_.data(), n);
+      reflect_rows(t, rhs_.data(), 1);
+      if (!(bend(t) > 0) && part_size(pat_.part[t]) > 1) return false;
+    }
+    across_.resize(n * tangents);
+    S_.assign(size * n, 0.0);
+    z_rows_.assign(n, 0.0);
+    slope_.assign(size, 0.0);
+    for (size_t b = 0; b < pat_.slope.size(); ++b) slope_[b] -= alpha_ * pat_.slope[b];
+    for (size_t t = 0; t < frame_.size(); ++t)
+      for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
+        const Index i = at_[t] + j;
+        const double root = 1 / std::sqrt(bend(t)), *b = H_.data() + i * n;
+        double* to = across_.data() + (target_[i] - size);
+        for (Index r = 0; r < n; ++r) to[r * tangents] = root * b[r];
+        axpy(-rhs_[i] * root * root, b, z_rows_.data(), n);
+      }
+    for (Index i = 0; i < full; ++i)
+      if (target_[i] < size) {
+        axpy(1.0, H_.data() + i * n, S_.data() + target_[i] * n, n);
+        slope_[target_[i]] -= rhs_[i];
+      }
+    M_.resize(n * n);
+    gram_rows(across_.data(), n, tangents, tangents, M_.data(), n);
+    for (Index r = 0; r < n; ++r) M_[r * n + r] += 1;
+    std::vector<char> none;
+    cholesky(M_.data(), n, n, 0, none);
+    solve_lower(M_.data(), n, n, none, z_rows_.data());
+    for (Index i = 0; i < size; ++i) {
+      solve_lower(M_.data(), n, n, none, S_.data() + i * n);
+      slope_[i] -= dot(S_.data() + i * n, z_rows_.data(), n);
+    }
+    R_.resize(size * size);
+    gram_rows(S_.data(), size, n, n, R_.data(), size);
+    for (Index i = 0; i < size; ++i)
+      for (Index j = 0; j < i; ++j) R_[j * size + i] = R_[i * size + j];
+    across_.swap(S_);  // L^{-1} B_s', for the way back
+    return true;
+  }
+  // Tangents that collapse_by_rows eliminated, for the radii and free coordinates in dir_.
+  void find_tangents(Index full, Index size) {
+    const Index n = f_.root_columns();
+    std::vector<double> z = z_rows_;
+    for (Index i = 0; i < size; ++i) axpy(dir_[i], across_.data() + i * n, z.data(), n);
+    solve_lower_transposed(M_.data(), n, n, std::vector<char>(n, 0), z.data());
+    dir_.resize(full - static_cast<Index>(frame_.size()) + static_cast<Index>(pat_.slope.size()));
+    for (size_t t = 0; t < frame_.size(); ++t)
+      for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
+        const Index i = at_[t] + j;
+        dir_[target_[i]] = (-rhs_[i] - dot(H_.data() + i * n, z.data(), n)) / bend(t);
+      }
   }
 
   // The part of the direction that was taken; 0 when none lowers the objective.
   double try_steps(Index actives, Index a, Index q, double slack) {
+    if (wide_) find_tangents(a + q, static_cast<Index>(pat_.slope.size()) + q);
     double t = 1;
     for (int tries = 0; tries < 8; ++tries, t *= 0.4)
       if (try_step(t, actives, a, q, slack)) return t;
@@ -453,19 +545,14 @@ class Solver {
     }
   }
 
-  // Reflect the unit's coordinates so that the first points along it; H and rhs follow.
-  void rotate_unit(Index t, Index full) {
-    const Index u = pat_.part[t], size = part_size(u), s = at_[t];
+  // The radius of part t, and the reflection after which its first coordinate points along it.
+  void frame_unit(Index t) {
+    const Index u = pat_.part[t], size = part_size(u);
     const double* c = x_.data() + part_start(u);
     std::vector<double>& v = frame_[t];
     if (size == 1) {
       radius_[t] = std::abs(c[0]);
       v.assign(1, c[0] < 0 ? -1.0 : 1.0);
-      if (c[0] < 0) {
-        for (Index j = 0; j < full; ++j) H_[s * full + j] = -H_[s * full + j];
-        for (Index j = 0; j < full; ++j) H_[j * full + s] = -H_[j * full + s];
-        rhs_[s] = -rhs_[s];
-      }
       return;
     }
     // Householder vector of the unit direction: (I - v v' ) with |v|^2 = 2 maps e1 to c / |c|.
@@ -480,20 +567,28 @@ class Solver {
     const double scale = std::sqrt(2 / norm2(v.data(), size));
     for (double& e : v) e *= scale;
     v.push_back(sign);
-    row_.assign(full, 0.0);
-    for (Index j = 0; j < size; ++j) axpy(v[j], H_.data() + (s + j) * full, row_.data(), full);
-    for (Index j = 0; j < size; ++j) axpy(-v[j], row_.data(), H_.data() + (s + j) * full, full);
-    for (Index i = 0; i < full; ++i) {
-      double* h = H_.data() + i * full + s;
-      const double k = dot(h, v.data(), size);
-      for (Index j = 0; j < size; ++j) h[j] -= k * v[j];
+  }
+  // The rows of part t, and the columns, of a matrix over the coordinates.
+  void reflect_rows(Index t, double* M, Index columns) {
+    const std::vector<double>& v = frame_[t];
+    const Index size = part_size(pat_.part[t]);
+    double* rows = M + at_[t] * columns;
+    if (size > 1) {
+      row_.assign(columns, 0.0);
+      for (Index j = 0; j < size; ++j) axpy(v[j], rows + j * columns, row_.data(), columns);
+      for (Index j = 0; j < size; ++j) axpy(-v[j], row_.data(), rows + j * columns, columns);
     }
-    const double k = dot(rhs_.data() + s, v.data(), size);
-    for (Index j = 0; j < size; ++j) rhs_[s + j] -= k * v[j];
-    if (sign < 0) {
-      for (Index j = 0; j < full; ++j) H_[s * full + j] = -H_[s * full + j];
-      for (Index j = 0; j < full; ++j) H_[j * full + s] = -H_[j * full + s];
-      rhs_[s] = -rhs_[s];
+    if (v.back() < 0)
+      for (Index j = 0; j < columns; ++j) rows[j] = -rows[j];
+  }
+  void reflect_columns(Index t, double* M, Index rows) const {
+    const std::vector<double>& v = frame_[t];
+    const Index size = part_size(pat_.part[t]);
+    for (Index i = 0; i < rows; ++i) {
+      double* h = M + i * rows + at_[t];
+      const double k = size > 1 ? dot(h, v.data(), size) : 0.0;
+      for (Index j = 0; size > 1 && j < size; ++j) h[j] -= k * v[j];
+      if (v.back() < 0) h[0] = -h[0];
     }
   }
 
@@ -540,17 +635,19 @@ class Solver {
   const Units& units_;
   static constexpr double EPSILON = std::numeric_limits<double>::epsilon();
   static constexpr Index NEWTON_LIMIT = 1200;  // unknowns; beyond, the matrices cost more memory and time than they save
-  static constexpr double PATIENCE = 2, POLISH = 100;  // in proximal steps
+  static constexpr double PATIENCE = 2;  // Newton steps
+  static constexpr double POLISH = 100;  // in proximal steps
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
   double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
   bool minimised_ = false;  // x minimises the objective over the pattern the last Newton step had
+  bool wide_ = false;      // the tangents of the last model were eliminated
   bool overflow_ = false;  // no step is short enough for the numbers to stay finite
   Index m_, dim_, img_size_;
   std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
   Pattern pat_;
   std::vector<Index> coords_, at_, target_, place_;
-  std::vector<double> H_, R_, S_, factor_, slope_, rhs_, dir_, row_, radius_, block_radius_;
+  std::vector<double> H_, R_, S_, M_, across_, z_rows_, factor_, slope_, rhs_, dir_, row_, radius_, block_radius_;
   std::vector<std::vector<double>> frame_;
   std::vector<char> pinned_, factor_pinned_;
 };

@@ -91,3 +91,34 @@ def test_no_penalised_column_is_the_same_fit_at_every_alpha():
 def test_lengths_that_differ_are_refused_before_memory_is_read():
     with pytest.raises(ValueError, match="differ in length"):
         ext.Design(native.columns(X), np.ones(3), True, "columns", [], [], False)
+
+
+@pytest.mark.parametrize(
+    ("loss", "draw"),
+    [
+        (ss.losses.Binomial(), lambda rng, eta: rng.random(len(eta)) < 1 / (1 + np.exp(-eta))),
+        (ss.losses.Poisson(), lambda rng, eta: rng.poisson(np.exp(eta / 2))),
+    ],
+)
+def test_newton_through_the_rows_is_newton_through_the_columns(loss, draw):
+    # 40 rows and up to 110 active columns in groups of ten: tangents are eliminated by a matrix of the rows' size. With
+    # each row three times it is the same problem, and there are rows enough for a matrix of the columns' size.
+    rng = np.random.default_rng(0)
+    Z = np.asfortranarray(rng.standard_normal((40, 150)))
+    y = draw(rng, 0.3 * Z[:, :40] @ rng.standard_normal(40)).astype(float)
+    groups = np.repeat(np.arange(15), 10)
+
+    def fitted(copies):
+        rows = Problem(
+            np.asfortranarray(np.tile(Z, (copies, 1))), np.tile(y, copies), loss, ss.penalties.GroupSortedL1(),
+            groups=groups,
+        )  # fmt: skip
+        return native.NativeProblem(rows)
+
+    few = fitted(1)
+    alphas = few.alpha_max() * np.array([0.5, 0.3, 0.17])
+    once, thrice = (model.solve_path(alphas, tol=1e-10) for model in (few, fitted(3)))
+    assert np.count_nonzero(once.coefs, axis=1)[-1] > 80
+    assert once.info["newton_steps"].min() > 0
+    # Two routes to rounding: what is left is the conditioning of the Hessian.
+    np.testing.assert_allclose(once.coefs, thrice.coefs, rtol=0, atol=1e-10 * np.abs(once.coefs).max())
