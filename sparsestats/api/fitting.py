@@ -297,7 +297,7 @@ def _notes(built: Design) -> tuple[str, ...]:
         unused = ", ".join(map(str, built.response.unused))
         notes.append(f"Levels of {built.response.name} that do not occur in the rows used: {unused}.")
     if built.response.kind == "counts":
-        notes.append("Rows count two outcomes; each outcome enters with its count as weight.")
+        notes.append("Rows count outcomes; each outcome enters with its count as weight.")
     return tuple(notes)
 
 

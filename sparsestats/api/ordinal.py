@@ -32,7 +32,7 @@ from ..selection.rules import likelihood_shares
 from .arguments import Asked, check_names
 from .fitting import _free_terms, _notes, _where_learned
 from .relearned import Relearned, learns
-from .response import Rows, _counted
+from .response import Rows, counted
 from .terms import _checked_terms, group_labels, penalty_factors
 
 _MOST_LEVELS = 30
@@ -70,7 +70,8 @@ def presto(
     ----------
     formula : str
         ``"rating ~ temp + contact + C(judge)"``. The response is an ordered factor, ``C(y, levels=[...])``, a
-        whole number with few values, or ``cbind(yes, no)`` counts.
+        whole number with few values, or counts: ``cbind(yes, no)``, or ``cbind(none, mild, severe)`` in the
+        order of the levels.
     data : pandas or polars DataFrame
     alpha, alphas, sample_weight, offset, row_groups, cv, random_state, n_jobs, unpenalized, missing, env,
     terms_in_folds
@@ -236,7 +237,7 @@ def ordered_classes(built: Design) -> Rows:
     response, y = built.response, built.y
     assert response is not None and y is not None
     if response.kind == "counts":
-        return _counted(built, y)
+        return counted(built)
     levels: tuple[Any, ...]
     if response.kind == "numeric":
         found = np.unique(y)

@@ -12,7 +12,7 @@ from ..formula import Design
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """What the estimator sees: the rows of a design, doubled where a row counts both outcomes.
+    """What the estimator sees: the rows of a design, one for each class where a row counts classes.
 
     Attributes
     ----------
@@ -42,9 +42,10 @@ def numeric(built: Design) -> Rows:
     """
     assert built.response is not None and built.y is not None
     if built.response.kind != "numeric":
+        family = "multinomial" if len(built.response.levels or ()) > 2 else "binomial"
         raise ValueError(
             f"The response {built.response.name} holds classes, and this family wants numbers: "
-            'use family="binomial", or turn it into a number.'
+            f'use family="{family}", or turn it into a number.'
         )
     return Rows(built.X, built.y, built.sample_weight, built.offset, built.row_groups)
 
@@ -60,7 +61,9 @@ def two_classes(built: Design) -> Rows:
     response, y = built.response, built.y
     assert response is not None and y is not None
     if response.kind == "counts":
-        return _counted(built, y)
+        if len(response.levels or ()) > 2:
+            raise ValueError(f"A binomial response needs two classes; {response.name} counts {y.shape[1]}.")
+        return counted(built)
     levels = (0, 1) if response.kind == "numeric" else response.levels or ()
     if response.kind == "numeric" and not np.isin(y, (0.0, 1.0)).all():
         found = np.unique(y)
@@ -95,6 +98,8 @@ def several_classes(built: Design) -> Rows:
     """
     response, y = built.response, built.y
     assert response is not None and y is not None
+    if response.kind == "counts" and len(response.levels or ()) > 2:
+        return counted(built)
     if response.levels is None:
         raise ValueError(
             f"A multinomial response needs classes; {response.name} is a number. Write C({response.name}) for classes."
@@ -109,19 +114,30 @@ def several_classes(built: Design) -> Rows:
     return Rows(built.X, codes, built.sample_weight, built.offset, built.row_groups, levels=levels)
 
 
-def _counted(built: Design, counts: np.ndarray) -> Rows:
-    """``cbind(yes, no)``: every row as two with the counts as weights; the folds never part the two."""
-    assert built.response is not None
-    yes, no = built.response.name.removeprefix("cbind(").removesuffix(")").split(", ", 1)
-    n = len(counts)
-    weight = np.concatenate([counts[:, 0], counts[:, 1]])
+def counted(built: Design) -> Rows:
+    """Every row of ``cbind(...)`` as one for each class, the counts as weights; the folds never part them.
+
+    ``cbind(yes, no)`` names the event first, as glm() does in R; three columns and more are in the order of the levels.
+
+    Raises
+    ------
+    ValueError
+        When a class is counted in no row.
+    """
+    response = built.response
+    assert response is not None and built.y is not None and response.levels is not None
+    levels, counts = response.levels, built.y
+    if len(levels) == 2:
+        levels, counts = levels[::-1], counts[:, ::-1]
+    n, K = counts.shape
+    weight = counts.T.ravel()
     if built.sample_weight is not None:
-        weight = weight * np.tile(built.sample_weight, 2)
+        weight = weight * np.tile(built.sample_weight, K)
     kept = np.flatnonzero(weight > 0)
-    source = np.tile(np.arange(n), 2)[kept]
-    y = np.repeat([1, 0], n)[kept]
-    if len(np.unique(y)) < 2:
-        raise ValueError(f"{built.response.name} counts one outcome only: the other is 0 in every row.")
+    source, y = np.tile(np.arange(n), K)[kept], np.repeat(np.arange(K), n)[kept]
+    absent = np.setdiff1d(np.arange(K), y)
+    if len(absent):
+        raise ValueError(f"{response.name} never counts {levels[absent[0]]!r}: it is 0 in every row used.")
     groups = np.arange(n) if built.row_groups is None else built.row_groups
     return Rows(
         X=np.asfortranarray(built.X[source]),
@@ -130,5 +146,5 @@ def _counted(built: Design, counts: np.ndarray) -> Rows:
         offset=None if built.offset is None else built.offset[source],
         row_groups=groups[source],
         source=source,
-        levels=(no, yes),
+        levels=levels,
     )

@@ -28,7 +28,7 @@ class Design:
     Attributes
     ----------
     X : float64 (n, p), Fortran order, without an intercept column
-    y : float64 (n,), or (n, 2) and (n, 3) for ``cbind()`` and ``Surv()``; None without a left side
+    y : float64 (n,), (n, K) for ``cbind()`` of K columns, (n, 2) or (n, 3) for ``Surv()``; None without a left side
     response : Response or None
     offset, sample_weight : float64 (n,) or None
     row_groups : array (n,) of labels or None

@@ -205,11 +205,11 @@ class Guard:
     def response(self, node: Node, allow: Collection[str]) -> None:
         """Check the left side."""
         match node:
-            case Call(function="cbind", args=(yes, no), keywords=()):
-                self.arithmetic(yes)
-                self.arithmetic(no)
+            case Call(function="cbind", args=(_, _, *_) as args, keywords=()):
+                for argument in args:
+                    self.arithmetic(argument)
             case Call(function="cbind"):
-                refuse(node, "cbind() takes two columns of counts: cbind(yes, no)")
+                refuse(node, "cbind() takes a column of counts for each class: cbind(yes, no), cbind(a, b, c)")
             case Call(function="Surv", args=args, keywords=keywords):
                 if "Surv" not in allow:
                     raise TypeError(

@@ -25,9 +25,10 @@ class Response:
         As written.
     kind : str
         "numeric"; "boolean" (0/1 with the levels False, True); "factor" (codes of ``levels``);
-        "counts" (columns yes, no of ``cbind()``); "survival" (columns time, event or start, time, event).
+        "counts" (the columns of ``cbind()``); "survival" (columns time, event or start, time, event).
     levels : tuple or None
-        For booleans and factors, in the order the data or ``C(y, levels=[...])`` declares, else sorted.
+        For booleans and factors, in the order the data or ``C(y, levels=[...])`` declares, else sorted; for
+        counts the columns, as written.
         Levels that do not occur are left out, and listed in ``unused``.
     ordered : bool
         True when the order is declared.
@@ -85,7 +86,7 @@ def read_response(
 
     Returns
     -------
-    y : float64 (n,), or (n, 2) and (n, 3) for counts and survival
+    y : float64 (n,), or (n, K) for counts of K classes and (n, 2) or (n, 3) for survival
     response : Response
     """
     evaluator = Evaluator(table, {}, env, learning=True, rows=rows)
@@ -94,8 +95,8 @@ def read_response(
         case Call(function="cbind", args=args):
             y = np.column_stack([evaluator.value(argument) for argument in args])
             if (y < 0).any() or (y != np.round(y)).any() or (y.sum(axis=1) == 0).any():
-                raise ValueError(f"{name} must hold counts: whole numbers of at least 0, not both 0 in one row.")
-            return y, Response(name, "counts")
+                raise ValueError(f"{name} must hold counts: whole numbers of at least 0, not all 0 in one row.")
+            return y, Response(name, "counts", tuple(map(show, args)))
         case Call(function="Surv", args=(time, event), keywords=keywords):
             start = [evaluator.value(value) for _, value in keywords]
             y = np.column_stack([*start, evaluator.value(time), evaluator.value(event)])

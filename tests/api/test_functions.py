@@ -163,6 +163,33 @@ def test_counts_are_expanded_rows(measured):
     assert validated.cv.table["fold"].nunique() == 4
 
 
+@pytest.mark.parametrize("function", [ss.presto, ss.slope, ss.gslope])
+def test_counts_of_three_classes_are_expanded_rows_in_the_order_written(measured, function):
+    order = ["Adelie", "Gentoo", "Chinstrap"]
+    table = measured.groupby(["sex", "year"])["species"].value_counts().unstack(fill_value=0).reset_index()
+    family = {} if function is ss.presto else {"family": "multinomial"}
+    counted = function("cbind(Adelie, Gentoo, Chinstrap) ~ sex + year", table, alpha=0.005, tol=1e-12, **family)
+    single = function(f"C(species, levels={order}) ~ sex + year", measured, alpha=0.005, tol=1e-12, **family)
+    assert counted.levels == tuple(order)
+    found, wanted = (fit.predict(table, type="prob") for fit in (counted, single))
+    assert np.ptp(wanted.to_numpy(), axis=0).min() > 1e-3
+    np.testing.assert_allclose(found, wanted, atol=1e-6)  # gaps of 1e-12 of the same objective
+
+
+@pytest.mark.parametrize(
+    ("family", "message"),
+    [
+        ("binomial", "needs two classes; cbind\\(male, female, other\\) counts 3"),
+        ("multinomial", "never counts 'other'"),
+        ("gaussian", 'use family="multinomial"'),
+    ],
+)
+def test_counts_that_do_not_fit_the_family_are_refused(family, message):
+    table = pd.DataFrame({"male": [3, 4], "female": [5, 1], "other": [0, 0], "x": [0.0, 1.0]})
+    with pytest.raises(ValueError, match=message):
+        ss.slope("cbind(male, female, other) ~ x", table, family=family)
+
+
 @pytest.mark.parametrize(
     ("response", "levels"),
     [
