@@ -138,6 +138,15 @@ def _moves(problem: Problem, M: sparse.csc_array) -> np.ndarray:
     return np.stack(blocks, axis=1).reshape(*problem.y.shape, M.shape[1])
 
 
+def free_columns_separate(problem: Problem, eta: np.ndarray) -> bool:
+    """Whether a combination of intercept and unpenalised columns separates responses; eta are a fit's predictors."""
+    free = dense_columns(problem.X, np.flatnonzero(~problem.penalized))
+    largest = np.abs(free).max(axis=0, initial=0.0)
+    free = free / np.where(largest > 0, largest, 1.0)
+    own = np.column_stack([np.ones((len(free), int(problem.fit_intercept))), free])
+    return _separates(problem, newton.copies(own, problem.y), eta)
+
+
 def _separates(problem: Problem, directions: np.ndarray, eta: np.ndarray) -> bool:
     """Whether some direction never raises the loss of any row and is not flat in all of them.
 

@@ -22,6 +22,7 @@ from ..backend import losses
 from ..backend.certificate import Certificate, warn_unconverged
 from ..backend.path import Relative, alpha_max, known_alphas, solve_path
 from ..backend.problem import PathResult, Problem
+from ..backend.refit import free_columns_separate, refit, selected_clusters, selected_columns
 from ..exceptions import DataWarning
 from ..report.clusters import cluster_labels
 from ..report.path import Path
@@ -48,19 +49,25 @@ def warn_separated(problem: Problem, result: PathResult) -> None:
     if not unpenalised and problem.penalized.all():
         return
     eta = problem.X @ result.coefs[-1].T + result.intercepts[-1]
-    fitted = problem.loss.mean(eta if problem.offset is None else eta + problem.offset)
+    eta = eta if problem.offset is None else eta + problem.offset
+    fitted = problem.loss.mean(eta)
     near = np.abs(fitted - problem.y) < NEAR
     reached = int(np.count_nonzero(near.reshape(len(near), -1).all(axis=1)))
-    if reached:
-        where = "at alpha = 0" if unpenalised else "with columns left free of the penalty"
-        remedy = "A small alpha > 0 has one." if unpenalised else "A penalty on them, small as it may be, has one."
-        warnings.warn(
-            f"{where} the fitted means of {reached} of {len(fitted)} rows are their responses: a combination of "
-            f"{'' if unpenalised else 'free '}columns may separate these, and then coefficients have no finite value. "
-            f"{remedy}",
-            DataWarning,
-            stacklevel=3,
-        )
+    if not reached:
+        return
+    if unpenalised:
+        where, what, remedy = "at alpha = 0", "columns may separate", "A small alpha > 0 has one."
+    elif free_columns_separate(problem, eta):
+        where, what = "with columns left free of the penalty", "free columns separates"
+        remedy = "A penalty on them, small as it may be, has one."
+    else:
+        return
+    warnings.warn(
+        f"{where} the fitted means of {reached} of {len(fitted)} rows are their responses: a combination of {what} "
+        f"these, and then coefficients have no finite value. {remedy}",
+        DataWarning,
+        stacklevel=3,
+    )
 
 
 class PathEstimator(BaseEstimator):
@@ -470,8 +477,6 @@ class PathEstimator(BaseEstimator):
         from time import perf_counter
 
         from sklearn.base import clone
-
-        from ..backend.refit import refit, selected_clusters, selected_columns
 
         began = perf_counter()
         check_is_fitted(self)

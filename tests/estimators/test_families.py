@@ -113,7 +113,7 @@ def test_free_columns_that_separate_are_told_whatever_their_scale(solver):
     X[:, :3] = 1e8 * (X[:, :3] + 1)
     y = (X[:, :3] @ [1.0, -2.0, 0.5] > 0).astype(int)
     model = ss.SLOPEClassifier(0.01, penalty_factor=[0, 0, 0, 1, 1, 1], solver=solver)
-    with pytest.warns(DataWarning, match="free columns may separate"):
+    with pytest.warns(DataWarning, match="free columns separates"):
         model.fit(X, y)
     assert np.array_equal(model.predict(X), y) and np.isfinite(model.coef_).all()
     noisy = np.where(np.arange(80) % 4 == 0, 1 - y, y)
