@@ -12,7 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("colide", "fit", "gslope", "load", "presto", "sgslope", "slope"),
+    "api": ("colide", "compare", "fit", "gslope", "load", "presto", "sgslope", "slope"),
     "backend.path": ("relative",),
     "estimators.dag": ("CoLiDE",),
     "estimators.group_slope": (

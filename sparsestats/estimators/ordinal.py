@@ -101,6 +101,7 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         ``variables["intercept"]`` (K-1,) on the data's own scale, in the order of ``categories_`` (or its
         reverse with ``reverse=True``). Chooses ``solver="cvxpy"``.
     verbose : int, default 0
+        1 shows progress where there is some to show.
 
     Attributes
     ----------
@@ -613,6 +614,7 @@ class PRESTOCV(PRESTO):
     random_state : int, RandomState or None, default 0
         Seed of the folds.
     verbose : int, default 0
+        1 shows progress where there is some to show.
 
     Attributes
     ----------

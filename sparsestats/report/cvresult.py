@@ -33,6 +33,8 @@ class CVResult:
         Number selected at each alpha by the fit to all rows.
     counted : str
         What is counted there.
+    rounds : float
+        How often a row was held out.
     null : float or None
         Mean held-out score of the null model.
     folds : str
@@ -64,6 +66,7 @@ class CVResult:
     null: float | None = None
     folds: str = ""
     counted: str = "columns"
+    rounds: float = 1.0
 
     @property
     def alpha_min(self) -> float:

@@ -41,7 +41,7 @@ def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.Dat
     DataFrame with a column for each variable, and ``effect``
         Where levels are crossed with a number, each combination of levels keeps to the range seen with it.
     """
-    name, beta = _find(fit, term), fit.path.coef(fit._alpha(None, "a term plot"))
+    name, beta = find_term(fit, term), fit.path.coef(fit._alpha(None, "a term plot"))
     if fit.path.multinomial:
         raise ValueError("a term plot shows one linear predictor; this fit has one a class: fit.tidy() lists them")
     index = fit.columns.terms.index(name)
@@ -70,7 +70,7 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
     """Lines for a numeric variable (one a level when a factor is crossed with it), points for levels."""
     values = frame(fit, term, data=data, points=points)
     *variables, _ = values.columns
-    name = _find(fit, term)
+    name = find_term(fit, term)
     as_levels = fit.columns.read_as_levels(fit.columns.terms.index(name))
     numeric = [v for v in variables if v not in as_levels]
     others = [v for v in variables if v in as_levels]
@@ -123,7 +123,7 @@ def _draw_levels(ax: Any, variable: str, values: pd.DataFrame) -> None:
     ax.set_xlabel(plots.plain(variable) + told)
 
 
-def _find(fit: Fit, term: str) -> str:
+def find_term(fit: Fit, term: str) -> str:
     """The term meant by its own name or by a variable that no other term uses."""
     if term in fit.columns.terms:
         return term

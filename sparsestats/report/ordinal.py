@@ -176,6 +176,7 @@ class OrdinalPath(Path):
 
     def plot_data(self, by: str | None = None) -> pd.DataFrame:
         """The frame behind ``plot``: alpha, label, boundary, value, for columns that leave zero somewhere."""
+        _by_column(by)
         shown = np.flatnonzero((self.coefs != 0).any(axis=(0, 1)))
         k, m, _ = self.coefs.shape
         scale = np.ones(self.coefs.shape[2]) if self.sd is None else self.sd
@@ -203,8 +204,8 @@ class OrdinalPath(Path):
         Parameters
         ----------
         ax : matplotlib Axes or None
-        by : None
-            Kept for the signature of paths.
+        by : {"column"} or None
+            Lines of an ordinal path are columns.
         top : int
             How many columns to colour and name.
         name : {"first", "largest"} or None
@@ -212,6 +213,7 @@ class OrdinalPath(Path):
         mark : dict of str to float or None
             Alphas to draw a line at, by name.
         """
+        _by_column(by)
         ax = plots.new_axes(ax)
         plots.clean(ax)
         scale = np.ones(self.coefs.shape[2]) if self.sd is None else self.sd
@@ -247,3 +249,8 @@ class OrdinalPath(Path):
             index=pd.Index(self.boundaries, name="boundary"),
             columns=pd.Index(["(intercept)", *map(str, self.names)], name="column"),
         )
+
+
+def _by_column(by: str | None) -> None:
+    if by not in (None, "column"):
+        raise ValueError(f'by must be "column" or None for an ordinal path, got {by!r}.')

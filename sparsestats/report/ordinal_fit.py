@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..backend.certificate import Certificate
-from . import describe, frames, ordinal_plots, ordinal_store, tables
+from . import describe, effects, frames, ordinal_plots, ordinal_store, tables
 from .fit import Fit
 from .ordinal import OrdinalPath
 from .ordinal_summary import STEP, summarize
@@ -422,6 +422,15 @@ class OrdinalFit(Fit):
             "profile" draws coefficients over the boundaries, "calibration" the rarest category's (or
             ``category=``) observed against predicted frequency. None is "cv" after cross-validation, else
             "path".
+        term : str or None
+            For "profile": the columns of one term of the formula, or of a variable that only one term uses.
+        ax : matplotlib Axes or None
+        **options
+            ``top`` for "path" and "profile", ``name`` for "path", ``category`` and ``bins`` for "calibration".
+
+        Returns
+        -------
+        matplotlib Axes
         """
         kind = kind or ("path" if self.cv is None else "cv")
         if kind == "path":
@@ -429,7 +438,7 @@ class OrdinalFit(Fit):
         if kind == "cv":
             return self._cv().plot(ax, **options)
         if kind == "profile":
-            return ordinal_plots.profile(self, ax, **options)
+            return ordinal_plots.profile(self, ax, self._columns_of(term), **options)
         if kind == "calibration":
             return ordinal_plots.calibration(self, ax, **options)
         raise ValueError(f"kind must be 'path', 'cv', 'profile' or 'calibration', got {kind!r}.")
@@ -442,10 +451,17 @@ class OrdinalFit(Fit):
         if kind == "cv":
             return self._cv().plot_data()
         if kind == "profile":
-            return self.model.profile(self._alpha(None, "a profile plot"))
+            table = self.model.profile(self._alpha(None, "a profile plot"))
+            return table if term is None else table[self.columns.array[self._columns_of(term)]]
         if kind == "calibration":
             return self.calibration(**options)
         raise ValueError(f"kind must be 'path', 'cv', 'profile' or 'calibration', got {kind!r}.")
+
+    def _columns_of(self, term: str | None) -> np.ndarray:
+        """Positions of a term's columns; of all columns without a term."""
+        if term is None:
+            return np.arange(len(self.columns))
+        return self.columns.by_term[self.columns.terms.index(effects.find_term(self, term))]
 
     # ---- for later ----
 

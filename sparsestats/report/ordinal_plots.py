@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from .ordinal_fit import OrdinalFit
 
 
-def profile(fit: OrdinalFit, ax: Any, top: int = 9) -> Any:
+def profile(fit: OrdinalFit, ax: Any, columns: np.ndarray, top: int = 9) -> Any:
     """Coefficients over the boundaries: a flat line is proportional odds."""
     beta = fit.path.coef(fit._alpha(None, "a profile plot"))
     scaled = beta if fit.path.sd is None else beta * fit.path.sd
-    order = [j for j in np.argsort(-np.abs(scaled).max(axis=0)) if scaled[:, j].any()]
+    order = [j for j in columns[np.argsort(-np.abs(scaled[:, columns]).max(axis=0))] if scaled[:, j].any()]
     ax = plots.new_axes(ax)
     plots.clean(ax)
     names = [plots.plain(str(boundary)) for boundary in fit.path.boundaries]

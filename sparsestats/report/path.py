@@ -65,6 +65,8 @@ class Path:
         What the penalty multiplies each column by; None is ones.
     ranked : bool
         Whether the penalty ranks columns by size, so that they come in clusters of equal size.
+    classes : ndarray (K,) or None
+        What the K coefficient vectors of ``coefs`` belong to, in their order.
 
     Attributes
     ----------

@@ -137,6 +137,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
                 "null": fit.cv.null,
                 "folds": fit.cv.folds,
                 "counted": fit.cv.counted,
+                "rounds": fit.cv.rounds,
             }
         ),
     }

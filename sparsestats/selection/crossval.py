@@ -263,6 +263,7 @@ def _collect(
         greater_is_better=scoring.greater_is_better,
         null=float(null[0]),
         folds=description or f"{len(folds)} folds",
+        rounds=rounds,
     )
 
 

@@ -295,6 +295,17 @@ def test_plots_are_returned(fitted):
     pyplot.close("all")
 
 
+def test_a_profile_can_be_of_one_term(fitted):
+    term = fitted.columns.terms[0]
+    columns = [fitted.columns.names[j] for j in fitted.columns.by_term[0]]
+    whole, part = fitted.plot_data("profile"), fitted.plot_data("profile", term)
+    pd.testing.assert_frame_equal(part, whole[columns])
+    with pytest.raises(ValueError, match="There is no term 'weather'"):
+        fitted.plot("profile", "weather")
+    with pytest.raises(ValueError, match='by must be "column"'):
+        fitted.plot("path", by="group")
+
+
 def test_counts_speak_for_as_many_observations_as_they_count():
     counts = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "yes": [5, 9, 14, 30], "no": [20, 22, 12, 8]})
     rows = counts.loc[counts.index.repeat(counts["yes"] + counts["no"])].reset_index(drop=True)
