@@ -109,7 +109,7 @@ def _mean(fit: Fit, folds: pd.DataFrame) -> tuple[float, float]:
 
 def _same_folds(rows: dict[str, Fit], at: dict[str, pd.DataFrame]) -> bool:
     def key(name: str) -> tuple:
-        cv, folds = rows[name].cv, at[name]
-        return (cv and (cv.scoring, cv.folds), *map(tuple, folds[["n", "weight"]].to_numpy()))
+        cv = rows[name].cv
+        return (cv and (cv.scoring, cv.held_out), *at[name]["weight"])
 
     return len({key(name) for name in rows}) == 1

@@ -98,20 +98,23 @@ def several_classes(built: Design) -> Rows:
     """
     response, y = built.response, built.y
     assert response is not None and y is not None
-    if response.kind == "counts" and len(response.levels or ()) > 2:
-        return counted(built)
     if response.levels is None:
         raise ValueError(
             f"A multinomial response needs classes; {response.name} is a number. Write C({response.name}) for classes."
         )
-    present, codes = np.unique(y, return_inverse=True)
-    levels = tuple(response.levels[int(k)] for k in present)
+    if response.kind == "counts":
+        rows = counted(built)
+    else:
+        present, codes = np.unique(y, return_inverse=True)
+        found = tuple(response.levels[int(k)] for k in present)
+        rows = Rows(built.X, codes, built.sample_weight, built.offset, built.row_groups, levels=found)
+    levels = rows.levels or ()
     if len(levels) < 3:
         raise ValueError(
             f"A multinomial response needs three classes or more; {response.name} has {len(levels)} in the rows "
             f'used: {", ".join(map(repr, levels))}. Two are family="binomial".'
         )
-    return Rows(built.X, codes, built.sample_weight, built.offset, built.row_groups, levels=levels)
+    return rows
 
 
 def counted(built: Design) -> Rows:

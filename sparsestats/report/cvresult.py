@@ -35,6 +35,8 @@ class CVResult:
         What is counted there.
     rounds : float
         How often a row was held out.
+    held_out : str
+        Digest of the rows of each fold: the same for two results exactly when their scores can be paired.
     null : float or None
         Mean held-out score of the null model.
     folds : str
@@ -67,6 +69,7 @@ class CVResult:
     folds: str = ""
     counted: str = "columns"
     rounds: float = 1.0
+    held_out: str = ""
 
     @property
     def alpha_min(self) -> float:

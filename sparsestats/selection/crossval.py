@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def cross_validate_path(
     fold = partial(_fold, estimator, data, alphas, scoring, chosen, fold_path)
     tasks = [(number, train, test) for number, (train, test) in enumerate(splits)]
     answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds", beside=beside)
-    return _collect(answers, alphas, scoring, _rounds(splits), getattr(splits, "description", ""))
+    return _collect(answers, alphas, scoring, splits)
 
 
 def unconverged_folds(table: pd.DataFrame) -> int:
@@ -225,9 +226,7 @@ def _fold(
     )
 
 
-def _collect(
-    folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, rounds: float, description: str
-) -> CVResult:
+def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, splits: Sequence[Split]) -> CVResult:
     k = len(alphas)
     by_fold = np.stack([fold.scores for fold in folds])
     weights = np.array([fold.weight for fold in folds])
@@ -250,6 +249,7 @@ def _collect(
             ConvergenceWarning,
             stacklevel=3,
         )
+    rounds = _rounds(splits)
     mean, se = rules.summarize(by_fold, weights, rounds)
     null, _ = rules.summarize(np.array([[fold.null] for fold in folds]), weights)
     return CVResult(
@@ -262,8 +262,9 @@ def _collect(
         scoring=scoring.name,
         greater_is_better=scoring.greater_is_better,
         null=float(null[0]),
-        folds=description or f"{len(folds)} folds",
+        folds=getattr(splits, "description", "") or f"{len(folds)} folds",
         rounds=rounds,
+        held_out=_digest(splits),
     )
 
 
@@ -287,6 +288,13 @@ def _check_classes(data: _Data, train: np.ndarray) -> None:
         raise ValueError(
             f"y has no row of class {data.classes.tolist()[absent[0]]!r} left to fit; a class needs rows in two folds"
         )
+
+
+def _digest(splits: Sequence[Split]) -> str:
+    rows = sha256()
+    for _, test in splits:
+        rows.update(np.asarray([len(test), *test], dtype=np.int64).tobytes())
+    return rows.hexdigest()
 
 
 def _rounds(splits: Sequence[Split]) -> float:

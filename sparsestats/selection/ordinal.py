@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer
 
 from ..report.cvresult import CVResult
-from .crossval import _collect, _FoldScores, _rounds, _rows
+from .crossval import _collect, _FoldScores, _rows
 from .folds import Split
 from .parallel import Control, run
 
@@ -171,7 +171,7 @@ def cross_validate_ordinal(
     )
     tasks = [(number, train, test) for number, (train, test) in enumerate(splits)]
     answers = run(fold, tasks, n_jobs=n_jobs, verbose=verbose, control=control, label="folds")
-    return _collect(answers, alphas, cast(Any, score), _rounds(splits), getattr(splits, "description", ""))
+    return _collect(answers, alphas, cast(Any, score), splits)
 
 
 def _fold(

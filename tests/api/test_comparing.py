@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import KFold
 
 import sparsestats as ss
 from sparsestats.datasets import load_penguins
@@ -53,6 +54,8 @@ def test_scores_that_cannot_be_paired_have_no_difference(fits):
     small, large = fits
     for other in (
         large.update(cv=4),
+        large.update(random_state=1),
+        large.update(cv=KFold(5)),
         large.update(scoring="mae"),
         large.update(alpha=5.0),
         large.at(large.alpha * 1.01),

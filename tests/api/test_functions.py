@@ -177,17 +177,18 @@ def test_counts_of_three_classes_are_expanded_rows_in_the_order_written(measured
 
 
 @pytest.mark.parametrize(
-    ("family", "message"),
+    ("counts", "family", "message"),
     [
-        ("binomial", "needs two classes; cbind\\(male, female, other\\) counts 3"),
-        ("multinomial", "never counts 'other'"),
-        ("gaussian", 'use family="multinomial"'),
+        ("male, female, other", "binomial", "needs two classes; cbind\\(male, female, other\\) counts 3"),
+        ("male, female, other", "multinomial", "never counts 'other'"),
+        ("male, female, other", "gaussian", 'use family="multinomial"'),
+        ("male, female", "multinomial", "three classes or more; cbind\\(male, female\\) has 2"),
     ],
 )
-def test_counts_that_do_not_fit_the_family_are_refused(family, message):
+def test_counts_that_do_not_fit_the_family_are_refused(counts, family, message):
     table = pd.DataFrame({"male": [3, 4], "female": [5, 1], "other": [0, 0], "x": [0.0, 1.0]})
     with pytest.raises(ValueError, match=message):
-        ss.slope("cbind(male, female, other) ~ x", table, family=family)
+        ss.slope(f"cbind({counts}) ~ x", table, family=family)
 
 
 @pytest.mark.parametrize(
