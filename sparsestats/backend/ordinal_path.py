@@ -24,7 +24,12 @@ def alpha_max(problem: OrdinalProblem) -> float:
 def alpha_po(problem: OrdinalProblem) -> float:
     """The smallest alpha at which the fit is proportional odds; inf for a pure ridge, NaN for a penalty other than
     the L1, whose path would have to be searched."""
-    return NativeOrdinal(problem).alpha_po() if problem.penalty is None else float("nan")
+    if problem.penalty is not None:
+        return float("nan")
+    differences = problem.penalty_weights[:, 1:]
+    if not ((differences > 0) & np.isfinite(differences)).any():  # none to enter, whatever alpha
+        return 0.0
+    return NativeOrdinal(problem).alpha_po()
 
 
 def solve_path(

@@ -221,7 +221,8 @@ class PRESTO(ClassifierMixin, BaseEstimator):
         else:
             given = order_of(y) if given is None else given
             X, y = validate_data(self, X, y, **_READ)
-            check_classification_targets(y)
+            if y.dtype.kind not in "iub":  # whole numbers always are classes
+                check_classification_targets(y)
         n = X.shape[0]
         weight = check_weights(sample_weight, n)
         shift = None if offset is None else check_vector(offset, n, "offset")
