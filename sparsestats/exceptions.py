@@ -38,17 +38,25 @@ class UnseenLevelError(ValueError):
         The levels that were not seen at fit.
     rows : list of int
         Positions of the rows that carry them.
+    contrasts : bool
+        Whether the factor's columns compare levels, so that zeros stand for one of them.
     """
 
-    def __init__(self, variable: str, levels: Sequence[object], rows: Sequence[int]):
+    def __init__(self, variable: str, levels: Sequence[object], rows: Sequence[int], contrasts: bool = False):
         self.variable, self.levels, self.rows = variable, list(levels), [int(r) for r in rows]
+        self.contrasts = contrasts
         where, these = ("row", "this row") if len(self.rows) == 1 else ("rows", "these rows")
         what = "a level that was" if len(self.levels) == 1 else "levels that were"
         shown = ", ".join(map(str, self.rows[:5])) + (", ..." if len(self.rows) > 5 else "")
         super().__init__(
             f"{variable!r} has {what} not seen at fit: {self.levels} ({where} {shown}). "
-            f'Pass unseen="nan" to get NaN for {these}.'
+            f'Pass unseen="nan" to get NaN for {these}'
+            + (
+                "; zeros would take them for another level, because its columns are contrasts between levels."
+                if contrasts
+                else ', or "zero" for no effect of such a level.'
+            )
         )
 
     def __reduce__(self):
-        return type(self), (self.variable, self.levels, self.rows)
+        return type(self), (self.variable, self.levels, self.rows, self.contrasts)

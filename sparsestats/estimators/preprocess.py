@@ -24,8 +24,11 @@ class ModelMatrix(TransformerMixin, BaseEstimator):
     formula : str
         The right side alone, ``"x + C(g) + bs(age, df=4)"``; a leading ``~`` is allowed. The intercept
         belongs to the estimator behind, and so does what ``keep()`` marks: see ``penalty_factor_``.
-    unseen : "raise" or "nan", default "raise"
-        What a factor level that ``fit`` never met does in ``transform``: `UnseenLevelError`, or a row of NaN.
+    unseen : "raise", "nan" or "zero", default "raise"
+        What a factor level that ``fit`` never met does in ``transform``: `UnseenLevelError`, a row of NaN, or zeros
+        in the factor's columns. Zeros are what a level without rows has, whose effect the penalty leaves at 0: the
+        answer for rare levels that a fold holds out. They need a column for every level (factors under ``keep()``
+        and explicit contrasts have none, and raise).
     env : dict of str to function, optional
         Functions of your own that the formula may call.
 
@@ -82,10 +85,9 @@ class ModelMatrix(TransformerMixin, BaseEstimator):
         -------
         self
         """
-        from ..formula import design
+        from ..formula import check_unseen, design
 
-        if self.unseen not in ("raise", "nan"):
-            raise ValueError(f'unseen must be "raise" or "nan", not {self.unseen!r}.')
+        check_unseen(self.unseen)
         learned = design(self.formula, X, env=self.env)
         if learned.y is not None:
             raise FormulaError(

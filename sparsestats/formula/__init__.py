@@ -9,7 +9,18 @@ a saved design is read; `evaluate` walks the tree itself. formulaic supplies the
 from ..exceptions import FormulaError
 from .algebra import update_formula
 from .design import Design, design
+from .evaluate import check_unseen
 from .response import Response
 from .spec import NewRows, Spec, Term
 
-__all__ = ["Design", "FormulaError", "NewRows", "Response", "Spec", "Term", "design", "update_formula"]
+__all__ = [
+    "Design",
+    "FormulaError",
+    "NewRows",
+    "Response",
+    "Spec",
+    "Term",
+    "check_unseen",
+    "design",
+    "update_formula",
+]

@@ -17,6 +17,9 @@ from .frame import Column, Level, Table, row_list
 from .grammar import Binary, Call, Compare, Flag, Name, Node, Number, Sum, Text, label, show
 from .guard import constant, refuse
 
+UNSEEN = ("raise", "nan", "zero")
+"""What a level that the fit never met may do: refuse, blank the row, or have no effect of its own."""
+
 _COMPARE: dict[str, Callable[..., Any]] = {
     "==": np.equal,
     "!=": np.not_equal,
@@ -63,7 +66,7 @@ class Evaluator:
     learning : bool
     rows : positions of the table's rows in the user's frame, for error texts
     unknown : mask of the rows that got no number although nothing is missing; only when not learning
-    unseen : "raise" or "nan"
+    unseen : one of `UNSEEN`
     """
 
     table: Table
@@ -186,13 +189,16 @@ class Evaluator:
             self.states[key] = {"levels": list(coding.learn_levels(node, column))}
         levels = self.states[key]["levels"]
         codes, strange = coding.recode(column, levels)
-        if strange.any():
-            if self.unseen == "raise":
-                found = sorted({str((column.levels or ())[code]) for code in column.values[strange]})
-                raise UnseenLevelError(column.name, found, self.rows[strange].tolist())
-            self.unknown |= strange
         matrix, labels, standing_for = coding.coding_matrix(node, levels, full=full)
-        values = np.where(codes[:, None] < 0, np.nan, matrix[codes])
+        if strange.any():
+            contrasts = matrix.shape[1] < len(levels)
+            if self.unseen == "raise" or (self.unseen == "zero" and contrasts):
+                found = sorted({str((column.levels or ())[code]) for code in column.values[strange]})
+                raise UnseenLevelError(column.name, found, self.rows[strange].tolist(), contrasts)
+            if self.unseen == "nan":
+                self.unknown |= strange
+        # A level without rows has a column of zeros, and a penalty leaves its coefficient at 0.
+        values = np.where(codes[:, None] < 0, 0.0 if self.unseen == "zero" else np.nan, matrix[codes])
         return Encoded(values, labels, "factor", standing_for)
 
     def _lent(self, node: Call) -> Encoded:
@@ -229,6 +235,17 @@ class Evaluator:
         self.unknown |= bad
         # Any finite stand-in: the rows are blanked at the end, and a basis must be evaluated somewhere.
         return np.where(bad, values[~bad][0] if not bad.all() else 1.0, values)
+
+
+def check_unseen(unseen: Any) -> None:
+    """Refuse what is none of `UNSEEN`.
+
+    Raises
+    ------
+    ValueError
+    """
+    if unseen not in UNSEEN:
+        raise ValueError(f"unseen must be {', '.join(map(repr, UNSEEN[:-1]))} or {UNSEEN[-1]!r}, not {unseen!r}.")
 
 
 def _value(node: Node) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -68,10 +68,13 @@ class Table:
             try:
                 frame = nw.from_native(data, eager_only=True)
             except TypeError:
-                raise TypeError(
-                    f"data must be a pandas or polars DataFrame, not {type(data).__name__}; "
-                    "an array has no names for a formula: use the estimators' fit(X, y)."
-                ) from None
+                hint = "; an array has no names for a formula: use the estimators' fit(X, y)"
+                if nw.dependencies.is_polars_lazyframe(data):
+                    hint = ", whose rows are not read yet: call its .collect()"
+                elif isinstance(data, Mapping):
+                    hint = ": pandas.DataFrame(data) makes one"
+                name = type(data).__name__
+                raise TypeError(f"data must be a pandas or polars DataFrame, not {name}{hint}.") from None
             self.pandas_like = frame.implementation.is_pandas_like()
             names = list(frame.columns)
         self.native = data

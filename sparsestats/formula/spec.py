@@ -12,7 +12,7 @@ import pandas as pd
 
 from . import bases
 from .algebra import expand
-from .evaluate import Encoded, Evaluator
+from .evaluate import Encoded, Evaluator, check_unseen
 from .frame import Level, Subset, Table, complete_rows, row_list
 from .grammar import Node, label, names_in, parse, parse_factor, show
 from .guard import Guard, check_env, refuse, variables
@@ -204,8 +204,9 @@ class Spec:
         ----------
         data : DataFrame
             With the columns of `variables`; more are ignored.
-        unseen : "raise" or "nan"
-            What a factor level that the fit never met does.
+        unseen : "raise", "nan" or "zero"
+            What a factor level that the fit never met does: an error, a row of NaN, or zeros in the factor's columns,
+            as for a level declared and without rows. "zero" needs a column for every level of the factor.
         need_offset : bool, default True
             False leaves the offset out and does not ask for its columns.
         offset : array (n,) or name of a column, optional
@@ -220,10 +221,9 @@ class Spec:
         ValueError
             When a column is missing or of another kind than at fit, or an offset is needed and not there.
         UnseenLevelError
-            With ``unseen="raise"``, naming variable, levels and rows.
+            With ``unseen="raise"``, or "zero" for a factor coded by contrasts, naming variable, levels and rows.
         """
-        if unseen not in ("raise", "nan"):
-            raise ValueError(f'unseen must be "raise" or "nan", not {unseen!r}.')
+        check_unseen(unseen)
         table = Table(data)
         if not need_offset and offset is not None:
             raise ValueError("offset= was given together with need_offset=False.")

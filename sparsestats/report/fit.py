@@ -309,8 +309,9 @@ class Fit:
             None is the alpha the fit sits at.
         offset : array-like, name of a column, or None
             Needed when the model was fitted with an offset that is not part of the formula.
-        unseen : {"raise", "nan"}
-            What to do with levels that were not seen at fit.
+        unseen : {"raise", "nan", "zero"}
+            What to do with levels that were not seen at fit: an error, NaN, or no effect of the level, for factors
+            with a column for every level.
 
         Returns
         -------
@@ -323,7 +324,7 @@ class Fit:
         ValueError
             For an unknown type, classes asked of a model without any, or a missing offset.
         UnseenLevelError
-            For a new level, unless ``unseen="nan"``.
+            For a new level, unless ``unseen`` says otherwise.
         """
         if type not in _TYPES:
             raise ValueError(f"type must be one of {', '.join(map(repr, _TYPES))}, got {type!r}.")
@@ -350,22 +351,21 @@ class Fit:
         assert self.levels is not None
         return {name.format(level): values[:, k] for k, level in enumerate(self.levels)}
 
-    def augment(self, newdata: Any = None, offset: Any = None) -> Any:
+    def augment(self, newdata: Any = None, offset: Any = None, unseen: str = "raise") -> Any:
         """The data with what the model says about it, in the data's own kind of frame and on its index.
 
         Parameters
         ----------
         newdata : DataFrame or None
             None takes the fit's own data; rows that were dropped have missing values.
-        offset : array-like, name of a column, or None
-            As in ``predict``.
+        offset, unseen : as in ``predict``
 
         Returns
         -------
         frame with .fitted and .resid (response minus fitted, where the response is there); for classes
         .fitted[level] for every level, and .class
         """
-        frame, X, shift = self._inputs(newdata, offset, "raise")
+        frame, X, shift = self._inputs(newdata, offset, unseen)
         fitted = self.path.predict(X, self._alpha(None, "augment()"), shift)
         if self.levels is not None:
             prob = _probabilities(fitted)
@@ -601,11 +601,9 @@ def _probabilities(fitted: np.ndarray) -> np.ndarray:
 
 
 def _classes(prob: np.ndarray, levels: Sequence[Any]) -> np.ndarray:
-    """The likeliest class (the event of two at even odds), NaN where the probability is."""
+    """The likeliest class (the first at even odds, as of the estimators), NaN where the probability is."""
     missing = np.isnan(prob).any(axis=1)
-    # Ties go to the last: of two classes, to the event.
-    likeliest = prob.shape[1] - 1 - np.nan_to_num(prob)[:, ::-1].argmax(axis=1)
-    chosen = np.asarray(levels)[likeliest]
+    chosen = np.asarray(levels)[np.nan_to_num(prob).argmax(axis=1)]
     if missing.any():
         chosen = chosen.astype(object)
         chosen[missing] = np.nan

@@ -273,12 +273,12 @@ class OrdinalFit(Fit):
             names = self.path.boundaries
         return frames.frame_like(frame, {name: values[:, k] for k, name in enumerate(names)})
 
-    def augment(self, newdata: Any = None, offset: Any = None) -> Any:
-        """The data with ``.fitted[category]`` for every category, and ``.class``."""
-        frame, _, _ = self._inputs(newdata, offset, "raise")
-        p = self.predict(newdata, "prob", offset=offset)
+    def augment(self, newdata: Any = None, offset: Any = None, unseen: str = "raise") -> Any:
+        """The data with ``.fitted[category]`` for every category, and ``.class``; arguments as in ``predict``."""
+        frame, _, _ = self._inputs(newdata, offset, unseen)
+        p = self.predict(newdata, "prob", offset=offset, unseen=unseen)
         added = {f".fitted[{c}]": np.asarray(p[str(c)]) for c in self.levels}
-        added[".class"] = np.asarray(self.predict(newdata, "class", offset=offset))
+        added[".class"] = np.asarray(self.predict(newdata, "class", offset=offset, unseen=unseen))
         return frames.with_columns(frame, added)
 
     def margins(self, step: float = 1e-4) -> pd.DataFrame:

@@ -9,7 +9,9 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from sparsestats.estimators.group_slope import GroupSLOPE
 from sparsestats.estimators.preprocess import ModelMatrix
+from sparsestats.estimators.slope import SLOPE
 from sparsestats.exceptions import FormulaError, UnseenLevelError
 from sparsestats.formula import design
 from sparsestats.names import groups_from_names
@@ -107,9 +109,37 @@ def test_wrong_use_is_refused(data):
         ModelMatrix("g + offset(x)").fit(data)
     with pytest.raises(TypeError, match="DataFrame, not ndarray"):
         ModelMatrix("x").fit(data.to_numpy())
-    with pytest.raises(ValueError, match='"raise" or "nan"'):
+    with pytest.raises(ValueError, match="'raise', 'nan' or 'zero'"):
         ModelMatrix("x", unseen="drop").fit(data)
     with pytest.raises(NotFittedError):
         ModelMatrix("x").transform(data)
     with pytest.raises(ValueError, match="lacks the column"):
         ModelMatrix("x").fit(data).transform(data[["g"]])
+
+
+def test_zeros_for_an_unseen_level_are_the_columns_of_a_declared_level_without_rows(data, y):
+    train = np.arange(80) != 7
+    rare = data.assign(g=np.where(train, data["g"], "rare"))
+    declared = design("g*x + age", rare).X
+    learned = ModelMatrix("g*x + age", unseen="zero").fit(rare[train]).transform(rare).to_numpy()
+    assert learned.shape[1] == declared.shape[1] - 2  # without g[rare] and g[rare]:x
+    model = SLOPE(alpha=0.05, sequence="lasso")
+    one = model.fit(learned[train], y[train]).predict(learned)
+    other = model.fit(declared[train], y[train]).predict(declared)
+    np.testing.assert_allclose(one, other, rtol=1e-7)
+    assert abs(one[7] - y[7]) < 1
+
+
+def test_a_pipeline_scores_folds_that_hold_out_a_rare_level(data, y):
+    rare = data.assign(g=np.where(np.arange(80) != 7, data["g"], "rare"))
+    pipeline = make_pipeline(ModelMatrix("g + x", unseen="zero"), GroupSLOPE(alpha=0.05, groups="auto"))
+    search = GridSearchCV(pipeline, {"groupslope__q": [0.05, 0.2]}, cv=4, error_score="raise").fit(rare, y)
+    assert np.isfinite(search.best_score_)
+
+
+@pytest.mark.parametrize("formula", ["keep(g) + x", "C(g, contr.sum) + x"])
+def test_zeros_are_refused_where_they_would_stand_for_another_level(data, formula):
+    matrix = ModelMatrix(formula, unseen="zero").fit(data)
+    with pytest.raises(UnseenLevelError, match="take them for another level") as refused:
+        matrix.transform(data.assign(g="new"))
+    assert pickle.loads(pickle.dumps(refused.value)).args == refused.value.args

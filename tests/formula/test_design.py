@@ -282,6 +282,10 @@ def test_two_design_columns_of_one_name_are_an_error(data):
 def test_data_that_is_no_frame_is_a_type_error():
     with pytest.raises(TypeError, match=r"DataFrame, not ndarray.*fit\(X, y\)"):
         design("y ~ x", np.zeros((3, 2)))
+    with pytest.raises(TypeError, match=r"not LazyFrame, whose rows are not read yet: call its \.collect\(\)"):
+        design("y ~ x", pl.LazyFrame({"y": [1.0], "x": [2.0]}))
+    with pytest.raises(TypeError, match=r"not dict: pandas.DataFrame\(data\) makes one"):
+        design("y ~ x", {"y": [1.0], "x": [2.0]})
     with pytest.raises(ValueError, match="no rows"):
         design("y ~ x", pd.DataFrame({"y": [], "x": []}))
 

@@ -127,7 +127,10 @@ def test_unseen_level_names_variable_level_and_rows(data):
     rows = spec.transform(new, unseen="nan")
     assert rows.complete.tolist() == [False, False, True, False, False]
     assert np.isnan(rows.X[[0, 1, 3, 4]]).all() and np.isfinite(rows.X[2]).all()
-    with pytest.raises(ValueError, match='"raise" or "nan"'):
+    zeros = spec.transform(new, unseen="zero")
+    assert zeros.complete.tolist() == [False, True, True, True, True]
+    assert not zeros.X[[1, 3, 4]][:, spec.groups == 1].any()
+    with pytest.raises(ValueError, match="'raise', 'nan' or 'zero'"):
         spec.transform(new, unseen="ignore")
 
 
@@ -135,7 +138,7 @@ def test_level_left_out_at_fit_for_missing_values_is_unseen_later(data):
     holed = data.assign(x=data.x.where(data.g != "b"))
     with pytest.raises(UnseenLevelError, match=r"has a level that was not seen.*\['b'\] \(rows 0, 1"):
         design("y ~ x + g", holed).spec.transform(data)
-    with pytest.raises(UnseenLevelError, match=r"\['b'\] \(row 0\).*NaN for this row\."):
+    with pytest.raises(UnseenLevelError, match=r"\['b'\] \(row 0\).*NaN for this row, or .zero. for no effect"):
         design("y ~ x + g", holed).spec.transform(data.iloc[:1])
 
 

@@ -134,6 +134,11 @@ def test_an_unseen_level_is_named_or_nan(chosen, penguins):
     with pytest.raises(UnseenLevelError, match="Emperor"):
         chosen.predict(new)
     assert chosen.predict(new, unseen="nan").isna().tolist() == [True, False]
+    assert chosen.augment(new, unseen="nan")[".fitted"].isna().tolist() == [True, False]
+    beta = chosen.coef()
+    adelie = chosen.predict(new.assign(species="Adelie"))
+    without = chosen.predict(new, unseen="zero")
+    assert (adelie - without).tolist() == pytest.approx([beta["species[Adelie]"], 0.0])
 
 
 def test_augment_adds_to_the_datas_own_frame_and_changes_nothing(chosen, penguins):
