@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import check_random_state
 
 from .names import groups_from_names
 
@@ -28,6 +30,40 @@ def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
     if not total > 0:
         raise ValueError("sample_weight must not be all zero")
     return weights * (n / total)
+
+
+def as_random_state(chance: Any) -> np.random.RandomState:
+    """Where draws come from: an integer starts them, a RandomState or Generator continues, None draws anew.
+
+    None never means numpy's global generator.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    if chance is None:
+        return np.random.RandomState()
+    if isinstance(chance, np.random.Generator):
+        return np.random.RandomState(chance.bit_generator)
+    try:
+        return check_random_state(chance)
+    except ValueError:
+        raise ValueError(
+            f"random_state must be a whole number from 0 to {2**32 - 1}, a numpy Generator or RandomState, or None "
+            f"to draw anew; got {chance!r}"
+        ) from None
+
+
+def check_jobs(n_jobs: Any) -> None:
+    """Refuse a number of workers that is none.
+
+    Raises
+    ------
+    ValueError
+    """
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0):
+        raise ValueError(f"n_jobs must be a number of workers, -1 for all cores, or None; got {n_jobs!r}")
 
 
 def check_vector(values: Any, n: int, name: str) -> np.ndarray:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -604,7 +605,29 @@ class FoldPaths:
         return self.worker._solve(problem, alphas, control, tol=max(self.worker.tol, FOLD_TOL))
 
 
-class PathRegressor(RegressorMixin, PathEstimator):
+class OffsetScore:
+    """The mean accuracy of a classifier, the R2 of a regressor, as in scikit-learn but for the offset."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """R2 of the predictions, or the share of rows whose class is met.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        y : array-like (n,)
+        sample_weight : array-like (n,) or None
+        offset : array-like (n,) or None
+            Needed when the model was fitted with one.
+
+        Returns
+        -------
+        float
+        """
+        measure: Any = accuracy_score if is_classifier(self) else r2_score
+        return float(measure(y, self.predict(X, offset=offset), sample_weight=sample_weight))  # type: ignore[attr-defined]
+
+
+class PathRegressor(OffsetScore, RegressorMixin, PathEstimator):
     """A path estimator of a mean, under a squared, Poisson or Huber loss."""
 
     @property
@@ -634,7 +657,7 @@ class PathRegressor(RegressorMixin, PathEstimator):
         return self._loss.mean(self._linear_predictor(X, offset))
 
 
-class PathClassifier(ClassifierMixin, PathEstimator):
+class PathClassifier(OffsetScore, ClassifierMixin, PathEstimator):
     """A path estimator of the probabilities of classes: logistic for two, softmax for more."""
 
     @property
@@ -707,7 +730,7 @@ class CrossValidated(PathEstimator):
         "scoring": [str, callable, None],
         "selection": [StrOptions({"min", "1se"})],
         "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
+        "random_state": ["random_state", np.random.Generator],
     }
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> Any:

@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,7 +22,7 @@ from ..exceptions import DataWarning
 from ..report.graphs import EdgeFrequencies
 from ..report.protocol import Report, Table
 from ..selection.parallel import run
-from ..validation import check_columns_are_measurements
+from ..validation import as_random_state, check_columns_are_measurements
 from .fitted_graph import FittedGraph
 
 SHOWN = 30
@@ -127,7 +126,7 @@ class CoLiDE(FittedGraph):
     path_options : dict or None
         Of solver="path": ``mu``, ``t``, ``steps``, ``learning_rate`` ... (see
         ``backend.native.dag.PathOptions``).
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the random starts.
 
     Attributes
@@ -216,7 +215,7 @@ class CoLiDE(FittedGraph):
         "missing": [StrOptions({"raise", "em"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "path_options": [dict, None],
-        "random_state": ["random_state"],
+        "random_state": ["random_state", np.random.Generator],
     }
 
     def __init__(
@@ -291,12 +290,14 @@ class CoLiDE(FittedGraph):
         mean : array-like (d,) or None
             Zero when None.
         feature_names : sequence of str or None
+            None takes the columns of a DataFrame.
 
         Returns
         -------
         self
         """
         self._validate_params()
+        feature_names = getattr(S, "columns", None) if feature_names is None else feature_names
         S = np.array(S, dtype=np.float64)
         if S.ndim != 2 or S.shape[0] != S.shape[1] or S.size == 0:
             raise ValueError(f"S must be a square covariance matrix; got shape {S.shape}")
@@ -340,7 +341,7 @@ class CoLiDE(FittedGraph):
 
     def _settings(self) -> Settings:
         bic = self._refines()
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1)) if self.n_restarts else 0
+        seed = int(as_random_state(self.random_state).randint(2**31 - 1)) if self.n_restarts else 0
         return Settings(
             equal=self.noise == "ev",
             alpha=float(self.alpha),
@@ -547,7 +548,7 @@ class CoLiDE(FittedGraph):
         X : array-like or DataFrame (n, d)
             The rows of the fit.
         n_boot : int >= 1, default 200
-        random_state : int, SeedSequence or None
+        random_state : int, SeedSequence, RandomState, Generator or None
             One answer for any ``n_jobs``.
         n_jobs : int or None
         verbose : int
@@ -561,11 +562,11 @@ class CoLiDE(FittedGraph):
         if not (isinstance(n_boot, Integral) and n_boot >= 1):
             raise ValueError(f"n_boot must be a whole number >= 1; got {n_boot!r}")
         X = self._check_X(X, reset=False, n_min=2)
-        seeds = (
-            np.random.SeedSequence(random_state)
-            if not isinstance(random_state, np.random.SeedSequence)
-            else random_state
-        )
+        seeds = random_state
+        if not isinstance(seeds, np.random.SeedSequence):
+            draws = as_random_state(seeds)
+            given = seeds is None or isinstance(seeds, Integral)
+            seeds = np.random.SeedSequence(seeds if given else draws.randint(np.iinfo(np.int32).max))
         known, settings = self._knowledge(X.shape[1]), self._settings()
         centred = X - np.nanmean(X, axis=0)
         tasks = [(centred, known, settings, self.location_, seed) for seed in seeds.spawn(n_boot)]

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backend.dag import varying
 from ..backend.graphs import cpdag, descendants
 from ..report.graphs import EdgeFrequencies, draw_graph, draw_matrix, edges_frame
+from ..validation import as_random_state
 
 
 class FittedGraph(BaseEstimator):
@@ -106,7 +106,7 @@ class FittedGraph(BaseEstimator):
         n_samples : int >= 1
         do : mapping variable -> value, or None
             Variables set from outside; their parents no longer matter.
-        random_state : int, RandomState or None
+        random_state : int, RandomState, Generator or None
 
         Returns
         -------
@@ -116,7 +116,7 @@ class FittedGraph(BaseEstimator):
         if not (isinstance(n_samples, int | np.integer) and n_samples >= 1):
             raise ValueError(f"n_samples must be a whole number >= 1; got {n_samples!r}")
         W, base = self._intervened(do)
-        noise = check_random_state(random_state).normal(size=(n_samples, len(W)))
+        noise = as_random_state(random_state).normal(size=(n_samples, len(W)))
         scale = np.sqrt(self._variances_by_model())
         scale[list(self._positions(do))] = 0.0
         return np.linalg.solve((np.eye(len(W)) - W).T, (base + noise * scale).T).T

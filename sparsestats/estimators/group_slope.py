@@ -294,7 +294,7 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None
         Folds at a time; the answer does not depend on it.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
     Attributes
@@ -439,7 +439,7 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None
         Folds at a time; the answer does not depend on it.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
     Attributes

@@ -22,7 +22,7 @@ from ..backend.penalties import MCP, GroupSortedL1, Penalty, SortedL1
 from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
 from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
-from ._path import CrossValidated
+from ._path import CrossValidated, OffsetScore
 from .categories import OrdinalRows, check_counts, check_present, code, order_of, repeat_rows
 
 DEFAULT_FRACTION = 0.1
@@ -37,7 +37,7 @@ PENALTIES: dict[str, Penalty | None] = {
 """Penalties on the differences by name; None is the L1 of the core."""
 
 
-class PRESTO(ClassifierMixin, BaseEstimator):
+class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
     """Ordinal regression shrunk towards proportional odds (PRESTO), made for classes that are rare.
 
     P(Y <= k | x) = F(a_k + x'b_k) at the K - 1 boundaries between K ordered classes. Minimises
@@ -612,7 +612,7 @@ class PRESTOCV(PRESTO):
         (``scoring="log_loss"``, then the default). The mean has less variance where classes are rare.
     n_jobs : int or None
         Folds at a time; the answer does not depend on it.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
     verbose : int, default 0
         1 shows progress where there is some to show.

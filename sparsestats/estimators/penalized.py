@@ -227,7 +227,7 @@ class PenalizedCV(CrossValidated, Penalized):
         The alpha with the best mean score, or the largest within one standard error of it.
     n_jobs : int or None
         Workers over folds; the answer does not depend on it.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the shuffled folds.
     verbose : int, default 0
         1 shows progress.

@@ -276,7 +276,7 @@ class SLOPECV(CrossValidated, SLOPE):
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None
         Folds at a time; the answer does not depend on it.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
     Attributes
@@ -414,7 +414,7 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None
         Folds at a time; the answer does not depend on it.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
     Attributes

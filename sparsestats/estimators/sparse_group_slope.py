@@ -342,7 +342,7 @@ class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None
         Folds at a time; the answer does not depend on it.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
     Attributes
@@ -497,7 +497,7 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None
         Folds at a time; the answer does not depend on it.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
     Attributes

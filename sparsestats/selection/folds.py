@@ -17,10 +17,11 @@ from sklearn.model_selection import (
     StratifiedGroupKFold,
     StratifiedKFold,
 )
-from sklearn.utils import check_random_state
+from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils.multiclass import type_of_target
 
 from ..exceptions import DataWarning
+from ..validation import as_random_state
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -31,7 +32,7 @@ def folds(
     by: Any = None,
     stratify: str | bool = "auto",
     repeats: int = 1,
-    random_state: int | np.random.RandomState | None = 0,
+    random_state: Any = 0,
 ) -> Folds:
     """Shuffled folds for cross-validation, as a scikit-learn splitter.
 
@@ -50,7 +51,7 @@ def folds(
         response has two values or is not a number.
     repeats : int >= 1, default 1
         Draw the folds this many times, each time anew; gives ``n_splits * repeats`` splits.
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the shuffle; None draws other folds at every call.
 
     Returns
@@ -82,7 +83,7 @@ def folds(
     return Folds(n_splits, by=by, stratify=stratify, repeats=repeats, random_state=random_state)
 
 
-class Folds(BaseCrossValidator):
+class Folds(GroupsConsumerMixin, BaseCrossValidator):
     """The splitter that :func:`folds` makes; see there."""
 
     def __init__(
@@ -92,7 +93,7 @@ class Folds(BaseCrossValidator):
         by: Any = None,
         stratify: str | bool = "auto",
         repeats: int = 1,
-        random_state: int | np.random.RandomState | None = 0,
+        random_state: Any = 0,
     ):
         _check_count("n_splits", n_splits, 2)
         _check_count("repeats", repeats, 1)
@@ -163,12 +164,9 @@ class Folds(BaseCrossValidator):
 
     def _seeds(self) -> list[int]:
         """One seed a repeat; the first is the one given, so that one repeat is scikit-learn's splitter."""
-        if self.random_state is None:  # fresh entropy; scikit-learn would draw from the global generator
-            first = int(np.random.SeedSequence().generate_state(1)[0])
-        elif isinstance(self.random_state, Integral):
-            first = int(self.random_state)
-        else:
-            first = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        draws = as_random_state(self.random_state)
+        seed = self.random_state if isinstance(self.random_state, Integral) else draws.randint(np.iinfo(np.int32).max)
+        first = int(seed)
         children = np.random.SeedSequence(first).spawn(self.repeats - 1)
         return [first] + [int(child.generate_state(1)[0]) for child in children]
 
@@ -209,7 +207,7 @@ def check_cv(
     *,
     classifier: bool = False,
     row_groups: Any = None,
-    random_state: int | np.random.RandomState | None = 0,
+    random_state: Any = 0,
     X: Any = None,
 ) -> Splits:
     """Turn whatever ``cv`` may be into the row numbers of its folds.
@@ -226,7 +224,7 @@ def check_cv(
     row_groups : array-like (n,) or None
         Rows with one label must not be split between training and held-out rows; every kind of ``cv`` is held
         to it.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
         Used when ``cv`` is an integer.
     X : array-like (n, p) or None
         Handed to splitters that look at it.

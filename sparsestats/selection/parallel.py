@@ -20,6 +20,8 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import SequentialBackend, ThreadingBackend, get_active_backend
 from threadpoolctl import ThreadpoolController
 
+from ..validation import check_jobs
+
 R = TypeVar("R")
 
 INTERRUPTIBLE = 0.05
@@ -70,6 +72,8 @@ def run(
 
     Raises
     ------
+    ValueError
+        When ``n_jobs`` is no number of workers.
     KeyboardInterrupt
         After ``control.stop()`` was called.
 
@@ -79,6 +83,7 @@ def run(
     >>> run(pow, [(2, 3), (3, 2)], n_jobs=2)
     [8, 9]
     """
+    check_jobs(n_jobs)
     call = _Call(function, _Home(control, here=True))
     with single_threaded_blas(), _Bar(len(tasks), label, hidden=verbose < 1) as bar:
         try:

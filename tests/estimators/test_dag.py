@@ -398,6 +398,11 @@ def test_effects_interventions_and_samples_agree():
     drawn = model.sample(100_000, random_state=0)
     # Monte Carlo: 1e5 rows give three digits of the largest covariance.
     np.testing.assert_allclose(np.cov(drawn.T), model.implied_covariance(), atol=0.03 * np.abs(model.covariance_).max())
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert (model.sample(3) != model.sample(3)).all()
+    assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
+    one, two = (model.sample(3, random_state=np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
     set_ = model.sample(50, do={0: 4.0}, random_state=0)
     assert (set_[:, 0] == 4.0).all()
 

@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -254,6 +255,28 @@ def test_row_groups_are_routed_through_a_pipeline(routing):
     model = ss.SLOPECV(cv=3).set_fit_request(row_groups=True)
     routed = make_pipeline(StandardScaler(), model).fit(X, y, row_groups=patients)
     assert routed[-1].cv_.folds.count("row groups kept whole") == 1
+
+
+def test_groups_are_routed_to_our_folds(routing):
+    X, y = numeric()
+    patients = np.repeat(np.arange(12), 5)
+    routed = cross_val_score(ss.SLOPE(alpha=0.1), X, y, cv=ss.folds(3), params={"groups": patients})
+    np.testing.assert_array_equal(routed, cross_val_score(ss.SLOPE(alpha=0.1), X, y, cv=ss.folds(3, by=patients)))
+
+
+@pytest.mark.parametrize(("cls", "cut"), [(ss.SLOPE, None), (ss.SLOPEClassifier, [0.0]), (ss.PRESTO, [-1.0, 0.0])])
+@pytest.mark.filterwarnings("ignore::sparsestats.exceptions.DataWarning")  # rows of crossing boundaries
+def test_a_model_with_an_offset_is_scored_with_it(routing, cls, cut):
+    X, y = numeric()
+    offset = 3 * X[:, 0]
+    y = y + 2 * offset if cut is None else np.digitize(y, cut)
+    model = cls(alpha=0.01).set_fit_request(offset=True).set_score_request(offset=True)
+    search = GridSearchCV(model, {"alpha": [0.01, 0.1]}, cv=3, error_score="raise").fit(X, y, offset=offset)
+    fitted = cls(alpha=search.best_params_["alpha"]).fit(X, y, offset=offset)
+    measure = r2_score if cut is None else accuracy_score
+    assert search.score(X, y, offset=offset) == measure(y, fitted.predict(X, offset=offset))
+    with pytest.raises(ValueError, match="predict needs offset="):
+        fitted.score(X, y)
 
 
 def test_a_routed_offset_that_was_not_requested_is_an_error(routing):

@@ -61,10 +61,11 @@ def test_random_state_none_draws_anew_and_not_from_the_global_generator():
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 
-def test_a_random_state_object_advances():
-    splitter = folds(3, random_state=np.random.RandomState(0))
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_a_random_state_object_advances(kind):
+    splitter = folds(3, random_state=kind(0))
     assert held_out(splitter.split(np.zeros((50, 1)))) != held_out(splitter.split(np.zeros((50, 1))))
-    again = folds(3, random_state=np.random.RandomState(0))
+    again = folds(3, random_state=kind(0))
     assert "random_state" not in check_cv(again, np.arange(50.0)).description
 
 

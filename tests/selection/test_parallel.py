@@ -160,7 +160,7 @@ def test_progress_is_shown_on_stderr_when_asked_for(capfd, n_jobs):
 
 
 def test_n_jobs_of_zero_is_refused():
-    with pytest.raises(ValueError, match="n_jobs == 0"):
+    with pytest.raises(ValueError, match="n_jobs must be a number of workers"):
         run(square, [(1,)], n_jobs=0)
 
 
