@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import lzma
 import os
 import sys
 import warnings
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +36,8 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; argparse itself ends with 2 on a wrong call."""
 
 _READERS = {".csv": "CSV", ".tsv": "TSV", ".parquet": "Parquet", ".pq": "Parquet"}
+_PACKED = (".gz", ".bz2", ".xz", ".zip")
+_UNREADABLE = (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 class Refused(Exception):
@@ -100,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     fit.add_argument("formula", metavar="FORMULA", help='such as "y ~ x + C(g) + bs(age, df=4)"; quote it')
-    fit.add_argument("file", metavar="FILE", help="table with a header line: .csv, .tsv or .parquet")
+    fit.add_argument("file", metavar="FILE", help="table with a header line: .csv, .tsv (also .gz, .zip) or .parquet")
     fit.add_argument(
         "--model",
         choices=("slope", "gslope", "sgslope", "presto"),
@@ -177,9 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--unseen",
-        choices=("raise", "nan"),
+        choices=("raise", "nan", "zero"),
         default="raise",
-        help="levels the fit never met (default: %(default)s)",
+        help="levels the fit never met: an error, an empty cell, or no effect of the level (default: %(default)s)",
     )
     predict.add_argument("--out", metavar="FILE.csv", help="where to write; without it predictions go to stdout")
     predict.set_defaults(run=_predict)
@@ -334,9 +339,12 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    kind = _READERS.get(path.suffix.lower())
+    kind = _READERS.get((path.with_suffix("") if path.suffix.lower() in _PACKED else path).suffix.lower())
     if kind is None:
-        raise Refused(f"{path} has no known ending: tables are read from {', '.join(_READERS)} files.")
+        raise Refused(
+            f"{path} has no known ending: tables are read from {', '.join(_READERS)} files, text also from "
+            f"packed ones ({', '.join(_PACKED)})."
+        )
     if not path.is_file():
         raise Refused(f"{path} is not a file." if path.exists() else f"There is no file {path}.")
     if path.stat().st_size == 0:
@@ -348,7 +356,7 @@ def read_table(path: Path) -> pd.DataFrame:
             table = pd.read_csv(path, sep="," if kind == "CSV" else "\t")
     except ImportError as error:
         raise Refused("Reading Parquet needs pyarrow: pip install 'sparsestats[parquet]'.") from error
-    except (ValueError, OSError) as error:
+    except _UNREADABLE as error:
         raise Refused(f"{path} cannot be read as {kind}: {_one_line(error)}") from error
     if len(table) == 0:
         raise Refused(f"{path} has a header and no rows.")

@@ -1,5 +1,6 @@
 """The command line: files written, exit codes, one-line errors."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 import sparsestats as ss
-from sparsestats.__main__ import main
+from sparsestats.__main__ import main, read_table
 from sparsestats.datasets import load_penguins
 
 FORMULA = "body_mass_g ~ species + sex + bs(flipper_length_mm, df=4)"
@@ -173,6 +174,13 @@ def test_parquet_is_read(tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zip"])
+def test_packed_text_is_read(tmp_path, ending):
+    table = load_penguins()
+    table.to_csv(tmp_path / f"p.csv{ending}", index=False)
+    pd.testing.assert_frame_equal(read_table(tmp_path / f"p.csv{ending}"), table)
+
+
 def test_demo_writes_its_results(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     out = capsys.readouterr().out
@@ -198,6 +206,10 @@ def written(tmp_path, name, text):
         ("tabs.csv", b"y\tx\n1\t2\n", "its fields are separated by"),
         ("table.xlsx", b"PK", "has no known ending"),
         ("not.parquet", b"y,x\n1,2\n", "Parquet"),
+        ("not.csv.gz", b"y,x\n1,2\n", "cannot be read as CSV"),
+        ("half.csv.gz", gzip.compress(b"y,x\n1,2\n" * 99)[:30], "cannot be read as CSV"),
+        ("not.csv.zip", b"y,x\n1,2\n", "cannot be read as CSV"),
+        ("not.csv.xz", b"y,x\n1,2\n", "cannot be read as CSV"),
     ],
 )
 def test_a_file_that_is_no_table_is_told_in_one_line(tmp_path, capsys, name, content, message):

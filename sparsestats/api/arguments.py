@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..validation import as_random_state, check_jobs
+
 OURS = {
     "weights": "sample_weight",
     "weight": "sample_weight",
@@ -30,6 +32,7 @@ OURS = {
     "type_measure": "scoring",
     "standardise": "standardize",
     "intercept": "fit_intercept, or '0 +' in the formula",
+    "levels": "the formula: C(y, levels=[...]) ~ x, or an ordered categorical dtype",
     "categories": "the formula: C(y, levels=[...]) ~ x, or an ordered categorical dtype",
     "nominal": "parallel: [the terms with proportional odds], the others are nominal",
     "exposure": "offset, on the scale of the link",
@@ -37,6 +40,10 @@ OURS = {
     "na_action": 'missing="drop" or "raise"',
     "ncores": "n_jobs",
     "thresh": "tol",
+    "whitelist": "required, a list of (from, to) pairs",
+    "blacklist": "forbidden, a list of (from, to) pairs",
+    "lower_limits": "constraints=lambda v: [v['term'] >= bound]",
+    "upper_limits": "constraints=lambda v: [v['term'] <= bound]",
 }
 """What people coming from elsewhere write -> what it is here."""
 
@@ -86,6 +93,8 @@ class Asked:
         if self.selection not in rules:
             known = " or ".join(f'"{rule}"' for rule in rules)
             raise ValueError(f"selection must be {known}, got {self.selection!r}.")
+        as_random_state(self.random_state)
+        check_jobs(self.n_jobs)
 
 
 def _same(value: Any, usual: Any) -> bool:
@@ -93,7 +102,7 @@ def _same(value: Any, usual: Any) -> bool:
     return value is usual or (type(value) is type(usual) and np.ndim(value) == 0 and bool(value == usual))
 
 
-def check_names(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+def check_names(function: str, given: Iterable[str], known: Iterable[str], shared: Iterable[str] | None = None) -> None:
     """Refuse arguments that do not exist, naming the one that is meant.
 
     Parameters
@@ -104,13 +113,15 @@ def check_names(function: str, given: Iterable[str], known: Iterable[str]) -> No
         What came besides the function's own arguments.
     known : iterable of str
         The parameters of the estimator that may be set.
+    shared : iterable of str or None
+        The function's own arguments, named when nothing comes near; None is those of ``Asked``.
 
     Raises
     ------
     TypeError
     """
     known = sorted(known)
-    everything = [*Asked.names(), *known]
+    everything = [*(Asked.names() if shared is None else shared), *known]
     for name in given:
         if name in known:
             continue

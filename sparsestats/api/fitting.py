@@ -156,7 +156,7 @@ def _fitted(
         levels=rows.levels,
         nobs=len(built.X),
         n_dropped=built.n_dropped,
-        notes=(*_notes(built), *_split_levels(model, built.spec)),
+        notes=(*_notes(built), *_split_note(model, built.spec)),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
         relaxation=partial(_relaxed, formula, data, asked, params),
@@ -236,8 +236,7 @@ def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bo
         if whole_terms and several and "standardize" not in params:
             settings["standardize"] = "group"
     if model.constraints is not None:
-        columns = {term.name: list(term.columns) for term in spec.terms}
-        settings["constraints"] = ByTerm(model.constraints, columns)
+        settings["constraints"] = ByTerm.of(model.constraints, spec, "beta")
     return model.set_params(**settings)
 
 
@@ -301,17 +300,20 @@ def _notes(built: Design) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _split_levels(model: Any, spec: Spec) -> tuple[str, ...]:
-    """Equal weights and two dummies that sum to 1: any split of their difference costs the same."""
+def _split_note(model: Any, spec: Spec) -> tuple[str, ...]:
     params = model.get_params(deep=False)
-    if params.get("sequence") != "lasso" or "groups" in params:
-        return ()
+    equal = params.get("sequence") == "lasso" and "groups" not in params
+    return split_levels(spec, "ss.gslope") if equal else ()
+
+
+def split_levels(spec: Spec, grouped: str) -> tuple[str, ...]:
+    """Equal weights and two dummies that sum to 1: any split of their difference costs the same."""
     names = [t.name for t in spec.terms if t.penalized and t.levels is not None and len(t.columns) == 2]
     if not names:
         return ()
     return (
         f"With equal weights only the difference of the two levels of {', '.join(names)} is unique, not its split: "
-        f"ss.gslope takes a factor as one term, C({names[0]}, contr.treatment) codes it as one column.",
+        f"{grouped} takes a factor as one term, C({names[0]}, contr.treatment) codes it as one column.",
     )
 
 

@@ -71,7 +71,7 @@ def slope(
         The rule that picks alpha after cross-validation.
     scoring : str, callable or None
         None is the mean squared error, or the log loss for classes.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
         Seed of the folds.
     n_jobs : int or None
         Workers over folds.

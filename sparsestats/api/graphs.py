@@ -73,7 +73,7 @@ def colide(
     >>> sorted(fit.tidy()["from"])
     ['bill_length_mm', 'flipper_length_mm']
     """
-    check_names("colide", params, set(CoLiDE().get_params()) - {"alpha", "missing"})
+    check_names("colide", params, set(CoLiDE().get_params()) - {"alpha", "missing"}, ("columns", "alpha", "missing"))
     if missing not in ("drop", "raise", "em"):
         raise ValueError(f'missing must be "drop", "raise" or "em", got {missing!r}.')
     return _fitted(data, columns, {"alpha": alpha, "missing": missing, **params})

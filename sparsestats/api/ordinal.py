@@ -30,10 +30,10 @@ from ..selection.folds import check_cv
 from ..selection.ordinal import cross_validate_ordinal
 from ..selection.rules import likelihood_shares
 from .arguments import Asked, check_names
-from .fitting import _free_terms, _notes, _where_learned
+from .fitting import _free_terms, _notes, _where_learned, split_levels
 from .relearned import Relearned, learns
 from .response import Rows, counted
-from .terms import _checked_terms, group_labels, penalty_factors
+from .terms import ByTerm, _checked_terms, group_labels, penalty_factors
 
 _MOST_LEVELS = 30
 """Distinct values of a numeric response that are still taken for categories."""
@@ -64,7 +64,8 @@ def presto(
     Minimises ``-(1/n) sum w_i log P(Y = y_i) + alpha * sum_jk h(psi_jk)`` with ``psi`` the first boundary's
     standardised coefficients and the differences between adjacent boundaries; see
     :class:`sparsestats.PRESTO`.
-    A positive estimate moves towards LOWER levels (``reverse=True`` turns the model round).
+    A positive estimate moves towards LOWER levels (``reverse=True`` turns the model round), and so does a positive
+    offset: MASS::polr and ordinal::clm subtract theirs.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def presto(
         Of the estimator: l1_ratio, first_penalty, parallel (bool, or a list of terms), family, link, reverse,
         monotone, repair, standardize, penalty ("l1", "group", "slope", "mcp" or a penalty; groups are the terms,
         or groups={term: name}), penalty_factor (array, or dict of term to number), solver, tol, max_iter,
-        constraints, verbose.
+        constraints (called with variables by term, (K-1, columns) each), verbose.
 
     Returns
     -------
@@ -172,6 +173,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
     model = _prepared(params, built.spec, len(rows.levels or ()))
     if likelihood:
         model.set_params(penalty_factor=None)  # alpha_po is about the penalty that was asked for
+    equal = model._penalty() is None and model.l1_ratio == 1
     alphas = asked.alphas if asked.alpha is None or asked.alpha == "cv" else [float(asked.alpha)]
     path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
     path = replace(path, feature_names=built.spec.names, categories=_array(rows.levels or ()))
@@ -188,7 +190,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         levels=rows.levels or (),
         nobs=len(built.X),
         n_dropped=built.n_dropped,
-        notes=_notes(built),
+        notes=(*_notes(built), *(split_levels(built.spec, 'penalty="group"') if equal else ())),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
         counts=np.bincount(rows.y, weights=weights, minlength=len(rows.levels or ())).tolist(),
@@ -264,7 +266,10 @@ def ordered_classes(built: Design) -> Rows:
 
 
 def _prepared(params: Mapping[str, Any], spec: Spec, K: int) -> PRESTO:
-    model = PRESTO(**{"parallel": False, **params, "groups": None})
+    parallel = params.get("parallel", False)
+    named = [parallel] if isinstance(parallel, str) else parallel
+    model = PRESTO(**{**params, "parallel": named, "groups": None})
+    model._validate_params()
     settings: dict[str, Any] = {
         "penalty_factor": penalty_factors(model.penalty_factor, spec),
         "categories": np.arange(K),
@@ -272,8 +277,9 @@ def _prepared(params: Mapping[str, Any], spec: Spec, K: int) -> PRESTO:
     penalty = model._penalty()
     if penalty is not None and penalty.grouped:
         settings["groups"] = group_labels(params.get("groups"), spec)
-    if not isinstance(model.parallel, bool):
-        named = [model.parallel] if isinstance(model.parallel, str) else list(model.parallel)
+    if model.constraints is not None:
+        settings["constraints"] = ByTerm.of(model.constraints, spec, "coef")
+    if not isinstance(named, bool):
         terms = _checked_terms("parallel", dict.fromkeys(named), spec)
         settings["parallel"] = [j for j, g in enumerate(spec.groups) if terms[g] in named]
     return model.set_params(**settings)

@@ -79,7 +79,7 @@ def _checked_terms(what: str, given: Mapping[str, Any], spec: Spec) -> list[str]
 
 @dataclass(frozen=True, eq=False)
 class ByTerm:
-    """A user's constraints, handed the coefficients by term besides ``beta`` and ``intercept``.
+    """A user's constraints, handed the coefficients by term besides the program's own variables.
 
     Attributes
     ----------
@@ -87,21 +87,28 @@ class ByTerm:
         The user's: variables -> list of cvxpy constraints.
     columns : mapping of str to list of int
         The columns of each term.
+    coefficients : str
+        The program's name for all coefficients, a column of the design at each place of the last axis.
     """
 
     function: Callable[[Mapping[str, Any]], list]
     columns: Mapping[str, list[int]]
+    coefficients: str
+
+    @classmethod
+    def of(cls, function: Callable[[Mapping[str, Any]], list], spec: Spec, coefficients: str) -> ByTerm:
+        return cls(function, {term.name: list(term.columns) for term in spec.terms}, coefficients)
 
     def __call__(self, variables: Mapping[str, Any]) -> list:
-        return self.function(_Variables(variables, self.columns))
+        return self.function(_Variables(variables, self.columns, self.coefficients))
 
 
 class _Variables(dict):
-    """The program's variables; a term's are cut out of ``beta`` when they are asked for."""
+    """The program's variables; a term's are cut out of all coefficients when they are asked for."""
 
-    def __init__(self, variables: Mapping[str, Any], columns: Mapping[str, list[int]]):
+    def __init__(self, variables: Mapping[str, Any], columns: Mapping[str, list[int]], coefficients: str):
         super().__init__(variables)
-        self.columns = columns
+        self.columns, self.coefficients = columns, coefficients
 
     def __missing__(self, name: str) -> Any:
         if name not in self.columns:
@@ -109,4 +116,4 @@ class _Variables(dict):
                 f"constraints: there is no variable {name!r}; there are {', '.join(map(str, self))} and the "
                 f"terms {', '.join(list(self.columns)[:20])}."
             )
-        return self["beta"][..., self.columns[name]]
+        return self[self.coefficients][..., self.columns[name]]

@@ -24,7 +24,13 @@ STEP = 1e-12
 def _rare(fit: OrdinalFit) -> str:
     k = int(np.argmin(fit.counts))
     total = float(np.sum(fit.counts))
-    return f"{fit.levels[k]} (rarest: {fit.counts[k]:g} of {total:g}, {100 * fit.counts[k] / total:.1f} %)"
+    unit = " by weight" if _weighted(fit) else ""
+    return f"{fit.levels[k]} (rarest: {fit.counts[k]:g} of {total:g}{unit}, {100 * fit.counts[k] / total:.1f} %)"
+
+
+def _weighted(fit: OrdinalFit) -> bool:
+    """Whether rows came with weights; counted outcomes are none."""
+    return fit.response.kind != "counts" and float(np.sum(fit.counts)) != fit.nobs
 
 
 _MODELS = {
@@ -85,12 +91,14 @@ def _along(fit: OrdinalFit) -> Table:
     return Table(("alpha", "columns", "steps", "deviance ratio", "relative gap"), rows, "rrrrr")
 
 
-def _wald(table: pd.DataFrame) -> Table:
+def _wald(table: pd.DataFrame, weighted: bool) -> Table:
     rows = [
         (r.boundary, r.column, number(r.estimate), number(r.std_error), f"{r.z:.2f}", f"{r.p_value:.2g}")
         for r in table.itertuples()
     ]
     notes = ["maximum likelihood; standard errors from the observed information"]
+    if weighted:
+        notes.append("weights were rescaled to sum to the number of rows: they count no observations, cbind() does")
     return Table(("boundary", "term", "estimate", "std. error", "z", "p"), rows, "llrrrr", notes)
 
 
@@ -164,7 +172,7 @@ def summarize(fit: OrdinalFit) -> Summary:
         own += [] if scores is None else [scores]
         table, reason = fit.wald()
         if table is not None:
-            own.append(_wald(table))
+            own.append(_wald(table, _weighted(fit)))
     notes: list[tuple[str, str]] = [("Assumption", "; ".join(fit.tests))] if fit.tests else []
     if fit.alpha == 0 and table is None:
         notes.append(("No standard errors", reason))

@@ -352,6 +352,10 @@ def test_formulas_that_cannot_be_fitted(measured, formula, message):
         ({"missing": "keep"}, 'missing must be "drop" or "raise"'),
         ({"sample_weight": "w8"}, "sample_weight='w8' is not a column"),
         ({"alpha": "cv", "scoring": "msee"}, "msee"),
+        ({"random_state": "one"}, "random_state must be a whole number from 0"),
+        ({"random_state": -1}, "random_state must be a whole number from 0"),
+        ({"n_jobs": "all"}, "n_jobs must be a number of workers, -1 for all cores, or None; got 'all'"),
+        ({"n_jobs": 0}, "n_jobs must be a number of workers"),
     ],
 )
 def test_wrong_values_are_named(measured, arguments, message):

@@ -157,3 +157,15 @@ def test_what_a_plot_refuses_its_data_refuse_too(fit, people):
 
 def test_numbers_of_a_summary_stay_numbers_beside_a_constant_column(people):
     assert "nan" not in str(ss.colide(people.assign(one=1.0), noise="nv", refine=None).summary())
+
+
+def test_a_frame_of_covariances_brings_its_names(people):
+    model = ss.CoLiDE().fit_covariance(people.cov(), len(people))
+    assert model.names() == list(people.columns)
+
+
+def test_arguments_of_other_packages_are_answered_with_those_of_this_function(people):
+    with pytest.raises(TypeError, match="Here it is required"):
+        ss.colide(people, whitelist=[])
+    with pytest.raises(TypeError, match="There are columns, alpha, missing, forbidden"):
+        ss.colide(people, xyz=1)

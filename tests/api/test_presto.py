@@ -222,6 +222,45 @@ def test_misspelt_arguments_of_other_packages_are_answered(table):
         ss.presto("label ~ x", table, categories=["fine", "poor", "bad", "awful"])
 
 
+def test_constraints_name_terms(table):
+    def falling(v):
+        return [v["g"][:, 0] <= v["g"][:, 1], v["x"] <= -1.5]
+
+    fit = ss.presto("state ~ x + g", table, alpha=0.01, constraints=falling)
+    free = ss.presto("state ~ x + g", table, alpha=0.01)
+    assert (free.coef()["x"] > -1.4).all() and (free.coef()["g[a]"] < free.coef()["g[b]"]).all()
+    np.testing.assert_allclose(fit.coef()["x"], -1.5, atol=1e-5)  # the interior point's own scale
+    with pytest.raises(KeyError, match="no variable 'h'; there are coef, intercept and the terms x, g"):
+        ss.presto("state ~ x + g", table, alpha=0.01, constraints=lambda v: [v["h"] >= 0])
+
+
+def test_a_penalty_without_such_a_name_is_refused(table):
+    with pytest.raises(ValueError, match=r"'penalty' parameter of PRESTO must be .*group"):
+        ss.presto("state ~ x", table, penalty="lasso")
+
+
+def test_the_split_of_two_levels_is_said_to_be_open(table):
+    frame = table.assign(half=np.where(table["g"] == "a", "yes", "no"))
+    said = "only the difference of the two levels of half is unique"
+    assert said in " ".join(str(ss.presto("state ~ x + half", frame, alpha=0.01).summary()).split())
+    for params in ({"alpha": 0.0}, {"alpha": 0.01, "penalty": "group"}, {"alpha": 0.01, "l1_ratio": 0.5}):
+        assert said not in " ".join(str(ss.presto("state ~ x + half", frame, **params).summary()).split())
+
+
+def test_weights_are_told_from_counts(table):
+    fit = ss.presto("state ~ x", table.assign(w=2.0), alpha=0, parallel=True, sample_weight="w")
+    text = " ".join(str(fit.summary()).split())
+    assert "of 1200 by weight" in text and "weights were rescaled to sum to the number of rows" in text
+    assert "by weight" not in str(ss.presto("state ~ x", table, alpha=0).summary())
+
+
+def test_an_offset_moves_as_a_coefficient_of_one_does(table):
+    frame = table.assign(shift=0.7 * table["x"])
+    fit = ss.presto("state ~ x", frame, alpha=0, parallel=True, offset="shift")
+    free = ss.presto("state ~ x", frame, alpha=0, parallel=True)
+    np.testing.assert_allclose(fit.coef()["x"], free.coef()["x"] - 0.7, atol=1e-9)
+
+
 def test_calibration_covers_all_rows(table, fitted):
     bins = fitted.calibration()
     assert bins["n"].sum() == len(table)
