@@ -61,7 +61,7 @@ class Table:
     """
 
     def __init__(self, data: Any):
-        if nw.dependencies.is_pandas_dataframe(data):
+        if isinstance(data, pd.DataFrame):
             self.pandas_like = True
             names = data.columns.tolist()
         else:
@@ -110,11 +110,16 @@ class Table:
             types = list(self.native.dtypes)
         else:
             types = list(nw.from_native(self.native, eager_only=True).schema.values())
-        first = {dtype: i for i, dtype in reversed(list(enumerate(types)))}
         return types, {
-            dtype: _numpy_number(dtype) or _wrapped(self.native[self.names[i]]).dtype.is_numeric()
-            for dtype, i in first.items()
+            dtype: _numpy_number(dtype) or _wrapped(self.native[self.names[types.index(dtype)]]).dtype.is_numeric()
+            for dtype in set(types)
         }
+
+    @cached_property
+    def _doubles(self) -> np.ndarray | None:
+        """All of a pandas frame that holds nothing but doubles: one block in memory, stored by columns."""
+        types, _ = self._types
+        return self.native.to_numpy() if self.pandas_like and set(types) == {np.dtype(np.float64)} else None
 
     def is_number(self, name: str) -> bool:
         """Whether a column holds machine numbers, without reading it."""
@@ -143,11 +148,9 @@ class Table:
 
     def _side_by_side(self, names: Sequence[str]) -> np.ndarray:
         where = np.array(list(map(self.positions.__getitem__, names)), dtype=np.intp)
-        if self.pandas_like and set(self._types[0]) == {np.dtype(np.float64)}:
-            # One block in memory, stored by columns: neighbours are a view, others one copy of each column.
-            values = self.native.to_numpy()
+        if self._doubles is not None:  # neighbours are a view, others one copy of each column
             neighbours = len(where) and where[-1] - where[0] + 1 == len(where) and bool((np.diff(where) == 1).all())
-            return values[:, where[0] : where[-1] + 1] if neighbours else values.T[where].T
+            return self._doubles[:, where[0] : where[-1] + 1] if neighbours else self._doubles.T[where].T
         if len(names) >= 50 and self.all_numbers(names):
             if self.pandas_like:
                 return self.native.iloc[:, where].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -193,6 +196,8 @@ class Table:
         return self._read[name]
 
     def _column(self, name: str) -> Column:
+        if self._doubles is not None:
+            return self._numbers(name, self._doubles[:, self.positions[name]])
         native = self.native[name]
         if self.pandas_like and _numpy_number(native.dtype):
             return self._numbers(name, native.to_numpy(dtype=np.float64))
