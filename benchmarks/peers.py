@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from . import r_glmnet
 from .newton_alm import NewtonALM
 from .problems import Problem
 
@@ -20,11 +21,12 @@ from .problems import Problem
 @dataclass(frozen=True, eq=False)
 class Answer:
     """Coefficients (k, p) and intercepts (k,) on the data's scale, of K classes (k, K, p) and (k, K); dual points
-    (k, n) if a solver has any."""
+    (k, n) if a solver has any; its own count of seconds if it runs elsewhere."""
 
     coefs: np.ndarray
     intercepts: np.ndarray
     duals: np.ndarray | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Solver:
 
     @property
     def installed(self) -> bool:
+        if self.package == "glmnet":
+            return bool(r_glmnet.version())
         return importlib.util.find_spec(self.package) is not None
 
 
@@ -178,6 +182,24 @@ def skglm_slope(problem: Problem, tol: float) -> Answer:
     return without_intercept(np.array(coefs))
 
 
+def adelie(problem: Problem, tol: float) -> Answer:
+    import adelie as ad
+
+    sizes = np.ones(problem.X.shape[1], dtype=int) if problem.groups is None else np.bincount(problem.groups)
+    glm = {"gaussian": ad.glm.gaussian, "binomial": ad.glm.binomial}[problem.family](problem.y)
+    state = ad.grpnet(
+        problem.X, glm, groups=np.cumsum(sizes) - sizes, penalty=np.sqrt(sizes), lmda_path=problem.alphas,
+        intercept=problem.fit_intercept, tol=tol, irls_tol=tol, early_exit=False, max_iters=10**7, progress_bar=False,
+        n_threads=1,
+    )  # fmt: skip
+    return without_intercept(state.betas.toarray())
+
+
+def glmnet(problem: Problem, tol: float) -> Answer:
+    coefs, intercepts, seconds = r_glmnet.running(problem).path(tol)
+    return Answer(coefs, intercepts, seconds=seconds)
+
+
 def newton_alm(problem: Problem, tol: float) -> Answer:
     return without_intercept(NewtonALM(problem.X, problem.y, problem.penalty.weights, tol).path(problem.alphas))
 
@@ -193,6 +215,8 @@ SOLVERS: dict[str, Solver] = {
     "celer": Solver("celer", celer, 4.0),
     "skglm": Solver("skglm", skglm_lasso, 40.0),
     "skglm FISTA": Solver("skglm", skglm_slope, 1.0),
+    "adelie": Solver("adelie", adelie, 1.0),
+    "glmnet": Solver("glmnet", glmnet, 1e-6),
     "Newton-ALM": Solver("scipy", newton_alm, 1.0),
 }
 

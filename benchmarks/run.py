@@ -8,11 +8,11 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import race, report
+from . import r_glmnet, race, report
 from .suites import SUITES, Suite
 from .worker import FAILURES
 
-PACKAGES = ("sparsestats", "sortedl1", "celer", "skglm", "scikit-learn", "numpy")
+PACKAGES = ("sparsestats", "sortedl1", "celer", "skglm", "adelie", "scikit-learn", "numpy")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,7 +82,8 @@ def describe(limits: race.Limits) -> str:
             return f"{name} not installed"
 
     return (
-        f"{', '.join(map(installed, PACKAGES))}; Python {platform.python_version()}, {platform.machine()}, "
+        f"{', '.join(map(installed, PACKAGES))}, glmnet {r_glmnet.version() or 'not installed'}; "
+        f"Python {platform.python_version()}, {platform.machine()}, "
         f"one thread. Up to {limits.rounds} turns a row, a fit cut off at {limits.cap:g} s. "
         "Gaps are relative to the null objective, the worst over the path, recomputed by gaps.py."
     )

@@ -29,8 +29,8 @@ def against(problem: str, peers: list[str], targets: list[float], goals: dict[fl
 
 
 TARGETS = [1e-4, 1e-6, 1e-8]
-LASSO_PEERS = ["celer", "scikit-learn", "skglm", "sortedl1 hybrid"]
-BINOMIAL_PEERS = ["celer", "scikit-learn liblinear", "skglm", "sortedl1 hybrid"]
+LASSO_PEERS = ["celer", "scikit-learn", "skglm", "sortedl1 hybrid", "glmnet", "adelie"]
+BINOMIAL_PEERS = ["celer", "scikit-learn liblinear", "skglm", "sortedl1 hybrid", "glmnet", "adelie"]
 
 SUITES: dict[str, Suite] = {
     "slope": Suite(
@@ -65,16 +65,16 @@ SUITES: dict[str, Suite] = {
             *against("lasso p=1000", LASSO_PEERS, [1e-6, 1e-8]),
             *against("lasso n=1000", LASSO_PEERS, [1e-6]),
             *against("lasso binomial", BINOMIAL_PEERS, [1e-6]),
-            *against("lasso multinomial", ["scikit-learn saga"], [1e-4, 1e-6]),
+            *against("lasso multinomial", ["scikit-learn saga", "glmnet"], [1e-4, 1e-6]),
         ),
         quick_races=against("lasso p=1000", ["celer"], [1e-6]),
     ),
     "group_lasso": Suite(
-        "The group lasso as a group SLOPE with equal weights, against celer and skglm",
+        "The group lasso as a group SLOPE with equal weights, against celer, skglm, adelie and glmnet",
         races=(
-            *against("group lasso A", ["celer", "skglm"], [1e-6, 1e-8]),
-            *against("group lasso B", ["celer", "skglm"], [1e-6]),
-            Race("group lasso multinomial", 1e-6),
+            *against("group lasso A", ["celer", "skglm", "adelie"], [1e-6, 1e-8]),
+            *against("group lasso B", ["celer", "skglm", "adelie"], [1e-6]),
+            *against("group lasso multinomial", ["glmnet"], [1e-6]),
         ),
         quick_races=against("group lasso A", ["celer"], [1e-6]),
     ),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import peers
-from benchmarks.problems import elementwise, grouped
+from benchmarks.problems import elementwise, grouped, several_classes
 from benchmarks.race import Race, Result, Side, search
 
 
@@ -62,13 +62,26 @@ def test_ratio_of_a_capped_peer_is_a_lower_bound():
         ("sortedl1 hybrid", {}),
         ("Newton-ALM", {}),
         ("sortedl1 hybrid", {"family": "binomial", "fit_intercept": True}),
+        ("adelie", {"model": "lasso"}),
+        ("adelie", {"model": "lasso", "family": "binomial"}),
+        ("glmnet", {"model": "lasso"}),
+        ("glmnet", {"model": "lasso", "family": "binomial"}),
     ],
 )
 def test_adapters_solve_the_stated_problem(solver, options):
     """A wrong scaling of loss, penalty or intercept leaves a gap of order 1, whatever the tolerance."""
-    pytest.importorskip(peers.SOLVERS[solver].package)
-    problem = elementwise("small", 50, 30, seed=0, n_active=5, alphas=(0.1, 5), **options)
-    answer = peers.solve(solver, problem, 1e-8)
+    answer_of(solver, elementwise("small", 50, 30, seed=0, n_active=5, alphas=(0.1, 5), **options))
+
+
+@pytest.mark.parametrize("model", ["lasso", "group_lasso"])
+def test_glmnet_solves_the_stated_problem_of_several_classes(model):
+    answer_of("glmnet", several_classes("small", 60, 20, seed=0, model=model, n_active=5, alphas=(0.1, 5)))
+
+
+def answer_of(solver, problem):
+    if not peers.SOLVERS[solver].installed:
+        pytest.skip(f"{solver} is not installed")
+    answer = peers.solve(solver, problem, {"adelie": 1e-14, "glmnet": 1e-14}.get(solver, 1e-8))
     assert problem.worst_gap(answer.coefs, answer.intercepts, answer.duals) < 1e-6
     assert np.any(answer.coefs[-1] != 0)
 
