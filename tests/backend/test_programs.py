@@ -10,6 +10,7 @@ from sparsestats.backend import proximal
 from sparsestats.backend.penalties import L1, SortedL1
 from sparsestats.backend.programs import slope
 from sparsestats.backend.programs.slope import program, solve, solve_path
+from sparsestats.estimators.slope import SLOPE
 from sparsestats.exceptions import MissingMethodError
 
 
@@ -209,3 +210,16 @@ def test_layers_are_sequences_that_sum_to_the_weights(weights):
     layers = slope._layers(weights)
     np.testing.assert_allclose(layers.sum(axis=0), weights, atol=1e-14)
     assert np.all(layers >= 0) and np.all(np.diff(layers, axis=1) <= 0) and len(layers) <= slope.LAYERS
+
+
+def test_numerical_trouble_of_the_interior_point_method_is_met_by_shorter_steps(monkeypatch):
+    rng = np.random.default_rng(49)
+    X = rng.normal(size=(40, 60))
+    y = rng.poisson(np.exp(np.clip(X[:, 0] + X[:, 1], -3, 2)))
+    model = SLOPE(family="poisson", solver="cvxpy")
+    model.set_params(alpha=0.7 * model.alpha_max(X, y))
+    assert model.fit(X, y).certificate_.converged
+    # Full steps alone fail here, in any version that makes the retry worth having.
+    monkeypatch.setattr(slope, "STEPS", (0.99,))
+    with pytest.raises(ValueError, match="the interior point method of cvxpy found no solution"):
+        model.fit(X, y)
