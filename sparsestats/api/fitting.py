@@ -142,11 +142,12 @@ def _fitted(
     if not built.names:
         raise FormulaError(f"The formula {formula!r} has no term besides the intercept: nothing to select.")
     rows = _rows(model, built, family)
+    joined = params.get("groups", model.get_params(deep=False).get("groups"))
     model = _prepared(model, params, built.spec, whole_terms)
     alpha = model.alpha if asked.alpha is None else asked.alpha
     alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
     path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
-    path = _named(path, built.spec, model, rows.levels)
+    path = _named(path, built.spec, model, rows.levels, joined)
     made = Fit(
         call=Call("", formula),
         spec=built.spec,
@@ -159,7 +160,7 @@ def _fitted(
         notes=(*_notes(built), *_split_note(model, built.spec)),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
-        relaxation=partial(_relaxed, formula, data, asked, params),
+        relaxation=partial(_relaxed, formula, data, asked, params, joined),
     )
     if alpha is None:
         return made
@@ -199,6 +200,7 @@ def _relaxed(
     data: Any,
     asked: Asked,
     params: Mapping[str, Any],
+    joined: Any,
     fitted: Any,
     gamma: float,
     clusters: bool,
@@ -210,7 +212,7 @@ def _relaxed(
     built = _designed(formula, data, asked, params)
     rows = _rows(fitted, built)
     path = fitted.relaxed_path(rows.X, rows.y, rows.sample_weight, rows.offset, gamma=gamma, clusters=clusters)
-    return _named(path, built.spec, fitted, rows.levels)
+    return _named(path, built.spec, fitted, rows.levels, joined)
 
 
 def _free_terms(unpenalized: Any, factors: Any) -> Any:
@@ -240,14 +242,17 @@ def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bo
     return model.set_params(**settings)
 
 
-def _named(path: Path, spec: Spec, model: Any, levels: Sequence[Any] | None = None) -> Path:
-    """The path with the formula's names of columns, groups and classes; groups of one column each are none."""
+def _named(path: Path, spec: Spec, model: Any, levels: Sequence[Any] | None, joined: Any) -> Path:
+    """The path with the formula's names of columns, groups and classes; groups of one column each are none.
+
+    ``joined`` is what came as ``groups``: names of groups that terms were put into, by term.
+    """
     if path.multinomial:
         path = replace(path, classes=np.asarray(levels))
     groups = model.get_params(deep=False).get("groups")
     if groups is None or np.bincount(groups).max(initial=0) == 1:
         return replace(path, feature_names=spec.names, groups=None, group_names=None)
-    return replace(path, feature_names=spec.names, groups=groups, group_names=group_names(spec, groups))
+    return replace(path, feature_names=spec.names, groups=groups, group_names=group_names(spec, groups, joined))
 
 
 def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, asked: Asked) -> CVResult:
@@ -296,7 +301,10 @@ def _notes(built: Design) -> tuple[str, ...]:
         unused = ", ".join(map(str, built.response.unused))
         notes.append(f"Levels of {built.response.name} that do not occur in the rows used: {unused}.")
     if built.response.kind == "counts":
-        notes.append("Rows count outcomes; each outcome enters with its count as weight.")
+        assert built.y is not None
+        none = int(np.count_nonzero(built.y.sum(axis=1) == 0))
+        empty = f" {none} of {len(built.y)} rows count none and take no part." if none else ""
+        notes.append(f"Rows count outcomes; each outcome enters with its count as weight.{empty}")
     return tuple(notes)
 
 

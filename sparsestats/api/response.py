@@ -70,8 +70,8 @@ def two_classes(built: Design) -> Rows:
         shown = ", ".join(f"{v:g}" for v in found[:5]) + (", ..." if len(found) > 5 else "")
         raise ValueError(
             f"A binomial response needs two classes; {response.name} is a number with the values {shown}. "
-            f"Write C({response.name}) for classes, I({response.name} > 3) for an event above a limit, or "
-            "cbind(yes, no) for counts."
+            f"Write C({response.name}) for classes, I({response.name} > {found[(len(found) - 1) // 2]:g}) for an event "
+            "above a limit, or cbind(yes, no) for counts."
         )
     if len(levels) != 2:
         shown = ", ".join(map(repr, levels[:6])) + (", ..." if len(levels) > 6 else "")

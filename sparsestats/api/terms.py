@@ -35,12 +35,13 @@ def group_labels(given: Any, spec: Spec) -> np.ndarray:
     return np.asarray(codes, dtype=np.intp)[spec.groups]
 
 
-def group_names(spec: Spec, groups: np.ndarray) -> list[str]:
-    """A group's name: its term's, or those of its terms together."""
+def group_names(spec: Spec, groups: np.ndarray, given: Any) -> list[str]:
+    """A group's name: the one given to its terms, else its term's."""
+    named = given if isinstance(given, Mapping) else {}
     together: list[list[str]] = [[] for _ in range(int(groups.max()) + 1)]
     for term in spec.terms:
-        together[groups[term.columns[0]]].append(term.name)
-    return [" + ".join(names) for names in together]
+        together[groups[term.columns[0]]].append(str(named.get(term.name, term.name)))
+    return [names[0] for names in together]
 
 
 def penalty_factors(given: Any, spec: Spec) -> np.ndarray | None:

@@ -164,6 +164,9 @@ def _learn_formulaic(node: Call, x: np.ndarray, given: dict[str, Any], *, free: 
         state = {"degree": given.get("degree", 3), "include_intercept": given.get("include_intercept", False)}
         if state["degree"] > 20:
             refuse(node, "a spline of a degree above 20 cannot be computed")
+        least = state["degree"] + state["include_intercept"]
+        if given.get("df", least) < least:
+            refuse(node, f"a spline of degree {state['degree']} needs df >= {least}; degree=1 is piecewise linear")
     else:
         if "df" not in given and "knots" not in given:
             refuse(node, f"{node.function}() needs df or knots, as in {node.function}(x, df=5)")

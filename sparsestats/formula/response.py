@@ -94,8 +94,8 @@ def read_response(
     match node:
         case Call(function="cbind", args=args):
             y = np.column_stack([evaluator.value(argument) for argument in args])
-            if (y < 0).any() or (y != np.round(y)).any() or (y.sum(axis=1) == 0).any():
-                raise ValueError(f"{name} must hold counts: whole numbers of at least 0, not all 0 in one row.")
+            if (y < 0).any() or (y != np.round(y)).any():
+                raise ValueError(f"{name} must hold counts: whole numbers of at least 0.")
             return y, Response(name, "counts", tuple(map(show, args)))
         case Call(function="Surv", args=(time, event), keywords=keywords):
             start = [evaluator.value(value) for _, value in keywords]

@@ -237,18 +237,18 @@ class GraphFit:
 
     def plot(self, kind: str = "dag", ax: Any = None) -> Any:
         """The Axes of a drawing: "dag", "cpdag", "matrix", or "bootstrap" (shares beside the edges)."""
+        _check_kind(kind)
         if kind == "bootstrap":
             return self.estimator.plot("dag", ax, frequencies=self._drawn())
         return self.estimator.plot(kind, ax)
 
     def plot_data(self, kind: str = "dag") -> pd.DataFrame:
         """The long frame behind a plot; ``kind`` as there."""
+        _check_kind(kind)
         if kind == "cpdag":
             return self.cpdag()
         if kind == "bootstrap":
             return self._drawn().to_frame()
-        if kind not in ("dag", "matrix"):
-            raise ValueError(f'kind must be "dag", "cpdag", "matrix" or "bootstrap"; got {kind!r}')
         return self.tidy(zeros=kind == "matrix")
 
     def _drawn(self) -> EdgeFrequencies:
@@ -300,3 +300,8 @@ def graph_from_dict(saved: Mapping[str, Any], models: Mapping[str, type]) -> Gra
         nobs=int(saved["nobs"]),
         n_dropped=int(saved["n_dropped"]),
     )
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in ("dag", "cpdag", "matrix", "bootstrap"):
+        raise ValueError(f'kind must be "dag", "cpdag", "matrix" or "bootstrap"; got {kind!r}')

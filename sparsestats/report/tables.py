@@ -149,7 +149,7 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     shared = {int(g) for g in group[order] if np.count_nonzero(group == g) > 1}
     for g in sorted(shared):
         members = ", ".join(columns.terms[t] for t in np.flatnonzero(group == g))
-        notes.append(f"one group, with one norm: {members}")
+        notes.append(f"group {path.labels[g]}, with one norm: {members}")
     if len(order) > _MOST_TERMS:
         notes.append(f"... and {len(order) - _MOST_TERMS} more terms: fit.tidy()")
     unselected = np.flatnonzero(~active & ~free)

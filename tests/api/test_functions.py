@@ -126,11 +126,12 @@ def test_groups_join_terms_by_name(measured):
     together = fit.path.coefs[:, :2] != 0
     assert (together[:, 0] == together[:, 1]).all()
     assert together.any()
-    assert "bill_length_mm + bill_depth_mm" in fit.path.labels
+    assert list(fit.path.labels) == ["bill", "year"]
+    assert set(fit.tidy(path=True)["group"]) == {"", "bill", "year"}
     summary = fit.at(fit.path.alphas[-1]).summary()
     norms = {term: norm for term, _, norm, *_ in summary.tables[0].rows}
     assert norms["bill_length_mm"] == norms["bill_depth_mm"]  # on the penalty's scale their columns are mixed
-    assert "one group, with one norm: bill_length_mm, bill_depth_mm" in str(summary)
+    assert "group bill, with one norm: bill_length_mm, bill_depth_mm" in str(summary)
     with pytest.raises(TypeError, match="dict of term to name"):
         ss.gslope("body_mass_g ~ year", measured, groups=[0])
 
@@ -161,6 +162,16 @@ def test_counts_are_expanded_rows(measured):
     assert counted.nobs == len(table)
     validated = counted.update(alpha="cv", cv=4, alphas=FEW)
     assert validated.cv.table["fold"].nunique() == 4
+
+
+@pytest.mark.parametrize("function", [ss.presto, ss.slope])
+def test_a_row_that_counts_nothing_takes_no_part(function):
+    table = pd.DataFrame({"yes": [3, 0, 1, 2, 0], "no": [1, 0, 4, 2, 0], "x": [0.5, 9.0, -1.0, 0.0, -7.0]})
+    family = {} if function is ss.presto else {"family": "binomial"}
+    whole, part = (function("cbind(yes, no) ~ x", t, alpha=0.01, **family) for t in (table, table.iloc[[0, 2, 3]]))
+    np.testing.assert_array_equal(whole.coef(), part.coef())
+    assert "2 of 5 rows count none" in " ".join(str(whole.summary()).split())
+    assert "count none" not in str(part.summary())
 
 
 @pytest.mark.parametrize("function", [ss.presto, ss.slope, ss.gslope])
