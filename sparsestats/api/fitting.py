@@ -21,7 +21,7 @@ from ..report.cvresult import CVResult
 from ..report.fit import Fit, Training
 from ..report.path import Path
 from ..selection.crossval import cross_validate_path
-from ..selection.folds import check_cv
+from ..selection.folds import Splits, about_rows_used, check_cv
 from ..selection.scores import of_loss
 from . import response
 from .arguments import Asked, check_names
@@ -257,13 +257,7 @@ def _named(path: Path, spec: Spec, model: Any, levels: Sequence[Any] | None, joi
 
 def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, asked: Asked) -> CVResult:
     """Scores of the path's alphas on held-out rows."""
-    splits = check_cv(
-        asked.cv,
-        rows.y,
-        classifier=is_classifier(model),
-        row_groups=rows.row_groups,
-        random_state=asked.random_state,
-    )
+    splits = splits_of(asked, rows, built, is_classifier(model))
     X: Any = rows.X
     if asked.terms_in_folds and learns(built.spec):
         X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)
@@ -286,6 +280,17 @@ def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, ask
     if path.groups is None:
         return replace(cv, n_nonzero=path.n_nonzero)
     return replace(cv, n_nonzero=path.n_groups_active, counted="groups")
+
+
+def splits_of(asked: Asked, rows: Rows, built: Design, classifier: bool) -> Splits:
+    """The folds; labels and row numbers in ``cv`` are of the rows of the data, whatever became of them."""
+    origin = np.flatnonzero(built.mask)
+    origin = origin if rows.source is None else origin[rows.source]
+    cv = about_rows_used(asked.cv, origin, len(built.mask))
+    # Labels of the folds keep the classes that a row counts together as well as the row itself would.
+    labelled = built.row_groups is None and getattr(cv, "by", None) is not None
+    groups = None if labelled else rows.row_groups
+    return check_cv(cv, rows.y, classifier=classifier, row_groups=groups, random_state=asked.random_state)
 
 
 def _notes(built: Design) -> tuple[str, ...]:

@@ -65,8 +65,9 @@ def slope(
         The path; None is 100 values from alpha_max to 0.01 alpha_max.
     sample_weight, offset, row_groups : array-like, name of a column, or None
         One value a row of ``data``. Row groups are kept whole in the folds.
-    cv : int or splitter
-        An integer means shuffled folds, stratified for classes, ``row_groups`` kept together.
+    cv : int, splitter or (train, test) pairs
+        An integer means shuffled folds, stratified for classes, ``row_groups`` kept together. Labels and row numbers
+        are of the rows of ``data``, whether they are used or not.
     selection : {"min", "1se"}
         The rule that picks alpha after cross-validation.
     scoring : str, callable or None

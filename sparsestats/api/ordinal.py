@@ -26,11 +26,10 @@ from ..inference.ordinal import (
 from ..report.call import Call
 from ..report.fit import Training
 from ..report.ordinal_fit import OrdinalFit
-from ..selection.folds import check_cv
 from ..selection.ordinal import cross_validate_ordinal
 from ..selection.rules import likelihood_shares
 from .arguments import Asked, check_names
-from .fitting import _free_terms, _notes, _where_learned, split_levels
+from .fitting import _free_terms, _notes, _where_learned, split_levels, splits_of
 from .relearned import Relearned, learns
 from .response import Rows, counted
 from .terms import ByTerm, _checked_terms, group_labels, penalty_factors
@@ -355,7 +354,7 @@ def _at(made: OrdinalFit, alpha: float | str) -> OrdinalFit:
 
 def _validated(model: PRESTO, rows: Rows, built: Design, data: Any, made: OrdinalFit, asked: Asked) -> Any:
     """Scores of the path's alphas on held-out rows."""
-    splits = check_cv(asked.cv, rows.y, classifier=True, row_groups=rows.row_groups, random_state=asked.random_state)
+    splits = splits_of(asked, rows, built, classifier=True)
     X: Any = rows.X
     if asked.terms_in_folds and learns(built.spec):
         X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)

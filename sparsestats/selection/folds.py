@@ -14,6 +14,7 @@ from sklearn.model_selection import (
     BaseCrossValidator,
     GroupKFold,
     KFold,
+    PredefinedSplit,
     StratifiedGroupKFold,
     StratifiedKFold,
 )
@@ -274,6 +275,34 @@ def check_cv(
     return Splits(pairs, description)
 
 
+def about_rows_used(cv: Any, origin: np.ndarray, n_rows: int) -> Any:
+    """A ``cv`` that speaks of the rows of a table, as one that speaks of those a model uses.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        As for :func:`check_cv`. Labels (``folds(by=)``) and row numbers (``PredefinedSplit``, pairs) are of the
+        table; other splitters choose among the rows that are used.
+    origin : int ndarray
+        The table's row that each used row comes from: rows may be left out, and rows of counts are repeated.
+    n_rows : int
+        Rows of the table.
+
+    Returns
+    -------
+    int, splitter, list of pairs or None
+    """
+    if isinstance(cv, Folds) and cv.by is not None:
+        options = {"stratify": cv.stratify, "repeats": cv.repeats, "random_state": cv.random_state}
+        return Folds(cv.n_splits, by=_labels(cv.by, n_rows, "by")[origin], **options)
+    if isinstance(cv, PredefinedSplit):
+        cv = list(cv.split())
+    if isinstance(cv, str) or hasattr(cv, "split") or not isinstance(cv, Iterable):
+        return cv
+    pairs = [_check_pair(pair, number, n_rows) for number, pair in enumerate(cv)]
+    return [tuple(np.flatnonzero(np.isin(origin, rows % n_rows)) for rows in pair) for pair in pairs]
+
+
 def _own_folds(cv: Folds, y: Any, n_rows: int, classifier: bool, row_groups: Any) -> Splits:
     if cv.by is not None and row_groups is not None:
         raise ValueError("Row groups came twice: as by= of the folds and as row_groups. Give one of them.")
@@ -325,14 +354,18 @@ def _n_rows(data: Any) -> int:
     return int(data.shape[0]) if hasattr(data, "shape") else len(data)
 
 
-def _factorize(values: Any, n_rows: int, name: str) -> tuple[np.ndarray, list]:
-    """Hashable labels, one a row and none missing, as codes 0..m-1 and the m labels they stand for."""
+def _labels(values: Any, n_rows: int, name: str) -> np.ndarray:
     labels = np.asarray(values)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (n_rows,):
         raise ValueError(f"{name} needs one label for each of the {n_rows} rows, got shape {labels.shape}.")
-    codes, levels = pd.factorize(labels)
+    return labels
+
+
+def _factorize(values: Any, n_rows: int, name: str) -> tuple[np.ndarray, list]:
+    """Hashable labels, one a row and none missing, as codes 0..m-1 and the m labels they stand for."""
+    codes, levels = pd.factorize(_labels(values, n_rows, name))
     if (codes < 0).any():
         raise ValueError(f"{name} has missing labels: {int((codes < 0).sum())} of {n_rows} rows.")
     return codes, levels.tolist()

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import Lasso
+from sklearn.model_selection import PredefinedSplit
 
 import sparsestats as ss
 from sparsestats.api.arguments import Asked
@@ -257,6 +258,34 @@ def test_an_offset_fitted_with_is_needed_at_predict(measured):
         measured.head(2), offset=[0.0, 0.0]
     )
     np.testing.assert_allclose(shift, [1.0, 2.0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("function", [ss.gslope, ss.presto])
+def test_labels_and_row_numbers_of_the_folds_are_those_of_the_data(measured, function):
+    holed = measured.reset_index(drop=True).assign(site=np.arange(len(measured)) % 7)
+    holed.loc[::10, ["year", "site"]] = np.nan
+    whole = holed.dropna().reset_index(drop=True)
+    left = "C(species, levels=['Adelie', 'Chinstrap', 'Gentoo'])" if function is ss.presto else "body_mass_g"
+
+    def scores(table, cv):
+        fit = function(f"{left} ~ year + bill_depth_mm", table, alpha="cv", cv=cv, alphas=ss.relative(1, 0.1, 4))
+        return fit.cv.table["score"].to_numpy()
+
+    expected = scores(whole, PredefinedSplit(whole["site"]))
+    np.testing.assert_array_equal(scores(holed, PredefinedSplit(holed["site"].fillna(0))), expected)
+    pairs = [(np.flatnonzero(holed["site"] != k), holed["site"] == k) for k in range(7)]
+    np.testing.assert_array_equal(scores(holed, pairs), expected)
+    np.testing.assert_array_equal(
+        scores(holed, ss.folds(4, by=holed["site"])), scores(whole, ss.folds(4, by=whole["site"]))
+    )
+    with pytest.raises(ValueError, match=f"by needs one label for each of the {len(holed)} rows"):
+        scores(holed, ss.folds(4, by=whole["site"]))
+
+
+def test_folds_of_counts_may_have_labels():
+    table = pd.DataFrame({"yes": [3, 1, 2, 2, 0, 4], "no": [1, 4, 2, 0, 3, 1], "x": np.arange(6.0) ** 2})
+    fit = ss.slope("cbind(yes, no) ~ x", table, family="binomial", alpha="cv", cv=ss.folds(3, by=[0, 0, 1, 1, 2, 2]))
+    assert sorted(fit.cv.table.drop_duplicates("fold")["n"]) == [3, 3, 4]
 
 
 def test_row_groups_stay_together(measured):
