@@ -199,19 +199,10 @@ inline void bind_selection(nb::module_& m) {
         const Index d = moments_.d;
         const std::vector<char> first = mask(likely, d), then = mask(possible, d);
         const ss::Knowledge known = knowledge(nb::none(), required, nb::none(), d);
-        std::vector<std::uint8_t> parents(d * d, 0);
+        std::vector<std::uint8_t> parents;
         {
           nb::gil_scoped_release release;
-          ss::GrowShrink scorer(moments_.S, d, n, price, max_parents, known.required);
-          ss::GrownNode node;
-          std::vector<char> allowed(d);
-          for (Index j = 0; j < d; ++j) {
-            for (Index k = 0; k < d; ++k) allowed[k] = first[k * d + j];
-            scorer.solve(j, allowed.data(), node);
-            for (Index k = 0; k < d; ++k) allowed[k] = then[k * d + j];
-            scorer.solve_from(j, allowed.data(), std::vector<Index>(node.parents), node);
-            for (Index k : node.parents) parents[k * d + j] = 1;
-          }
+          parents = ss::select_parents(moments_, n, price, max_parents, known, first, then);
         }
         return give(std::move(parents), {static_cast<size_t>(d), static_cast<size_t>(d)});
       },

@@ -150,8 +150,9 @@ class NodeLasso {
     const double sd = std::sqrt(S_[j * d_ + j]), level = mu * (1 + 1e-11);
     entering_.clear();
     for (Index i = 0; i < reach; ++i) {
-      const double size = std::abs(fit.gradient[i]);
-      if (size > level && allowed[i] && !inside_[i] && size > level + sd * slack_[i]) entering_.push_back(i);
+      // One branch, seldom taken: those inside are at the level itself, and rounding tosses a coin for each.
+      const bool beyond = std::abs(fit.gradient[i]) > level + sd * slack_[i];
+      if (beyond & (allowed[i] != 0) & !inside_[i]) entering_.push_back(i);
     }
     for (Index i = 0; i < k; ++i) {
       if (sign_[i] != 0 && fit.w[i] * sign_[i] <= 0) continue;
@@ -168,7 +169,7 @@ class NodeLasso {
     if (!more(wrong)) return wrong;
     // Far from the solution most violators are passengers of a few: all at once they would make a set many times the
     // final one, and its factor the dearest of all.
-    const Index most = std::max<Index>(8, kept / 6);
+    const Index most = std::max<Index>(4, kept / 6);
     if (static_cast<Index>(entering_.size()) > most) {
       std::nth_element(entering_.begin(), entering_.begin() + most, entering_.end(), [&](Index a, Index b) {
         return std::abs(fit.gradient[a]) > std::abs(fit.gradient[b]);

@@ -259,6 +259,43 @@ inline RefitResult refit_support(const SecondMoments& m, const std::vector<char>
   return out;
 }
 
+// Parents of every variable grown and shrunk by BIC among the likely ones, then from these among the possible;
+// all masks are [from * d + to].
+inline std::vector<std::uint8_t> select_parents(const SecondMoments& m, double n, double price, Index max_parents,
+                                                const Knowledge& known, const std::vector<char>& likely,
+                                                const std::vector<char>& possible) {
+  const Index d = m.d;
+  std::vector<std::uint8_t> parents(d * d, 0);
+  GrowShrink scorer(m.S, d, n, price, max_parents, known.required);
+  GrownNode node;
+  std::vector<char> allowed(d), everyone(d, 1), held;
+  std::vector<double> S;
+  std::vector<Index> few;  // the likely parents, then the variable itself
+  for (Index j = 0; j < d; ++j) {
+    few.clear();
+    for (Index k = 0; k < d; ++k) {
+      allowed[k] = possible[k * d + j];
+      if (k != j && (likely[k * d + j] || (!known.required.empty() && known.required[k * d + j]))) few.push_back(k);
+    }
+    const Index last = few.size();
+    few.push_back(j);
+    S.resize((last + 1) * (last + 1));
+    for (Index a = 0; a <= last; ++a)
+      for (Index b = 0; b <= last; ++b) S[a * (last + 1) + b] = m.S[few[a] * d + few[b]];
+    held.assign(known.required.empty() ? 0 : (last + 1) * (last + 1), 0);
+    if (!held.empty())
+      for (Index a = 0; a < last; ++a) held[a * (last + 1) + last] = known.required[few[a] * d + j];
+    everyone[last] = 0;
+    GrowShrink(S.data(), last + 1, n, price, max_parents, held).solve(last, everyone.data(), node);
+    everyone[last] = 1;
+    std::vector<Index> seeds;
+    for (Index a : node.parents) seeds.push_back(few[a]);
+    scorer.solve_from(j, allowed.data(), seeds, node);
+    for (Index k : node.parents) parents[k * d + j] = 1;
+  }
+  return parents;
+}
+
 struct BicResult {
   std::vector<Index> order;
   std::vector<char> parents;  // [from * d + to]

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "kernels.hpp"
-#include "linalg.hpp"
 
 namespace ss {
 
@@ -43,40 +42,17 @@ class GrowShrink {
     return other;
   }
 
-  // Backward elimination from all that z is allowed, given the inverse of their Gram (k x k, spent) and their coefficients.
+  // Backward elimination from all that z is allowed, given the inverse of their Gram (k x k) and their coefficients, both spent.
   // Kept as a hint where it beats `score`: forward steps are blind to parents whose effects cancel until all are in.
   bool eliminate(Index z, const std::vector<Index>& all, std::vector<double>& inverse, std::vector<double>& w, double rss,
                  double score) {
     const Index k = all.size();
-    std::vector<char> in(k, 1);
-    Index count = k;
-    while (true) {
-      Index cheapest = -1;
-      double least = std::numeric_limits<double>::infinity();
-      for (Index i = 0; i < k; ++i) {
-        if (!in[i] || held(all[i], z)) continue;
-        const double cost = w[i] * w[i] / inverse[i * k + i];
-        if (cost < least) {
-          least = cost;
-          cheapest = i;
-        }
-      }
-      if (cheapest < 0 || (least >= rss * (1 / keep_ - 1) && count <= cap_)) break;
-      in[cheapest] = 0;
-      --count;
-      rss += least;
-      const double* out = &inverse[cheapest * k];
-      const double pivot = 1 / out[cheapest], change = w[cheapest] * pivot;
-      for (Index i = 0; i < k; ++i)
-        if (in[i]) {
-          axpy(-out[i] * pivot, out, &inverse[i * k], k);
-          w[i] -= out[i] * change;
-        }
-    }
+    rss = drop(z, all, inverse, w, rss, cap_);
+    const Index count = std::count(in_.begin(), in_.end(), 1);
     if (!(n_ * std::log(std::max(rss, 1e-300)) + price_ * count < score - 1e-6 * price_)) return false;
     hints_[z].clear();
     for (Index i = 0; i < k; ++i)
-      if (in[i]) hints_[z].push_back(all[i]);
+      if (in_[i]) hints_[z].push_back(all[i]);
     return true;
   }
 
@@ -147,32 +123,47 @@ class GrowShrink {
 
   // Drop parents whose removal costs less than the price, cheapest first.
   double shrink(Index z, Node& node) {
-    node.parents = node.grown;
-    double rss = node.residual;
-    for (bool first = true; !node.parents.empty(); first = false) {
-      const Index k = node.parents.size();
-      if (first)
-        invert_grown(node.grown);
-      else
-        invert(node.parents);
+    const Index k = node.grown.size();
+    invert_grown(node.grown);
+    w_.assign(k, 0.0);
+    for (Index i = 0; i < k; ++i)
+      for (Index l = 0; l < k; ++l) w_[i] += inverse_[i * k + l] * S_[z * d_ + node.grown[l]];
+    node.residual = drop(z, node.grown, inverse_, w_, node.residual, k);
+    node.parents.clear();
+    for (Index i = 0; i < k; ++i)
+      if (in_[i]) node.parents.push_back(node.grown[i]);
+    return n_ * std::log(std::max(node.residual, 1e-300)) + price_ * node.parents.size();
+  }
+
+  // Backward steps from the variables `all`, given the inverse of their Gram and their coefficients (both spent); in_ tells
+  // who stays. Returns the residual.
+  double drop(Index z, const std::vector<Index>& all, std::vector<double>& inverse, std::vector<double>& w, double rss,
+              Index cap) {
+    const Index k = all.size();
+    in_.assign(k, 1);
+    for (Index count = k; count > 0; --count) {
       Index cheapest = -1;
-      double least = rss * (1 / keep_ - 1);
+      double least = std::numeric_limits<double>::infinity();
       for (Index i = 0; i < k; ++i) {
-        if (held(node.parents[i], z)) continue;
-        double w = 0;
-        for (Index l = 0; l < k; ++l) w += inverse_[i * k + l] * S_[z * d_ + node.parents[l]];
-        const double cost = w * w / inverse_[i * k + i];
+        if (!in_[i] || held(all[i], z)) continue;
+        const double cost = w[i] * w[i] / inverse[i * k + i];
         if (cost < least) {
           least = cost;
           cheapest = i;
         }
       }
-      if (cheapest < 0) break;
-      node.parents.erase(node.parents.begin() + cheapest);
+      if (cheapest < 0 || (least >= rss * (1 / keep_ - 1) && count <= cap)) break;
+      in_[cheapest] = 0;
       rss += least;
+      const double* out = &inverse[cheapest * k];
+      const double pivot = 1 / out[cheapest], change = w[cheapest] * pivot;
+      for (Index i = 0; i < k; ++i)
+        if (in_[i]) {
+          axpy(-out[i] * pivot, out, &inverse[i * k], k);
+          w[i] -= out[i] * change;
+        }
     }
-    node.residual = rss;
-    return n_ * std::log(std::max(rss, 1e-300)) + price_ * node.parents.size();
+    return rss;
   }
 
   // The growth left the Cholesky factor of its Gram behind: rows_[s][a_i] = L_is.
@@ -197,20 +188,6 @@ class GrowShrink {
       }
   }
 
-  void invert(const std::vector<Index>& A) {
-    const Index k = A.size();
-    gram_.resize(k * k);
-    inverse_.assign(k * k, 0.0);
-    for (Index i = 0; i < k; ++i)
-      for (Index l = 0; l <= i; ++l) gram_[i * k + l] = S_[A[i] * d_ + A[l]];
-    cholesky(gram_.data(), k, k, 1e-13, pinned_);
-    for (Index i = 0; i < k; ++i) {
-      double* x = &inverse_[i * k];
-      x[i] = 1;
-      cholesky_solve(gram_.data(), k, k, pinned_, x);
-    }
-  }
-
   const double* S_;
   Index d_;
   double n_, price_, keep_;
@@ -219,8 +196,8 @@ class GrowShrink {
   std::vector<std::vector<Index>> hints_;
   std::vector<Index> seeds_;
   Node hinted_;
-  std::vector<double> cov_, var_, gain_ = std::vector<double>(d_), rows_, gram_, inverse_;
-  std::vector<char> inside_, pinned_;
+  std::vector<double> cov_, var_, gain_ = std::vector<double>(d_), rows_, gram_, inverse_, w_;
+  std::vector<char> inside_, in_;
 };
 
 }  // namespace ss

@@ -80,12 +80,55 @@ inline void subtract_finished(double* A, Index m, Index lda, Index j, Index nb) 
   }
 }
 
+constexpr Index kSmall = 40;  // rows up to which a factor is made in the first cache, by whole vectors
+
+// The same for a few rows, on the transpose: what is subtracted and what from lie next to each other.
+SS_CLONES static Index cholesky_small(double* A, Index m, Index lda, double floor, char* pinned) {
+  alignas(32) double U[kSmall * kSmall];
+  const Index top = (m + 3) / 4 * 4;
+  for (Index k = 0; k < m; ++k) {
+    double* u = U + k * kSmall;
+    for (Index i = k / 4 * 4; i < k; ++i) u[i] = 0;
+    for (Index i = k; i < m; ++i) u[i] = A[i * lda + k];
+    for (Index i = m; i < top; ++i) u[i] = 0;
+  }
+  Index count = 0;
+  for (Index k = 0; k < m; ++k) {
+    double* u = U + k * kSmall;
+    const double whole = u[k];
+    const Index from = k / 4 * 4;
+    Index p = 0;
+    for (; p + 4 <= k; p += 4) {
+      const double *v = U + p * kSmall, c[4] = {v[k], v[kSmall + k], v[2 * kSmall + k], v[3 * kSmall + k]};
+      for (Index i = from; i < top; i += 4)
+        for (int t = 0; t < 4; ++t)
+          u[i + t] -= (c[0] * v[i + t] + c[1] * v[kSmall + i + t]) +
+                      (c[2] * v[2 * kSmall + i + t] + c[3] * v[3 * kSmall + i + t]);
+    }
+    for (; p < k; ++p) {
+      const double *v = U + p * kSmall, c = v[k];
+      for (Index i = from; i < top; i += 4)
+        for (int t = 0; t < 4; ++t) u[i + t] -= c * v[i + t];
+    }
+    const double pivot = u[k];
+    pinned[k] = !(pivot > floor * whole) || !(pivot > 0);
+    const double root = pinned[k] ? 1.0 : std::sqrt(pivot), by = pinned[k] ? 0.0 : 1 / root;
+    count += pinned[k];
+    for (Index i = from; i < top; i += 4)
+      for (int t = 0; t < 4; ++t) u[i + t] *= by;
+    u[k] = root;
+    for (Index i = k; i < m; ++i) A[i * lda + k] = u[i];
+  }
+  return count;
+}
+
 }  // namespace detail
 
 // In-place Cholesky of the lower triangle. A pivot that falls below `floor` times its own diagonal marks a direction
 // without curvature: it is pinned (unit pivot, zero column) and its solution component is 0. Returns the number pinned.
 inline Index cholesky(double* A, Index m, Index lda, double floor, std::vector<char>& pinned) {
   pinned.assign(m, 0);
+  if (m <= detail::kSmall) return detail::cholesky_small(A, m, lda, floor, pinned.data());
   Index count = 0;
   if (m > 96) {
     for (Index j = 0; j < m; j += detail::kPanel) {
@@ -116,13 +159,14 @@ inline Index cholesky(double* A, Index m, Index lda, double floor, std::vector<c
 }
 
 // x <- L^{-1} x and x <- L'^{-1} x after cholesky(); pinned components are 0.
-inline void solve_lower(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
-  for (Index i = 0; i < m; ++i) x[i] = pinned[i] ? 0 : (x[i] - dot(L + i * lda, x, i)) / L[i * lda + i];
+SS_CLONES static void solve_lower(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
+  for (Index i = 0; i < m; ++i)
+    x[i] = pinned[i] ? 0 : (x[i] - detail::dot_inline(L + i * lda, x, i)) / L[i * lda + i];
 }
-inline void solve_lower_transposed(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
+SS_CLONES static void solve_lower_transposed(const double* L, Index m, Index lda, const std::vector<char>& pinned, double* x) {
   for (Index i = m; i-- > 0;) {
     x[i] = pinned[i] ? 0 : x[i] / L[i * lda + i];
-    if (x[i] != 0) axpy(-x[i], L + i * lda, x, i);
+    if (x[i] != 0) detail::axpy_inline(-x[i], L + i * lda, x, i);
   }
 }
 // Solve L L' x = x in place.

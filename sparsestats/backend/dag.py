@@ -10,6 +10,7 @@ The scales are standard deviations. Edges that are required are left out of the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,7 @@ def penalty(W: np.ndarray, alpha: float, required: np.ndarray | None) -> np.ndar
 
 def smooth_scores(variances: np.ndarray, floor: float, equal: bool) -> np.ndarray:
     """The profiled score: one number for equal noise (as an array of one), else one a variable."""
-    v, weight = (np.array([variances.mean()]), len(variances)) if equal else (variances, 1)
+    v, weight = (np.array([variances.sum() / len(variances)]), len(variances)) if equal else (variances, 1)
     s = np.maximum(np.sqrt(v), floor)
     return weight * (v / (2 * s) + s / 2)
 
@@ -107,7 +108,7 @@ def gaps(
         return smooth_scores(variances, floor, equal), smooth_scores(least, floor, equal), null
     if equal:
         d = len(S)
-        s = max(np.sqrt(variances.mean()), floor)
+        s = max(math.sqrt(variances.sum() / d), floor)
         shrink = min(1.0, alpha * s / steepest.max()) if steepest.max() > 0 else 1.0
         bound = shrink * linear.sum() / s + floor / 2 * (d - shrink**2 * variances.sum() / s**2)
         return smooth_scores(variances, floor, True) + paid.sum(), np.array([bound]), null

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from .._core import ext
@@ -259,6 +260,16 @@ class CoLiDE(FittedGraph):
         self.path_options = path_options
         self.random_state = random_state
 
+    def _validate_params(self) -> None:
+        # Defaults are valid: to read all of them again takes a tenth of a fit of 50 variables.
+        usual = type(self).__init__.__kwdefaults__ or {}
+        given = {name: getattr(self, name) for name in self._parameter_constraints}
+        validate_parameter_constraints(
+            self._parameter_constraints,
+            {name: value for name, value in given.items() if name not in usual or value is not usual[name]},
+            type(self).__name__,
+        )
+
     # ---- fitting ------------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None) -> CoLiDE:
@@ -397,8 +408,8 @@ class CoLiDE(FittedGraph):
         self.penalized_ = found.penalized
         self.pruned_ = found.pruned
         self.noise_variances_ = found.variances
-        inside = found.variances[varies] if varies.any() else found.variances
-        self.noise_scale_ = float(np.sqrt(inside.mean())) if self.noise == "ev" else np.sqrt(found.variances)
+        count = max(1, int(np.count_nonzero(varies)))  # constants have no noise
+        self.noise_scale_ = math.sqrt(found.variances.sum() / count) if self.noise == "ev" else np.sqrt(found.variances)
         self.penalized_scale_ = float(found.scale[0]) if self.noise == "ev" else found.scale
         self.intercept_ = mean - mean @ self.adjacency_
         self.alpha_ = found.alpha
@@ -408,7 +419,8 @@ class CoLiDE(FittedGraph):
         self.search_info_ = found.info
         sources, targets = np.nonzero(self.adjacency_)
         v = np.diagonal(S)
-        self.varsortability_ = float(np.mean(v[sources] < v[targets])) if len(sources) else float("nan")
+        rising = int(np.count_nonzero(v[sources] < v[targets]))
+        self.varsortability_ = rising / len(sources) if len(sources) else float("nan")
 
     def _tie(self) -> float:
         """Difference of objectives below which orders are not told apart."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_n_features, check_is_fitted, validate_data
 
 from ..backend.dag import varying
 from ..backend.graphs import cpdag, descendants
@@ -33,6 +33,14 @@ class FittedGraph(BaseEstimator):
     n_features_in_: int
 
     def _check_X(self, X: Any, *, reset: bool, n_min: int = 1) -> np.ndarray:
+        plain = type(X) is np.ndarray and X.dtype == np.float64 and X.ndim == 2 and X.size > 0 and len(X) >= n_min
+        if plain and (reset or not hasattr(self, "feature_names_in_")) and np.isfinite(X.sum()):
+            # There is nothing to convert, no name to compare and no value to refuse; to find that out again takes
+            # as long as the search over orders of 40 variables.
+            if reset:
+                vars(self).pop("feature_names_in_", None)
+            _check_n_features(self, X, reset=reset)
+            return X
         finite = "allow-nan" if self.missing == "em" else True
         return validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, ensure_min_samples=n_min)
 
