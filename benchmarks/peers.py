@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import r_glmnet
+from . import r_paths
 from .newton_alm import NewtonALM
 from .problems import Problem
 
@@ -42,8 +42,8 @@ class Solver:
 
     @property
     def installed(self) -> bool:
-        if self.package == "glmnet":
-            return bool(r_glmnet.version())
+        if self.package in r_paths.PACKAGES:
+            return bool(r_paths.version(self.package))
         return importlib.util.find_spec(self.package) is not None
 
 
@@ -195,9 +195,15 @@ def adelie(problem: Problem, tol: float) -> Answer:
     return without_intercept(state.betas.toarray())
 
 
-def glmnet(problem: Problem, tol: float) -> Answer:
-    coefs, intercepts, seconds = r_glmnet.running(problem).path(tol)
-    return Answer(coefs, intercepts, seconds=seconds)
+@dataclass(frozen=True)
+class InR:
+    """A package of R, in a process that lives as long as this one."""
+
+    package: str
+
+    def __call__(self, problem: Problem, tol: float) -> Answer:
+        coefs, intercepts, seconds = r_paths.running(self.package, problem).path(tol)
+        return Answer(coefs, intercepts, seconds=seconds)
 
 
 def newton_alm(problem: Problem, tol: float) -> Answer:
@@ -216,7 +222,8 @@ SOLVERS: dict[str, Solver] = {
     "skglm": Solver("skglm", skglm_lasso, 40.0),
     "skglm FISTA": Solver("skglm", skglm_slope, 1.0),
     "adelie": Solver("adelie", adelie, 1.0),
-    "glmnet": Solver("glmnet", glmnet, 1e-6),
+    "glmnet": Solver("glmnet", InR("glmnet"), 1e-6),
+    "sgs": Solver("sgs", InR("sgs"), 1.0),
     "Newton-ALM": Solver("scipy", newton_alm, 1.0),
 }
 

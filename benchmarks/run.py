@@ -8,7 +8,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import r_glmnet, race, report
+from . import r_paths, race, report
 from .suites import SUITES, Suite
 from .worker import FAILURES
 
@@ -81,8 +81,11 @@ def describe(limits: race.Limits) -> str:
         except PackageNotFoundError:
             return f"{name} not installed"
 
+    def in_r(name: str) -> str:
+        return f"{name} {r_paths.version(name) or 'not installed'}"
+
     return (
-        f"{', '.join(map(installed, PACKAGES))}, glmnet {r_glmnet.version() or 'not installed'}; "
+        f"{', '.join(map(installed, PACKAGES))}, {', '.join(map(in_r, r_paths.PACKAGES))}; "
         f"Python {platform.python_version()}, {platform.machine()}, "
         f"one thread. Up to {limits.rounds} turns a row, a fit cut off at {limits.cap:g} s. "
         "Gaps are relative to the null objective, the worst over the path, recomputed by gaps.py."

@@ -51,11 +51,15 @@ SUITES: dict[str, Suite] = {
         ),
     ),
     "gslope": Suite(
-        "Group SLOPE paths (mean, q = 0.1); no package on the index solves it",
-        races=tuple(
-            Race(f"gslope {name}", target, goal_seconds=seconds if target == 1e-6 else None)
-            for name, seconds in {"A": 0.01, "B": 0.1, "C": 0.4, "E": None, "L": None}.items()
-            for target in TARGETS
+        "Group SLOPE paths (mean, q = 0.1); no package on the index solves it, in R sgs does",
+        races=(
+            *(
+                Race(f"gslope {name}", target, goal_seconds=seconds if target == 1e-6 else None)
+                for name, seconds in {"A": 0.01, "B": 0.1, "C": 0.4, "E": None, "L": None}.items()
+                for target in TARGETS
+            ),
+            # Whatever its tolerance, sgs stays at gaps of 6e-4 on A.
+            *(Race(f"gslope {name}", 1e-3, "sgs", goal_ratio=75.0) for name in "ABL"),
         ),
         quick_races=(Race("gslope A", 1e-6, goal_seconds=0.01),),
     ),
