@@ -192,7 +192,10 @@ class PathSolver {
       fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
       null_ = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
     }
-    if (!(null_ > 64 * std::numeric_limits<double>::epsilon() * reference)) {
+    // What rounding leaves of a response that the free part fits: of residuals a share, which is squared with them;
+    // of other losses a share of their terms.
+    const double rounding = 64 * std::numeric_limits<double>::epsilon();
+    if (!(null_ > (loss_.quadratic() ? rounding * rounding : rounding) * reference)) {
       constant_ = true;  // the free part fits y up to rounding: the null model is the answer
       null_ = 0;
     }

@@ -87,8 +87,7 @@ class Coordinates:
                 f"the loss {type(problem.loss).__name__} is {self.null_objective:.3g} at the null model; a "
                 "loss must not be negative: subtract its value at a perfect fit"
             )
-        # 64 eps of the loss at eta = 0 is what rounding alone leaves of a constant response
-        self.constant = self.null_objective <= 64 * EPS * self.loss(np.zeros(problem.y.shape))
+        self.constant = problem.loss.explained(self.null_objective, problem.y, problem.sample_weight)
 
     def _basis(self) -> None:
         """Q and the maps from its coordinates to the intercept and the free coefficients."""

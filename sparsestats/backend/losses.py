@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, log_softmax, softmax, xlogy
 
+ROUNDING = 64 * np.finfo(float).eps
+"""What may be lost of the terms of a sum, as a share of them."""
+
 
 def _mean(values: np.ndarray, w: np.ndarray | None) -> float:
     return float(values.mean() if w is None else w @ values / len(values))
@@ -87,6 +90,13 @@ class Loss:
     def validate_response(self, y: np.ndarray) -> None:
         """Refuse a response this loss has no value for."""
 
+    def explained(self, null: float, y: np.ndarray, w: np.ndarray | None) -> bool:
+        """Whether f = ``null`` is what rounding alone leaves of a response that the null model meets.
+
+        Rounding costs f a share of the terms it sums, whose size is f at eta = 0.
+        """
+        return null <= ROUNDING * self.value(np.zeros(y.shape), y, w)  # type: ignore[attr-defined]
+
     def recession(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """The directions in eta along which no row's loss ever rises: lower and upper bounds, one a row.
 
@@ -139,6 +149,10 @@ class Gaussian(Loss):
 
     def value(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         return 0.5 * _mean((y - eta) ** 2, w)
+
+    def explained(self, null: float, y: np.ndarray, w: np.ndarray | None) -> bool:
+        # Differences are taken before they are squared: a large mean costs them eps of itself, and f the square.
+        return null <= ROUNDING**2 * self.value(np.zeros(y.shape), y, w)
 
     def gradient(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
         return _share(eta - y, w)

@@ -108,7 +108,7 @@ def refit(problem: Problem, M: sparse.csc_array, *, tol: float) -> Refit:
             "responses exactly, and its coefficient grows without end. Take a larger alpha"
         )
     kind, value = newton.suboptimality(loss, y, w, base, eta, directions)
-    if null <= 64 * newton.EPS * loss.value(np.zeros(y.shape), y, w):  # a constant response: rounding is all there is
+    if loss.explained(null, y, w):
         null = value = 0.0
     objective = loss.value(eta, y, w)
     stop = "tol" if value <= tol * null else "precision"

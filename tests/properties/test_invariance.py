@@ -49,6 +49,29 @@ def test_columns_may_be_shifted_and_scaled(kind, seed, log_scale, shift):
     assert new == pytest.approx(np.ravel(base.intercept_)[0], abs=1e-8)
 
 
+@pytest.mark.parametrize("family", ["gaussian", "huber"])
+@pytest.mark.parametrize("level", [1e7, -1e9, 1e11])
+def test_a_response_far_from_zero_is_not_taken_for_a_constant(family, level):
+    X, y = data(0, False)
+    y = (y + level) - level  # what the sum keeps of it
+    near, far = (ss.SLOPE(family=family).path(X, values, ss.relative(1, 0.05, 8)) for values in (y, y + level))
+    assert near.n_nonzero[-1] >= 5 and far.converged.all()
+    np.testing.assert_allclose(far.alphas, near.alphas, rtol=1e-12)
+    np.testing.assert_allclose(far.coefs, near.coefs, atol=1e-8)  # paths of two arithmetics, each to its gap
+    np.testing.assert_allclose(far.intercepts - level, near.intercepts, atol=1e-8 + 1e-15 * abs(level))
+
+
+@pytest.mark.parametrize("family", ["gaussian", "huber"])
+@pytest.mark.parametrize("level", [0.1, 1 / 3, 1e7 + 0.1, -1e-30, 1e150])
+def test_a_constant_response_is_one_at_any_level_and_under_weights(family, level):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(1000, 3))
+    for weight in (None, rng.uniform(size=1000)):
+        model = ss.SLOPE(alpha=0.0, family=family).fit(X, np.full(1000, level), weight)
+        assert not model.coef_.any() and model.certificate_.scale == 0.0
+        assert model.intercept_ == pytest.approx(level, rel=1e-14)
+
+
 @pytest.mark.parametrize("kind", ["slope", "gslope", "gslope-group"])
 @given(seed=seeds, shift=st.floats(-1e3, 1e3), log_scale=st.floats(-5, 5))
 @few

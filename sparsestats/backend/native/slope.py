@@ -62,7 +62,11 @@ class NativeProblem:
             problem.responses,
         )
         self._grouped = grouped
-        self._y = _vector(problem.y)
+        # The quadratic core centres the response itself; a bounded gradient would have a long way to the level of y.
+        self._level = 0.0
+        if problem.loss.native == "huber" and problem.fit_intercept:
+            self._level = float(np.median(problem.y if problem.offset is None else problem.y - problem.offset))
+        self._y = _vector(problem.y - self._level)
         self._offset = None if problem.offset is None else _vector(problem.offset)
 
     @cached_property
@@ -180,7 +184,7 @@ class NativeProblem:
         return PathResult(
             alphas=alphas[:k],
             coefs=out["coefs"],
-            intercepts=out["intercepts"],
+            intercepts=out["intercepts"] + self._level,
             certificates=[
                 Certificate(
                     "gap" if a > 0 or self.problem.loss.flat else "newton",
