@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from .certificate import Certificate
 from .dag import FLOOR, Knowledge, certificate, gaps, residual_variances
 from .graphs import topological_order
 from .native import dag as native
+
+if TYPE_CHECKING:
+    from .programs.dag import ConstrainedFit
 
 POLISHED = 40
 """Up to this many variables the penalised polish of the order is on by itself; its cost grows like d^3."""
@@ -36,6 +39,8 @@ class Settings:
     seed: int = 0
     tol: float = 1e-6
     path: native.PathOptions | None = None
+    constraints: Any = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +133,13 @@ def estimate(
     fit = min(fits, key=lambda f: f.objective)
     info["moves"] = info.get("moves", 0) + fit.moves
     info["polished"] = polish and not settings.bic and settings.solver != "path"
+    under = None
+    if settings.constraints is not None:
+        from .programs.dag import ConstrainedFit
+
+        under = ConstrainedFit(score, fit.order, settings.names, settings.constraints, settings.tol)
+        fit = replace(fit, weights=under.weights, scale=under.scale, objective=under.certificate.objective)
+        info["duals"] = under.duals
     pruned = np.zeros((d, d), dtype=bool)
     if parents is None:
         parents = fit.weights != 0
@@ -142,9 +154,13 @@ def estimate(
                 max_parents=settings.max_parents,
             )
             pruned = (fit.weights != 0) & ~parents
+    if under is not None:
+        parents = parents | (under.held & (fit.weights != 0))
+        pruned &= ~parents
     if known.required is not None:
         parents = parents | known.required
-    adjacency = _kept(score, fit.weights, parents, settings)
+    adjacency = _kept(score, fit.weights, parents, settings, under)
+    proof = None if under is None else under.certificate
     return Estimate(
         order=fit.order,
         adjacency=adjacency,
@@ -153,7 +169,8 @@ def estimate(
         variances=residual_variances(S, adjacency),
         alpha=score.alpha,
         floor=score.floor,
-        certificate=certificate(
+        certificate=proof
+        or certificate(
             S,
             fit.weights,
             score.alpha,
@@ -249,22 +266,30 @@ def _ridged(S: np.ndarray) -> np.ndarray:
     return S + np.diag(RIDGE * variances.min() + 1e-9 * variances)
 
 
-def _kept(score: native.Score, weights: np.ndarray, parents: np.ndarray, settings: Settings) -> np.ndarray:
+def _kept(
+    score: native.Score, weights: np.ndarray, parents: np.ndarray, settings: Settings, under: ConstrainedFit | None
+) -> np.ndarray:
     """The edges that stay: of the least-squares weights when they are refitted, else of the penalised
     ones.
     """
     required = score.known.required
-    if settings.refit or settings.bic:
+    refit = settings.refit or settings.bic
+    if refit and under is None:
         return native.refit_support(
             score.S, parents, required, threshold=settings.threshold, max_parents=settings.max_parents
         )[0]
-    keep = np.abs(weights) > settings.threshold
-    if required is not None:
-        keep |= required
+    if refit and under is not None:
+        weights = under.refit(parents)
+    stay = np.zeros_like(parents) if required is None else required
+    if under is not None:
+        stay = stay | (under.held & (weights != 0))
+    keep = stay | (np.abs(weights) > settings.threshold)
     if settings.max_parents is not None:
-        size = np.where(required, np.inf, np.abs(weights)) if required is not None else np.abs(weights)
+        size = np.where(stay, np.inf, np.abs(weights))
         rank = np.argsort(np.argsort(-size * np.sqrt(np.diagonal(score.S))[:, None], axis=0, kind="stable"), axis=0)
         keep &= rank < settings.max_parents
+    if refit and under is not None and (weights[~keep] != 0).any():
+        weights = under.refit(keep)
     return np.where(keep, weights, 0.0)
 
 
@@ -315,7 +340,8 @@ def estimate_on(
         order = np.arange(d) if known.must is None else _respecting(np.arange(d), known.must)
         none = np.zeros((d, d), dtype=bool)
         return Estimate(order, zero, zero, np.zeros(d), np.zeros(d), settings.alpha, 0.0, exact, False, none, {})
-    part = estimate(np.ascontiguousarray(S[np.ix_(kept, kept)]), n, known.among(kept), settings, control)
+    among = replace(settings, names=tuple(settings.names[j] for j in kept if settings.names))
+    part = estimate(np.ascontiguousarray(S[np.ix_(kept, kept)]), n, known.among(kept), among, control)
     cut = np.ix_(kept, kept)
     adjacency, penalized, pruned = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d), dtype=bool)
     adjacency[cut], penalized[cut], pruned[cut] = part.adjacency, part.penalized, part.pruned

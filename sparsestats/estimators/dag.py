@@ -124,6 +124,13 @@ class CoLiDE(FittedGraph):
         NaN: an error, or mean and covariance by EM (missing at random, Gaussian).
     tol : float, default 1e-6
         Relative duality gap asked for on the final order.
+    constraints : callable or None
+        ``(v) -> list of cvxpy constraints`` on the weights, on the data's own scale: ``v["from", "to"]`` is an edge
+        by the names of its columns (x0, x1, ... without a frame), ``v["W"]`` the whole matrix;
+        ``lambda v: [v["age", "bmi"] >= 0]``. The order is searched without them; the penalised weights on it and their
+        refit are then solved by cvxpy under them. An edge against the order found is 0: where a constraint needs
+        an edge, say ``required`` or ``tiers`` too. Edges that a constraint couples, or that 0 would break, are
+        neither pruned nor cut by the threshold.
     path_options : dict or None
         Of solver="path": ``mu``, ``t``, ``steps``, ``learning_rate`` ... (see
         ``backend.native.dag.PathOptions``).
@@ -144,7 +151,7 @@ class CoLiDE(FittedGraph):
     order_blocks_ : list of lists of int
         The order with runs of variables together whose order the data leave undecided: variables without
         use for each other, and up to 60 variables neighbours whose exchange changes the objective by at
-        most ``tol`` times its null value.
+        most ``tol`` times its null value. With ``constraints`` every variable stands alone.
     noise_scale_ : float or ndarray (d,)
         Noise standard deviation of the refitted graph: one ("ev") or one a variable ("nv").
     noise_variances_ : ndarray (d,)
@@ -157,7 +164,10 @@ class CoLiDE(FittedGraph):
         The Markov class: ``[i, j]`` and ``[j, i]`` both set is an edge that may point either way.
     objective_ : float
     certificate_ : Certificate
-        Duality gap of ``penalized_`` on ``order_``; the worst variable's for noise="nv".
+        Duality gap of ``penalized_`` on ``order_``; the worst variable's for noise="nv", that of all with
+        ``constraints``.
+    duals_ : list of ndarrays
+        Multipliers of the constraints on ``penalized_``, in their order (with ``constraints`` only).
     varsortability_ : float
         Share of edges that lead from a smaller to a larger variance (nan without edges).
     r2_sortability_ : float
@@ -176,7 +186,7 @@ class CoLiDE(FittedGraph):
     ------
     ValueError
         For NaN (unless missing="em"), infinite values, columns that are not measurements, knowledge that
-        contradicts itself, parameters out of range.
+        contradicts itself, constraints that no weights on the order found meet, parameters out of range.
 
     Warns
     -----
@@ -215,6 +225,7 @@ class CoLiDE(FittedGraph):
         "n_restarts": [Interval(Integral, 0, None, closed="left")],
         "missing": [StrOptions({"raise", "em"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
+        "constraints": [callable, None],
         "path_options": [dict, None],
         "random_state": ["random_state", np.random.Generator],
     }
@@ -238,6 +249,7 @@ class CoLiDE(FittedGraph):
         n_restarts: int = 0,
         missing: str = "raise",
         tol: float = 1e-6,
+        constraints: Any = None,
         path_options: dict | None = None,
         random_state: Any = 0,
     ):
@@ -257,6 +269,7 @@ class CoLiDE(FittedGraph):
         self.n_restarts = n_restarts
         self.missing = missing
         self.tol = tol
+        self.constraints = constraints
         self.path_options = path_options
         self.random_state = random_state
 
@@ -368,6 +381,8 @@ class CoLiDE(FittedGraph):
             seed=seed,
             tol=self.tol,
             path=None if self.path_options is None else native.PathOptions(**self.path_options),
+            constraints=self.constraints,
+            names=() if self.constraints is None else tuple(self.names()),
         )
 
     def _refines(self) -> bool:
@@ -417,6 +432,8 @@ class CoLiDE(FittedGraph):
         self.objective_ = found.certificate.objective
         self.n_iter_ = found.certificate.n_iter
         self.search_info_ = found.info
+        if "duals" in found.info:
+            self.duals_ = found.info["duals"]
         sources, targets = np.nonzero(self.adjacency_)
         v = np.diagonal(S)
         rising = int(np.count_nonzero(v[sources] < v[targets]))
@@ -468,6 +485,8 @@ class CoLiDE(FittedGraph):
         """The order, what the data leave undecided within it together."""
         check_is_fitted(self)
         S, equal, d = self.covariance_, self.noise == "ev", self.n_features_in_
+        if self.constraints is not None:  # an exchange could change what they allow
+            return [[int(j)] for j in self.order_]
         varies = varying(S, self.location_)
         floor = FLOOR * float(np.sqrt(np.diagonal(S)[varies].min())) if varies.any() else 0.0
         score = native.Score(S, equal, self.alpha_, floor, self._knowledge(d))
@@ -521,9 +540,7 @@ class CoLiDE(FittedGraph):
         Parameters
         ----------
         constraints : callable or None
-            Takes the weights and returns a list of cvxpy constraints: ``v["from", "to"]`` is an edge by the
-            names of its variables (0 for a pair the order rules out), ``v["W"]`` the whole matrix.
-            ``lambda v: [v["bmi", "sbp"] >= 0]``.
+            As the parameter of that name, which None stands for.
 
         Returns
         -------
@@ -541,7 +558,7 @@ class CoLiDE(FittedGraph):
             equal=self.noise == "ev",
             known=known,
             names=self.names(),
-            constraints=constraints,
+            constraints=self.constraints if constraints is None else constraints,
         )
 
     def bootstrap(

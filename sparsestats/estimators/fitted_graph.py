@@ -37,8 +37,8 @@ class FittedGraph(BaseEstimator):
         if plain and (reset or not hasattr(self, "feature_names_in_")) and np.isfinite(X.sum()):
             # There is nothing to convert, no name to compare and no value to refuse; to find that out again takes
             # as long as the search over orders of 40 variables.
-            if reset:
-                vars(self).pop("feature_names_in_", None)
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
             _check_n_features(self, X, reset=reset)
             return X
         finite = "allow-nan" if self.missing == "em" else True

@@ -167,5 +167,5 @@ def test_a_frame_of_covariances_brings_its_names(people):
 def test_arguments_of_other_packages_are_answered_with_those_of_this_function(people):
     with pytest.raises(TypeError, match="Here it is required"):
         ss.colide(people, whitelist=[])
-    with pytest.raises(TypeError, match="There are columns, alpha, missing, forbidden"):
+    with pytest.raises(TypeError, match="There are columns, alpha, missing, constraints, forbidden"):
         ss.colide(people, xyz=1)

@@ -223,18 +223,7 @@ class _Text:
         self.variables = {"beta": beta, "intercept": b0}
         self.variables |= {name: beta[..., np.asarray(columns)] for name, columns in (names or {}).items()}
         self.constraints = [] if constraints is None else list(constraints(self.variables))
-        leaves = {leaf.id for leaf in (self.c, self.u) if isinstance(leaf, cp.Variable)}
-        for constraint in self.constraints:
-            if not isinstance(constraint, Inequality | Equality):
-                raise ValueError(
-                    "constraints must be cvxpy constraints written with <=, >= or ==; "
-                    f"got {type(constraint).__name__}: {constraint}"
-                )
-            if {variable.id for variable in constraint.variables()} - leaves:
-                raise ValueError(
-                    "constraints may only use the variables they are given (beta, intercept, terms); "
-                    f"this one brings its own: {constraint}"
-                )
+        check_constraints(self.constraints, (self.c, self.u), "beta, intercept, terms")
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """(v, c) of the solution."""
@@ -253,6 +242,21 @@ class _Text:
                 for constraint in self.constraints
             ]
         )
+
+
+def check_constraints(constraints: Sequence[Any], leaves: Sequence[Any], told: str) -> None:
+    """Refuse what is no (in)equality of cvxpy, or has variables besides the program's own; ``told`` names these."""
+    own = {leaf.id for leaf in leaves if isinstance(leaf, cp.Variable)}
+    for constraint in constraints:
+        if not isinstance(constraint, Inequality | Equality):
+            raise ValueError(
+                "constraints must be cvxpy constraints written with <=, >= or ==; "
+                f"got {type(constraint).__name__}: {constraint}"
+            )
+        if {variable.id for variable in constraint.variables()} - own:
+            raise ValueError(
+                f"constraints may only use the variables they are given ({told}); this one brings its own: {constraint}"
+            )
 
 
 def _leaf(zeros: np.ndarray) -> Any:
