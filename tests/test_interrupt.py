@@ -52,6 +52,20 @@ for attempt in range(20):
 print(f"quiet after {attempt / 10}" if attempt < 10 else "busy", flush=True)
 """
 
+# The lasso of every variable on those before it, and on all others: ten seconds and more.
+GRAPH = """
+from sparsestats.backend.native import dag
+X = rng.normal(size=(1600, 800)) @ rng.normal(size=(800, 800))
+S = np.cov(X.T, ddof=0)
+score = dag.Score(S, True, 0.01 * np.sqrt(np.diagonal(S).min()), 1e-3)
+print("go", flush=True)
+try:
+    {call}
+    print("finished", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
 
 def interrupt(script, after):
     """Lines the script prints after SIGINT, and the seconds until the first of them."""
@@ -92,3 +106,9 @@ def test_a_fit_on_the_main_thread_stops_at_ctrl_c():
 def test_folds_in_threads_stop_at_ctrl_c():
     said, seconds = interrupt(THREADED, after=1.0)
     assert said[:2] == ["interrupted", "quiet"] and seconds < 0.7
+
+
+@pytest.mark.parametrize("call", ["dag.fit_on_order(score, np.arange(800))", "dag.fit_unordered(score)"])
+def test_the_lasso_of_a_graph_stops_at_ctrl_c(call):
+    said, seconds = interrupt(GRAPH.format(call=call), after=0.7)
+    assert said == ["interrupted"] and seconds < 0.7

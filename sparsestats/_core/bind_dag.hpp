@@ -102,20 +102,20 @@ inline void bind_weights(nb::module_& m) {
   m.def(
       "fit_on_order",
       [](Square S, bool equal, double alpha, std::vector<double> floor, const std::vector<Index>& order,
-         nb::object forbidden, nb::object required) {
+         nb::object forbidden, nb::object required, ss::Control& control) {
         const ss::SecondMoments moments_ = moments(S, equal);
         check_orders({order}, moments_.d);
         const ss::Knowledge known = knowledge(forbidden, required, nb::none(), moments_.d);
-        nb::gil_scoped_release release;
-        ss::WeightsResult r = ss::fit_on_order(moments_, alpha, floor, known, order);
-        nb::gil_scoped_acquire acquire;
-        return weights_dict(std::move(r));
+        return weights_dict(released(control, [&](ss::Watch& watch) {
+          return ss::fit_on_order(moments_, alpha, floor, known, order, watch);
+        }));
       },
-      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "order"_a, "forbidden"_a.none(), "required"_a.none(),
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "order"_a, "forbidden"_a.none(), "required"_a.none(), "control"_a,
       "The concomitant lasso of every variable on those before it.");
   m.def(
       "fit_unordered",
-      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, nb::object required) {
+      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, nb::object required,
+         ss::Control& control) {
         const ss::SecondMoments moments_ = moments(S, equal);
         const Index d = moments_.d;
         const ss::Knowledge known = knowledge(forbidden, required, nb::none(), d);
@@ -123,7 +123,6 @@ inline void bind_weights(nb::module_& m) {
         for (Index j = 0; j < d; ++j)
           for (Index k = 0; k < d; ++k)
             allowed[j * d + k] = k != j && (known.forbidden.empty() || !known.forbidden[k * d + j]);
-        nb::gil_scoped_release release;
         ss::GraphFit fit;
         fit.nodes.resize(d);
         fit.scale.resize(d);
@@ -131,11 +130,11 @@ inline void bind_weights(nb::module_& m) {
           fit.nodes[j].gradient.assign(d, 0.0);
           fit.scale[j] = std::sqrt(moments_.S[j * d + j]);
         }
-        ss::WeightsResult r = ss::fit_weights(moments_, alpha, floor, known, allowed, fit);
-        nb::gil_scoped_acquire acquire;
-        return weights_dict(std::move(r));
+        return weights_dict(released(control, [&](ss::Watch& watch) {
+          return ss::fit_weights(moments_, alpha, floor, known, allowed, fit, watch);
+        }));
       },
-      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "required"_a.none(),
+      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "required"_a.none(), "control"_a,
       "The same with every other variable allowed: a lower bound over all graphs.");
   m.def(
       "polish_order",

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "active_factor.hpp"
+#include "control.hpp"
 #include "kernels.hpp"
 #include "linalg.hpp"
 
@@ -392,7 +393,7 @@ class NodeLasso {
   std::vector<Index> entering_;
 };
 
-// Every node on its allowed regressors: the whole weights for given supports.
+// Every node on its allowed regressors: the whole weights for given supports. A stop request leaves them unfinished.
 struct GraphFit {
   std::vector<NodeFit> nodes;
   double objective = 0;
@@ -401,11 +402,12 @@ struct GraphFit {
 };
 
 // One common scale for all nodes, s >= floor. allowed is d x d: allowed[j * d + k] lets k -> j in.
-inline void solve_equal(NodeLasso& lasso, Index d, const char* allowed, double floor, GraphFit& fit) {
+inline void solve_equal(NodeLasso& lasso, Index d, const char* allowed, double floor, GraphFit& fit, Watch& watch) {
   double s = fit.scale[0];
   for (fit.rounds = 1; fit.rounds <= 60; ++fit.rounds) {
     double unpenalised = 0, bend = 0, residual = 0, l1 = 0;
     for (Index j = 0; j < d; ++j) {
+      if (watch.stopped()) return;
       NodeFit& node = fit.nodes[j];
       lasso.solve_at(j, allowed + j * d, lasso.alpha() * s, node);
       unpenalised += node.unpenalised;
@@ -425,10 +427,12 @@ inline void solve_equal(NodeLasso& lasso, Index d, const char* allowed, double f
   fit.scale.assign(d, s);
 }
 
-inline void solve_unequal(NodeLasso& lasso, Index d, const char* allowed, const double* floor, GraphFit& fit) {
+inline void solve_unequal(NodeLasso& lasso, Index d, const char* allowed, const double* floor, GraphFit& fit,
+                          Watch& watch) {
   fit.objective = 0;
   fit.rounds = 1;
   for (Index j = 0; j < d; ++j) {
+    if (watch.stopped()) return;
     fit.nodes[j].scale = fit.scale[j];
     fit.objective += lasso.solve(j, allowed + j * d, floor[j], fit.nodes[j]);
     fit.scale[j] = fit.nodes[j].scale;

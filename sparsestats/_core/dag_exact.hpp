@@ -134,10 +134,10 @@ class ExactOrder {
     return out;
   }
 
-  void try_order(ExactResult& out) {
+  void try_order(ExactResult& out, Watch& watch) {
     const std::vector<Index> found = order();
-    const double value = fit_on_order(m_, alpha_, floor_, known_, found).objective;
-    if (value < out.objective) {
+    const double value = fit_on_order(m_, alpha_, floor_, known_, found, watch).objective;
+    if (!watch.stopped() && value < out.objective) {
       out.objective = value;
       out.order = found;
     }
@@ -179,7 +179,7 @@ class ExactOrder {
       }
       ++out.tables;
       const double middle = chain(0) + 0.5 * d * s;
-      try_order(out);
+      try_order(out, watch);
       const double left = chain(next.low - s) + 0.5 * d * next.low, right = chain(next.high - s) + 0.5 * d * next.high;
       // Concave on either half, so each half is bounded by its own two ends.
       open.push({std::max(next.bound, std::min(left, middle)), next.low, s});

@@ -88,12 +88,12 @@ inline std::vector<char> candidates(const std::vector<Index>& order, const Knowl
 
 // The penalised weights for a given mask of candidates (an order's, or everything but the node itself for a bound).
 inline WeightsResult fit_weights(const SecondMoments& m, double alpha, const std::vector<double>& floor, const Knowledge& known,
-                                 const std::vector<char>& allowed, GraphFit& fit, bool ordered = false) {
+                                 const std::vector<char>& allowed, GraphFit& fit, Watch& watch, bool ordered = false) {
   NodeLasso lasso(m.S, m.d, alpha, known.required, ordered);
   if (m.equal)
-    solve_equal(lasso, m.d, allowed.data(), floor[0], fit);
+    solve_equal(lasso, m.d, allowed.data(), floor[0], fit, watch);
   else
-    solve_unequal(lasso, m.d, allowed.data(), floor.data(), fit);
+    solve_unequal(lasso, m.d, allowed.data(), floor.data(), fit, watch);
   WeightsResult out;
   spread(fit.nodes, m.d, out.weights);
   out.scale = fit.scale;
@@ -136,7 +136,7 @@ inline GraphFit warm_start(const SecondMoments& m, double alpha, const std::vect
 
 // The variables numbered along the order, so that the candidates of a node are the rows before it.
 inline WeightsResult fit_on_order(const SecondMoments& m, double alpha, const std::vector<double>& floor, const Knowledge& known,
-                                  const std::vector<Index>& order) {
+                                  const std::vector<Index>& order, Watch& watch) {
   const Index d = m.d;
   std::vector<double> S(d * d), limits(d);
   Knowledge along;
@@ -157,7 +157,7 @@ inline WeightsResult fit_on_order(const SecondMoments& m, double alpha, const st
   std::iota(straight.begin(), straight.end(), Index{0});
   const SecondMoments moments{S.data(), d, m.equal};
   GraphFit fit = warm_start(moments, alpha, limits, straight, along);
-  WeightsResult found = fit_weights(moments, alpha, limits, along, candidates(straight, along), fit, true);
+  WeightsResult found = fit_weights(moments, alpha, limits, along, candidates(straight, along), fit, watch, true);
   WeightsResult out = found;
   out.order = order;
   for (Index a = 0; a < d; ++a) {
@@ -171,7 +171,7 @@ inline WeightsResult fit_on_order(const SecondMoments& m, double alpha, const st
 inline WeightsResult polish_order(const SecondMoments& m, double alpha, const std::vector<double>& floor, const Knowledge& known,
                                   const std::vector<Index>& order, Index patience, Index sweeps, Watch& watch) {
   GraphFit fit = warm_start(m, alpha, floor, order, known);
-  WeightsResult out = fit_weights(m, alpha, floor, known, candidates(order, known), fit);
+  WeightsResult out = fit_weights(m, alpha, floor, known, candidates(order, known), fit, watch);
   out.order = order;
   NodeLasso lasso(m.S, m.d, alpha, known.required);
   LassoScorer scorer(lasso, m.equal, floor);
@@ -187,7 +187,7 @@ inline WeightsResult polish_order(const SecondMoments& m, double alpha, const st
     // A lower score at the old scale is a lower objective; the scale then follows.
     fit.nodes = polish.nodes();
     const double before = out.objective;
-    WeightsResult next = fit_weights(m, alpha, floor, known, candidates(polish.order(), known), fit);
+    WeightsResult next = fit_weights(m, alpha, floor, known, candidates(polish.order(), known), fit, watch);
     if (next.objective >= before) break;
     next.order = polish.order();
     out = std::move(next);

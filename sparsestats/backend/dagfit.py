@@ -129,7 +129,7 @@ def estimate(
         fits = [native.polish_order(score, o, control=control) for o in _distinct([order, *starts])]
     else:
         candidates = [order, *starts] if settings.solver == "hybrid" and not settings.bic else [order]
-        fits = [native.fit_on_order(score, o) for o in _distinct(candidates)]
+        fits = [native.fit_on_order(score, o, control=control) for o in _distinct(candidates)]
     fit = min(fits, key=lambda f: f.objective)
     info["moves"] = info.get("moves", 0) + fit.moves
     info["polished"] = polish and not settings.bic and settings.solver != "path"

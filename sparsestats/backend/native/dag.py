@@ -81,7 +81,7 @@ def search_order(
     return Search(out["order"], out["score"], out["starts"], out["moves"], out["converged"])
 
 
-def fit_on_order(score: Score, order: np.ndarray) -> Weights:
+def fit_on_order(score: Score, order: np.ndarray, *, control: Any = None) -> Weights:
     """The concomitant lasso of every variable on those before it."""
     known = score.known
     return _weights(
@@ -93,6 +93,7 @@ def fit_on_order(score: Score, order: np.ndarray) -> Weights:
             list(map(int, order)),
             mask(known.forbidden),
             mask(known.required),
+            control or ext.Control(),
         )
     )
 
@@ -123,14 +124,20 @@ def polish_order(
     )
 
 
-def fit_unordered(score: Score) -> Weights:
+def fit_unordered(score: Score, *, control: Any = None) -> Weights:
     """Every variable on all others: not a DAG, but its dual value bounds the objective of every DAG from
     below.
     """
     known = score.known
     return _weights(
         ext.dag.fit_unordered(
-            score.S, score.equal, score.alpha, score.floors, mask(known.forbidden), mask(known.required)
+            score.S,
+            score.equal,
+            score.alpha,
+            score.floors,
+            mask(known.forbidden),
+            mask(known.required),
+            control or ext.Control(),
         )
     )
 
