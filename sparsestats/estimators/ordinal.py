@@ -22,7 +22,7 @@ from ..backend.penalties import MCP, GroupSortedL1, Penalty, SortedL1
 from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
 from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
-from ._path import CrossValidated, OffsetScore
+from ._path import NEAR, CrossValidated, OffsetScore
 from .categories import OrdinalRows, check_counts, check_present, code, order_of, repeat_rows
 
 DEFAULT_FRACTION = 0.1
@@ -367,6 +367,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         problem = worker._problem(worker._rows(X, y, sample_weight, offset))
         result = worker._solve(problem, alphas)
         warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
+        _warn_separated(problem, result)
         return worker._dress(problem, result)
 
     def _dress(self, problem: OrdinalProblem, result: OrdinalResult) -> OrdinalPath:
@@ -420,6 +421,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
         warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
+        _warn_separated(problem, result)
         self._take(self._dress(problem, result), 0, offset is not None)
         self.alpha_po_ = ordinal_path.alpha_po(problem)
         return self
@@ -542,6 +544,23 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _warn_separated(problem: OrdinalProblem, result: OrdinalResult) -> None:
+    """Tell of maximum likelihood that puts rows into their categories for sure."""
+    if len(result.alphas) == 0 or result.alphas[-1] > 0:
+        return
+    eta = problem.X @ result.coefs[-1].T + result.intercepts[-1]
+    eta = eta if problem.offset is None else eta + problem.offset[:, None]
+    fitted = ordinal.probabilities(eta, problem.family, problem.link).probabilities
+    reached = int(np.count_nonzero(1 - fitted[np.arange(len(fitted)), problem.codes] < NEAR))
+    if reached:
+        warnings.warn(
+            f"at alpha = 0 the fitted probabilities of {reached} of {len(fitted)} rows are 1: a combination of columns "
+            "may separate categories, and then coefficients have no finite value. A small alpha > 0 has one.",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 class PRESTOCV(PRESTO):

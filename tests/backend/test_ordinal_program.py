@@ -57,3 +57,15 @@ def test_box_keeps_every_point_of_the_box_in_order():
     assert np.diff(train.linear_predictors(corners), axis=1).min() < -1e-3
     assert np.diff(box.linear_predictors(corners), axis=1).min() > -1e-7
     assert box.certificate_.objective > train.certificate_.objective
+
+
+@pytest.mark.parametrize("penalty", ["l1", "slope"])
+def test_zeros_are_those_of_the_compiled_solver_whatever_the_columns_units(data, penalty):
+    X, y = data
+    units = 10.0 ** np.linspace(-6, 6, X.shape[1])
+    compiled = PRESTO(alpha=0.01, penalty=penalty).fit(X, y)
+    program = PRESTO(alpha=0.01, penalty=penalty, solver="cvxpy").fit(X * units, y)
+    assert program.certificate_.converged
+    np.testing.assert_allclose(program.coef_ * units, compiled.coef_, atol=1e-5)  # sqrt of the interior point's gap
+    np.testing.assert_array_equal(program.coef_ == 0, compiled.coef_ == 0)
+    np.testing.assert_array_equal(np.diff(program.coef_, axis=0) == 0, np.diff(compiled.coef_, axis=0) == 0)

@@ -313,3 +313,18 @@ def test_order_of_a_polars_enum_is_meant(data):
     names = np.array(["low", "high", "extreme", "absurd"])
     model = ss.PRESTO(alpha=0.01).fit(X, pl.Series(names[y]).cast(pl.Enum(names)))
     assert model.categories_.tolist() == names.tolist()[: len(np.unique(y))]
+
+
+@pytest.mark.filterwarnings("ignore::sparsestats.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("reverse", [False, True])
+def test_separated_categories_are_told_at_maximum_likelihood(reverse):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 2))
+    apart = np.digitize(X[:, 0], [-1.0, 0.5])
+    with pytest.warns(DataWarning, match="rows are 1: a combination of columns may separate categories"):
+        ss.PRESTO(alpha=0, reverse=reverse).fit(X, apart)
+    mixed = np.digitize(X[:, 0] + 0.3 * rng.logistic(size=120), [-1.0, 0.5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        ss.PRESTO(alpha=0.01, reverse=reverse).fit(X, apart)
+        ss.PRESTO(alpha=0, reverse=reverse).fit(X, mixed)

@@ -26,6 +26,8 @@ from ..standardize import moments
 
 Constraints = Callable[[Mapping[str, Any]], Sequence[cp.Constraint]]
 CLARABEL = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
+NEAR_ZERO = 1e-9
+"""Differences below this share of the largest are zeros of the program; scaled as the penalty sees them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,8 @@ class OrdinalProgram:
         What keeps the boundaries in order; empty for ``monotone="none"``.
     constraints : list of cvxpy constraints
         The user's.
+    differences : cvxpy.Variable (p, K-1)
+        The first boundary's standardised coefficients and the steps from each boundary to the next: a leaf.
     """
 
     problem: cp.Problem
@@ -51,6 +55,7 @@ class OrdinalProgram:
     penalty: cp.Expression
     order: list[cp.Constraint]
     constraints: list[cp.Constraint]
+    differences: cp.Variable
 
 
 def program(
@@ -111,7 +116,9 @@ def program(
     coef = cp.multiply(beta.T, np.tile(np.where(used, 1 / scale, 0.0), (m, 1)))
     variables = {"coef": coef, "intercept": level - coef @ mean}
     own = [] if constraints is None else list(constraints(variables))
-    return OrdinalProgram(cp.Problem(cp.Minimize(f + alpha * J), [*held, *order, *own]), variables, f, J, order, own)
+    return OrdinalProgram(
+        cp.Problem(cp.Minimize(f + alpha * J), [*held, *order, *own]), variables, f, J, order, own, psi
+    )
 
 
 def _penalty(problem: OrdinalProblem, weights: np.ndarray, psi: cp.Variable) -> cp.Expression:
@@ -193,11 +200,10 @@ def solve_path(
             raise ValueError(
                 f"the program at alpha={alpha:.4g} is {text.problem.status}: do the constraints contradict?"
             )
-        coef, intercept = (
-            np.asarray(text.variables["coef"].value),
-            np.asarray(text.variables["intercept"].value),
-        )
-        coef[np.abs(coef) < 1e-9 * max(1.0, float(np.abs(coef).max(initial=0.0)))] = 0.0
+        # An interior point method ends beside zeros, at a distance of its precision.
+        psi = np.asarray(text.differences.value)
+        text.differences.value = np.where(np.abs(psi) < NEAR_ZERO * max(1.0, np.abs(psi).max(initial=0.0)), 0.0, psi)
+        coef, intercept = (np.asarray(text.variables[name].value) for name in ("coef", "intercept"))
         eta = problem.X @ coef.T + intercept + (0 if problem.offset is None else problem.offset[:, None])
         own = loss(eta, problem.codes, problem.weights, problem.family, problem.link)
         objective = own + alpha * float(np.asarray(text.penalty.value))
