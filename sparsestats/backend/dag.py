@@ -51,8 +51,7 @@ class Knowledge:
 
 def varying(S: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Columns that are not constant to the precision of their mean."""
-    v = np.diagonal(S)
-    return v > np.maximum((1e-12 * mean) ** 2, 1e-300)
+    return np.sqrt(np.diagonal(S)) > 1e-12 * np.abs(mean)
 
 
 def residual_variances(S: np.ndarray, W: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
@@ -39,6 +40,8 @@ UNEVEN = 3.0
 are put down to units: under equal noise the ratio is 1 up to sampling (1.1 at 1000 rows, 1.5 at 100)."""
 TIED = 60
 """Up to this many variables they are exchanged: each costs a fit of the order, which at 200 is a third of it all."""
+VARIANCES = 1e-100, 1e100
+"""Between these products of two variances, and what is left of one by 12 digits, are doubles."""
 STANDARDISED = 0.01
 """Columns whose standard deviations agree to this share count as standardised."""
 
@@ -359,9 +362,13 @@ class CoLiDE(FittedGraph):
 
             mean, S, _ = em_moments(X)
             return mean, S, float(len(X))
-        mean = X.mean(axis=0)
-        centred = X - mean
-        return mean, centred.T @ centred / len(X), float(len(X))
+        with np.errstate(over="ignore", invalid="ignore"):  # what that does to variances is told by name
+            mean = X.mean(axis=0)
+            centred = X - mean
+            S = centred.T @ centred / len(X)
+        if not np.diagonal(S).all():
+            self._check_magnitudes(np.diagonal(S), np.ptp(X, axis=0) > 0)
+        return mean, S, float(len(X))
 
     def _settings(self) -> Settings:
         bic = self._refines()
@@ -402,6 +409,7 @@ class CoLiDE(FittedGraph):
             if most > self.max_parents:
                 raise ValueError(f"max_parents={self.max_parents}, but a variable has {most} required parents")
         varies = varying(S, mean)
+        self._check_magnitudes(np.diagonal(S), varies)
         found = estimate_on(S, n, known, self._settings(), varies)
         if found.ridged:
             warnings.warn(
@@ -415,6 +423,16 @@ class CoLiDE(FittedGraph):
         self._caution(varies, found.ridged)
         warn_unconverged([self.certificate_], [found.alpha], type(self).__name__)
         return self
+
+    def _check_magnitudes(self, variances: np.ndarray, varies: np.ndarray) -> None:
+        low, high = VARIANCES
+        fits = (variances <= high) & ((variances >= low) | ~varies)
+        if not fits.all():
+            j = int(np.argmin(fits))
+            raise ValueError(
+                f"column {self.names()[j]!r} has variance {variances[j]:.3g}; products of variances are beyond what a "
+                f"double holds unless each is between {low:g} and {high:g}. Give the columns another unit"
+            )
 
     def _take(self, found: Estimate, S: np.ndarray, n: float, mean: np.ndarray, varies: np.ndarray) -> None:
         self.covariance_, self.location_, self.n_samples_ = S, mean, n
@@ -600,8 +618,7 @@ class CoLiDE(FittedGraph):
         centred = X - np.nanmean(X, axis=0)
         tasks = [(centred, known, settings, self.location_, seed) for seed in seeds.spawn(n_boot)]
         found = run(_replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap")
-        weights = np.stack(found)
-        return EdgeFrequencies(self.names(), self.adjacency_, (weights != 0).mean(axis=0), weights, n_boot)
+        return EdgeFrequencies.of(self.names(), self.adjacency_, found)
 
     # ---- for the reports ----------------------------------------------------------------------------------
 
@@ -723,8 +740,8 @@ def _replicate(
     location: np.ndarray,
     seed: Any,
     control: Any = None,
-) -> np.ndarray:
-    """Weights of the graph of rows drawn with replacement."""
+) -> sparse.csr_array:
+    """Weights of the graph of rows drawn with replacement, as a row."""
     n = len(centred)
     rows = np.random.default_rng(seed).integers(0, n, n)
     if np.isnan(centred).any():
@@ -738,4 +755,5 @@ def _replicate(
         weighted = centred[used] * np.sqrt(counts[used])[:, None]
         mean = counts @ centred / n
         S = weighted.T @ weighted / n - np.outer(mean, mean)
-    return estimate_on(S, float(n), known, settings, varying(S, location), control).adjacency
+    found = estimate_on(S, float(n), known, settings, varying(S, location), control).adjacency
+    return sparse.csr_array(found.reshape(1, -1))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from .layered import layered
 from .plots import COLOURS, FAINT, GRID, INK, new_axes, plain, shortened
@@ -56,15 +57,26 @@ class EdgeFrequencies:
     names : names of the variables
     adjacency : (d, d) weights of the fit itself
     frequencies : (d, d) share of replicates with the edge ``[from, to]``
-    weights : (n_boot, d, d) weights of every replicate
+    weights : sparse (n_boot, d * d), a row for each replicate's weights ``[from, to]``, row by row
     n_boot : int
     """
 
     names: Sequence[str]
     adjacency: np.ndarray
     frequencies: np.ndarray
-    weights: np.ndarray
+    weights: sparse.csr_array
     n_boot: int
+
+    @classmethod
+    def of(cls, names: Sequence[str], adjacency: np.ndarray, replicates: Sequence[sparse.csr_array]) -> EdgeFrequencies:
+        """From the weights of every replicate, each a sparse row of d * d."""
+        d, weights = len(adjacency), sparse.vstack(replicates, format="csr")
+        found = np.bincount(weights.indices, minlength=d * d).reshape(d, d)
+        return cls(names, adjacency, found / len(replicates), weights, len(replicates))
+
+    def replicate(self, k: int) -> np.ndarray:
+        """Weights of one replicate, (d, d)."""
+        return self.weights[[k]].toarray().reshape(self.adjacency.shape)
 
     def to_frame(self, minimum: float = 0.0) -> pd.DataFrame:
         """Edges found at least once and in a share of at least ``minimum``, most frequent first.
@@ -75,7 +87,8 @@ class EdgeFrequencies:
         if not 0 <= minimum <= 1:
             raise ValueError(f"minimum must be a share between 0 and 1; got {minimum}")
         i, j = np.nonzero((self.frequencies > 0) & (self.frequencies >= minimum))
-        drawn = np.where(self.weights[:, i, j] == 0, np.nan, self.weights[:, i, j])
+        drawn = self.weights.tocsc()[:, i * len(self.adjacency) + j].toarray()
+        drawn[drawn == 0] = np.nan
         quartiles = np.nanquantile(drawn, [0.25, 0.5, 0.75], axis=0) if len(i) else np.empty((3, 0))
         labels = np.asarray(self.names, dtype=object)
         frame = pd.DataFrame(

@@ -195,7 +195,8 @@ def test_knowledge_holds_in_the_fit_and_in_every_replicate(refine, solver):
         solver=solver, refine=refine, required=[(j, i)], forbidden=[(a, b)] if (a, b) != (j, i) else [],
         tiers=[[k for k in range(7) if k != late], [late]], max_parents=3, path_options=options,
     ).fit(X)  # fmt: skip
-    for weights in [model.adjacency_, *model.bootstrap(X, 20, random_state=0).weights]:
+    found = model.bootstrap(X, 20, random_state=0)
+    for weights in [model.adjacency_, *map(found.replicate, range(20))]:
         assert weights[j, i] != 0  # against the truth, and still there
         assert weights[a, b] == 0 and not weights[late].any()
         assert (weights != 0).sum(axis=0).max() <= 3
@@ -224,7 +225,7 @@ def test_bootstrap_does_not_depend_on_the_workers():
     X, _ = simulate(8, 13)
     model = ss.CoLiDE().fit(X)
     one, two = (model.bootstrap(X, 12, random_state=3, n_jobs=k) for k in (1, 2))
-    np.testing.assert_array_equal(one.weights, two.weights)
+    np.testing.assert_array_equal(one.weights.toarray(), two.weights.toarray())
     table = one.to_frame()
     assert table["frequency"].between(0, 1).all() and table["frequency"].iloc[0] == 1
     assert ((one.stable(1.0) != 0) <= (one.frequencies == 1)).all()
@@ -502,3 +503,34 @@ def test_dependent_columns_do_not_stop_short_of_the_optimum(noise):
         model = ss.CoLiDE(noise, alpha=alpha, refine=None).fit(data)
         # Exact solves: the gap is rounding, far below tol.
         assert model.certificate_.relative < 1e-10 and np.count_nonzero(model.penalized_) > 5
+
+
+@pytest.mark.parametrize("noise", ["ev", "nv"])
+def test_units_far_from_one_change_nothing_or_are_refused(noise):
+    X, _ = simulate(6, 8)
+    usual = ss.CoLiDE(noise).fit(X)
+    for power in (-150, 150):  # a power of two, so that no digit changes: about 1e-45 and 1e45
+        scaled = ss.CoLiDE(noise).fit(X * 2.0**power)
+        np.testing.assert_array_equal(scaled.cpdag_, usual.cpdag_)  # within it the BIC's directions are ties
+        if noise == "ev":
+            np.testing.assert_allclose(scaled.adjacency_, usual.adjacency_, rtol=1e-9)
+            assert scaled.noise_scale_ == pytest.approx(usual.noise_scale_ * 2.0**power, rel=1e-9)
+        assert scaled.certificate_.converged
+    for factor in (1e-140, 1e140, 1e-170, 1e170):
+        with pytest.raises(ValueError, match="Give the columns another unit"):
+            ss.CoLiDE(noise).fit(X * factor)
+    with pytest.raises(ValueError, match="column 'x2' has variance"):
+        ss.CoLiDE(noise).fit(X * np.where(np.arange(6) == 2, 1e-140, 1.0))
+
+
+def test_replicates_are_kept_sparse():
+    X, _ = simulate(12, 4)
+    model = ss.CoLiDE().fit(X)
+    found = model.bootstrap(X, 15, random_state=1)
+    dense = np.array([found.replicate(k) for k in range(15)])
+    np.testing.assert_allclose(found.frequencies, (dense != 0).mean(axis=0))
+    assert found.weights.nnz == np.count_nonzero(dense) < dense.size / 2
+    row = found.to_frame().iloc[-1]
+    i, j = (model.names().index(row[end]) for end in ("from", "to"))
+    drawn = dense[:, i, j][dense[:, i, j] != 0]
+    assert row["median"] == pytest.approx(np.median(drawn))
