@@ -1,8 +1,8 @@
 // Penalised ordinal regression along a path: proximal Newton in the differences psi of adjacent coefficients,
 //   min  mean loss(eta) + alpha sum_jk w_jk (a |psi_jk| + (1 - a) psi_jk^2 / 2),   eta_k = o + a_k + z'(psi_1 + ... + psi_k).
 // Intercepts are the differences of a column of ones, unpenalised. A weight of 0 frees a coordinate, an infinite one
-// leaves it out. Order constraints (eta_{k+1} >= eta_k at given rows) are linear in psi_{k+1} alone and are kept by a
-// logarithmic barrier, whose multipliers enter the dual.
+// leaves it out. Boundaries that cross at some rows are put in order there (ordinal_order.hpp); the multipliers of those rows
+// enter the dual.
 #pragma once
 #include <chrono>
 #include <string>
@@ -12,6 +12,7 @@
 #include "lasso_quadratic.hpp"
 #include "ordinal_features.hpp"
 #include "ordinal_hessian.hpp"
+#include "ordinal_order.hpp"
 
 namespace ss {
 
@@ -40,6 +41,7 @@ class OrdinalSolver {
     psi_.assign(size_, 0.0);
     const std::vector<double> a = family.start(share);
     for (Index k = 0; k < m_; ++k) psi_[p_ * m_ + k] = a[k] - (k > 0 ? a[k - 1] : 0);
+    level_.assign(psi_.end() - m_, psi_.end());
     eta_.resize(family.eta_size()), step_eta_.resize(family.eta_size()), trial_.resize(family.eta_size());
     slope_.resize(family.eta_size()), curvature_.resize(family.piece_size());
     gradient_.assign(size_, 0.0);
@@ -53,17 +55,17 @@ class OrdinalSolver {
   OrdinalFit fit(double alpha, Watch& watch) {
     const auto began = std::chrono::steady_clock::now();
     OrdinalFit out;
-    if (!constrained_) {
-      minimise(alpha, 0, true, watch, out);
-      out.crossing = crossing_;
-      if (out.crossing > 0) begin_order();
+    minimise(alpha, watch, out);
+    if (options_.ordered && !constrained_) {
+      out.crossing = crossings();
+      constrained_ = out.crossing > 0;
     }
-    if (constrained_) interior(alpha, watch, out);
+    if (constrained_) put_in_order(alpha, watch, out);
     out.alpha = alpha;
     previous_ = alpha;
     for (Index i = 0; i < p_ * m_; ++i) out.active += psi_[i] != 0;
     out.constrained = constrained_;
-    out.bound_rows = static_cast<Index>(rows_.size());
+    out.bound_rows = order_.size();
     out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     return out;
   }
@@ -77,23 +79,7 @@ class OrdinalSolver {
     return most;
   }
 
-  // Rows at which some boundaries of the fit are out of order.
-  Index crossings() {
-    if (!cumulative_order_needed()) return 0;
-    std::vector<char> bad(n_, 0);
-    for (Index k = 1; k < m_; ++k) {
-      gap_of(k, psi_, slack_);
-      for (Index i = 0; i < n_; ++i)
-        if (slack_[i] < 0) bad[i] = 1;
-    }
-    Index count = 0;
-    for (char b : bad) count += b;
-    return count;
-  }
-
  private:
-  bool cumulative_order_needed() const { return m_ > 1; }
-
   // ---- linear predictors and gradients over the features in use -------------------------------------------------
 
   // Features with a wanted coordinate, the ones first; those that the Hessian at hand knows come in its order.
@@ -199,7 +185,7 @@ class OrdinalSolver {
         family_, slope_.data(), static_cast<Index>(used_.size()), [&](Index u) { return columns_[u]; },
         [&](Index u, Index k) -> double& { return gradient_[used_[u] * m_ + k]; });
     for (Index j : used_) to_differences(gradient_.data() + j * m_);
-    for (Index u = 0; u < static_cast<Index>(used_.size()); ++u) add_barrier_gradient(used_[u], columns_[u]);
+    for (Index u = 0; u < static_cast<Index>(used_.size()); ++u) add_push(used_[u], columns_[u]);
   }
 
   void full_gradient() {
@@ -212,110 +198,82 @@ class OrdinalSolver {
       if (have[j]) continue;
       std::copy_n(g.data() + j * m_, m_, gradient_.data() + j * m_);
       to_differences(gradient_.data() + j * m_);
-      if (!rows_.empty()) add_barrier_gradient(j, X_.column(j));
+      if (!order_.empty()) add_push(j, X_.column(j));
     }
   }
 
-  // ---- the barrier ----------------------------------------------------------------------------------------------
+  // ---- boundaries in order --------------------------------------------------------------------------------------
 
-  struct Constraint {
-    Index row, boundary;
-    double slack, next = 0, multiplier = 0;
-  };
-
-  void add_barrier_gradient(Index feature, const double* x) {
-    if (mu_ == 0) return;
-    for (const Constraint& c : rows_) gradient_[feature * m_ + c.boundary] -= mu_ / c.slack * x[c.row];
+  void add_push(Index feature, const double* x) {
+    for (const OrderRows::Row& r : order_.rows()) gradient_[feature * m_ + r.boundary] -= order_.push(r) * x[r.row];
   }
 
-  // eta_k - eta_{k-1} at every row: a function of psi_k alone.
-  void gap_of(Index k, const std::vector<double>& psi, std::vector<double>& out) const {
-    out.assign(n_, psi[p_ * m_ + k]);
-    for (Index u = 1; u < static_cast<Index>(used_.size()); ++u)
-      if (const double c = psi[used_[u] * m_ + k]; c != 0) axpy(c, columns_[u], out.data(), n_);
+  // eta_k - eta_{k-1} at one row: a function of psi_k alone.
+  double gap_at(const OrderRows::Row& r, const std::vector<double>& psi) const {
+    double d = psi[p_ * m_ + r.boundary];
+    for (Index u = 1; u < static_cast<Index>(used_.size()); ++u) d += psi[used_[u] * m_ + r.boundary] * columns_[u][r.row];
+    return d;
   }
 
-  // Barrier value at psi, refreshing slacks; infinite when a row is out of order.
-  double barrier(const std::vector<double>& psi) {
-    if (mu_ == 0) return 0;
-    double total = 0;
-    for (Constraint& c : rows_) {
-      double d = psi[p_ * m_ + c.boundary];
+  // Calls found(row, k, gap) where boundaries k - 1 and k are closer than `least`.
+  template <class Found>
+  void for_gaps_below(double least, Found found) const {
+    std::vector<double> gap;
+    for (Index k = 1; k < m_; ++k) {
+      gap.assign(n_, psi_[p_ * m_ + k]);
       for (Index u = 1; u < static_cast<Index>(used_.size()); ++u)
-        d += psi[used_[u] * m_ + c.boundary] * columns_[u][c.row];
-      if (!(d > 0)) return kInfinity;
-      c.slack = d;
-      total -= mu_ * std::log(d);
-    }
-    return total;
-  }
-
-  // Largest step that keeps every row in order; rows that come close join the barrier.
-  double ordered_reach(const std::vector<double>& step) {
-    double reach = kInfinity;
-    std::vector<double> now, change;
-    for (Index k = 1; k < m_; ++k) {
-      gap_of(k, psi_, now);
-      gap_of(k, step, change);
-      for (Index i = 0; i < n_; ++i) {
-        if (!(change[i] < 0)) continue;
-        const double t = now[i] / -change[i];
-        reach = std::min(reach, t);
-        if (t < 1 && !listed_[k * n_ + i]) {
-          listed_[k * n_ + i] = 1;
-          rows_.push_back({i, k, now[i]});
-        }
-      }
-    }
-    return reach;
-  }
-
-  void begin_order() {
-    constrained_ = true;
-    listed_.assign(n_ * m_, 0);
-    rows_.clear();
-    for (Index k = 1; k < m_; ++k) {
-      gap_of(k, psi_, slack_);
+        if (const double c = psi_[used_[u] * m_ + k]; c != 0) axpy(c, columns_[u], gap.data(), n_);
       for (Index i = 0; i < n_; ++i)
-        if (slack_[i] < 0) listed_[k * n_ + i] = 1, rows_.push_back({i, k, 0});
+        if (gap[i] < least) found(i, k, gap[i]);
     }
-    // Back along the segment to the last fit that was in order, and a little further.
-    double t = 1;
-    for (Index k = 1; k < m_; ++k) {
-      std::vector<double> good, bad;
-      gap_of(k, ordered_psi_, good);
-      gap_of(k, psi_, bad);
-      for (Index i = 0; i < n_; ++i)
-        if (bad[i] <= 0) t = std::min(t, good[i] / (good[i] - bad[i]));
-    }
-    for (Index i = 0; i < size_; ++i) psi_[i] = ordered_psi_[i] + 0.8 * t * (psi_[i] - ordered_psi_[i]);
   }
 
-  void interior(double alpha, Watch& watch, OrdinalFit& out) {
-    Index spent = out.iterations;
-    const double target = 0.005 * options_.tol * null_;
-    double mu = std::min(1e-3 * null_ / std::max<double>(1, rows_.size()), mu_ > 0 ? mu_ * 1e4 : kInfinity);
-    for (int round = 0; round < 40; ++round) {
-      const double last = target / (2.0 * std::max<double>(1, rows_.size()));
-      mu = std::max(mu, last);
-      // Rows may have joined since mu was chosen; the last round must still leave mu * rows below the target.
-      const bool last_round = mu <= 1.01 * last;
-      minimise(alpha, mu, last_round, watch, out);
-      spent += out.iterations;
-      if (out.stop == "interrupted") break;
-      if (last_round && mu * rows_.size() <= target) break;
-      mu *= 0.02;
+  // Rows at which some boundaries are out of order.
+  Index crossings() const {
+    std::vector<char> bad(n_, 0);
+    for_gaps_below(0, [&](Index i, Index, double) { bad[i] = 1; });
+    return std::count(bad.begin(), bad.end(), 1);
+  }
+
+  // From the minimum with the rows known so far to the one with all rows in order.
+  void put_in_order(double alpha, Watch& watch, OrdinalFit& out) {
+    double room = 1;  // between boundaries of the intercepts alone
+    for (Index k = 1; k < m_; ++k) room = std::min(room, level_[k]);
+    const double allowed = std::max(0.01 * options_.tol * null_, 1e-12) * room, margin = 0.1 * allowed;
+    Index iterations = out.iterations;
+    double worst = 0;
+    order_.restart();
+    for (int round = 0;; ++round) {
+      std::vector<char> listed(n_ * m_, 0);
+      for (const OrderRows::Row& r : order_.rows()) listed[r.boundary * n_ + r.row] = 1;
+      std::vector<OrderRows::Row> found;
+      worst = -margin;
+      for_gaps_below(margin, [&](Index i, Index k, double gap) {
+        worst = std::max(worst, -gap);
+        if (gap < -allowed && !listed[k * n_ + i]) found.push_back({i, k, 0, gap});
+      });
+      const bool met = worst <= allowed && std::abs(order_.complementarity()) <= 0.1 * options_.tol * null_;
+      if (met || round == 40 || out.stop == "interrupted") break;
+      order_.update(allowed);
+      order_.add(found);
+      minimise(alpha, watch, out);
+      iterations += out.iterations;
     }
-    out.iterations = spent;
-    // Rows far from binding leave; they come back through ordered_reach().
-    std::vector<Constraint> kept;
-    for (const Constraint& c : rows_) {
-      if (mu_ / c.slack > 1e-6 * null_ / n_)
-        kept.push_back(c);
-      else
-        listed_[c.boundary * n_ + c.row] = 0;
+    out.iterations = iterations;
+    if (alpha == 0) out.bound = out.objective - order_.complementarity() - decrement_;
+    order_.update(kInfinity);
+    // What is left goes by a step towards the intercepts alone, which are in order everywhere.
+    if (worst > -margin) {
+      const double t = std::min(1.0, (worst + margin) / (worst + room));
+      for (double& v : psi_) v *= 1 - t;
+      for (Index k = 0; k < m_; ++k) psi_[p_ * m_ + k] += t * level_[k];
     }
-    rows_ = std::move(kept);
+    restate();
+    // The bound is that of the multipliers, wherever psi is.
+    out.loss = loss_;
+    out.objective = loss_ + penalty(psi_, alpha);
+    out.gap = std::max(0.0, out.objective - out.bound);
+    if (out.gap > options_.tol * null_ && out.stop == "tol") out.stop = "max_iter";
   }
 
   // ---- objective, certificate -----------------------------------------------------------------------------------
@@ -326,27 +284,17 @@ class OrdinalSolver {
     return alpha * (options_.l1_ratio * l1 + 0.5 * (1 - options_.l1_ratio) * l2);
   }
 
-  void evaluate() {
+  // Everything that depends on psi, for the features in use.
+  void restate() {
+    predictors(psi_, true, eta_);
     loss_ = family_.evaluate(eta_.data(), w_.data(), slope_.data(), curvature_.data());
     used_gradient();
   }
 
-  // The gradient with the multipliers of the last Newton step in place of mu / slack, which is all rounding when a slack
-  // is tiny: the step solved its linear equations, so these are stationary to machine precision.
-  std::vector<double> dual_gradient() {
-    std::vector<double> g = gradient_;
-    if (mu_ == 0) return g;
-    for (Index j = 0; j <= p_; ++j) {
-      const double* x = X_.column(j);
-      for (const Constraint& c : rows_) g[j * m_ + c.boundary] += (mu_ / c.slack - c.multiplier) * x[c.row];
-    }
-    return g;
-  }
-
-  // Objective minus a dual bound, at the current point with its full gradient.
-  void certify(double alpha, OrdinalFit& out) {
+  // Objective, less what rows out of order `hide` from it, minus a dual bound, at the current point with its full gradient.
+  void certify(double alpha, double hidden, OrdinalFit& out) {
     const double l1 = alpha * options_.l1_ratio, l2 = alpha * (1 - options_.l1_ratio);
-    const std::vector<double> g = dual_gradient();
+    const std::vector<double>& g = gradient_;
     double s = 1;
     if (l2 == 0)
       for (Index i = 0; i < p_ * m_; ++i)
@@ -370,7 +318,7 @@ class OrdinalSolver {
     out.loss = loss_;
     out.objective = loss_ + penalty(psi_, alpha);
     out.bound = dual - s * unsolved;
-    out.gap = std::max(0.0, out.objective - out.bound);
+    out.gap = std::max(0.0, out.objective - hidden - out.bound);
   }
 
   // ---- Hessian --------------------------------------------------------------------------------------------------
@@ -378,8 +326,6 @@ class OrdinalSolver {
   // The quadratic model's matrix in the coordinates at hand, from the products at hand and those still missing.
   void assemble() {
     gram_.cover(used_, columns_);
-    if (mu_ > 0)
-      for (const Constraint& c : rows_) gram_.add_row(c.boundary, mu_ / (c.slack * c.slack), c.row);
     const Index nf = static_cast<Index>(free_.size()), np = static_cast<Index>(penalised_.size());
     std::vector<Index> place(used_.size());
     for (size_t u = 0; u < used_.size(); ++u) place[u] = gram_.place(used_[u]);
@@ -395,22 +341,43 @@ class OrdinalSolver {
       for (Index i = 0; i < nf; ++i)
         for (Index j = 0; j <= i; ++j) quadratic_.free_row(i)[j] = entry(free_[i], free_[j]);
     }
+    // Where places increase along the coordinates the products of the later feature hold the earlier one.
+    const bool rising = from == 0 && std::is_sorted(penalised_.begin(), penalised_.end(), [&](const Coordinate& a, const Coordinate& b) {
+      return place[a.used] < place[b.used];
+    });
     std::vector<const double*> products(m_);
     for (Index i = from; i < np; ++i) {
       const Coordinate& a = penalised_[i];
       for (Index j = 0; j < nf; ++j) quadratic_.cross_row(i)[j] = entry(a, free_[j]);
       double* out = quadratic_.row(i);
-      if (from > 0) {
+      if (!rising) {
         for (Index j = 0; j <= i; ++j) out[j] = entry(a, penalised_[j]);
         continue;
       }
       for (Index k = 0; k < m_; ++k) products[k] = gram_.products(a.boundary, k, place[a.used]);
-      // Places increase along the coordinates: the products of the later feature hold the earlier one.
       for (Index j = 0; j <= i; ++j) out[j] = products[penalised_[j].boundary][place[penalised_[j].used]];
     }
+    if (from == 0) order_.model();
+    for (const OrderRows::Row& r : order_.rows())
+      if (r.modelled) add_row(r, from);
     quadratic_.factor();
     at_.clear(), n_free_ = nf;
     for (const Coordinate& c : coordinates_) at_.push_back(c.at);
+  }
+
+  // Adds rho x x' of a row to what is new of the quadratic.
+  void add_row(const OrderRows::Row& r, Index from) {
+    const Index nf = static_cast<Index>(free_.size()), np = static_cast<Index>(penalised_.size());
+    std::vector<double> x(nf + np);
+    for (Index i = 0; i < nf + np; ++i)
+      x[i] = coordinates_[i].boundary == r.boundary ? columns_[coordinates_[i].used][r.row] : 0;
+    for (Index i = 0; i < nf && from == 0; ++i)
+      if (x[i] != 0) axpy(order_.curvature() * x[i], x.data(), quadratic_.free_row(i), i + 1);
+    for (Index i = from; i < np; ++i)
+      if (x[nf + i] != 0) {
+        axpy(order_.curvature() * x[nf + i], x.data(), quadratic_.cross_row(i), nf);
+        axpy(order_.curvature() * x[nf + i], x.data() + nf, quadratic_.row(i), i + 1);
+      }
   }
 
   // Whether the quadratic at hand is in these coordinates, or in the first `count` of them.
@@ -421,27 +388,22 @@ class OrdinalSolver {
 
   // ---- the method -----------------------------------------------------------------------------------------------
 
-  void minimise(double alpha, double mu, bool last_round, Watch& watch, OrdinalFit& out) {
-    mu_ = mu;
+  void minimise(double alpha, Watch& watch, OrdinalFit& out) {
     unpenalised_ = alpha == 0;
     choose(alpha);
     const double l1 = alpha * options_.l1_ratio, l2 = alpha * (1 - options_.l1_ratio);
     const double small = 0.1 * options_.tol * null_;
     // The gap is of first order in what is left of the gradient, the decrement of second order.
     double target = std::max(0.1 * options_.tol * options_.tol, 1e-19) * null_;
-    double fence = 0;
-    if (mu == 0 && current_ > 0) {
+    if (current_ > 0 && order_.empty()) {
       --current_;  // the last fit's predictors serve; they are made anew now and then against drift
     } else {
-      predictors(psi_, true, eta_);
-      fence = barrier(psi_);
-      for (Constraint& c : rows_)
-        if (mu > 0) c.multiplier = mu / c.slack;
-      evaluate();
-      current_ = mu == 0 ? 8 : 0;
+      for (OrderRows::Row& r : order_.rows()) r.slack = gap_at(r, psi_);
+      restate();
+      current_ = 8;
     }
     // A path's next alpha starts near enough for the last Hessian to serve its first steps.
-    bool refresh = mu > 0 || !gram_.ready(), old = !refresh, full = false;
+    bool refresh = !gram_.ready(), old = !refresh, full = false, looked = false;
     int polished = 0, stalled = 0;
     double last = kInfinity, before_step = kInfinity;
     out.stop = "max_iter";
@@ -460,6 +422,7 @@ class OrdinalSolver {
         old = false;
         before_step = kInfinity;
       }
+      if (order_.outdates_model()) at_.clear();
       if (!same_coordinates(coordinates_.size())) assemble();
       refresh = false;
       const Index N = static_cast<Index>(coordinates_.size()), nf = static_cast<Index>(free_.size());
@@ -495,7 +458,8 @@ class OrdinalSolver {
           target = std::min(target, 0.3 * decrement_ * excess * excess);
         }
       }
-      if (out.iterations == 1 || (near && (settled || polished == 0))) {
+      if ((out.iterations == 1 && !looked) || (near && (settled || polished == 0))) {
+        looked = true;
         full_gradient();
         if (widen(alpha)) {
           before_step = kInfinity;
@@ -503,14 +467,13 @@ class OrdinalSolver {
         }
       }
       if (near) {
-        if (mu > 0 && !last_round && decrement_ <= small) break;
         if (!settled) {
           ++polished;
         } else if (alpha == 0 && old && more) {
           refresh = true;  // the decrement is the certificate: it is that of the Hessian at this very point
           continue;
         } else if (const bool runs = alpha == 0 && runs_away(d); !runs || !more) {
-          certify(alpha, out);
+          certify(alpha, order_.complementarity(), out);
           // Without a penalty the decrement is the certificate, unless the maximum lies at infinity: then there is none.
           if (alpha == 0) out.gap = runs ? null_ : decrement_, out.bound = out.objective - out.gap;
           if (out.gap <= options_.tol * null_) {
@@ -539,19 +502,8 @@ class OrdinalSolver {
       for (Index i = 0; i < N; ++i) psi_step[coordinates_[i].at] = d[i];
       predictors(psi_step, false, step_eta_);
       double t = std::min(1.0, 0.99 * family_.reach(eta_.data(), step_eta_.data()));
-      if (mu > 0) {
-        t = std::min(t, 0.95 * ordered_reach(psi_step));
-        fence = barrier(psi_);
-        // 1 / (slack + change) to first order: the multiplier that the step's linear equations were solved with. The
-        // change is summed by itself, because a tiny slack has few digits to subtract from.
-        for (Constraint& c : rows_) {
-          double change = 0;
-          for (Index u = 0; u < static_cast<Index>(used_.size()); ++u)
-            change += psi_step[used_[u] * m_ + c.boundary] * columns_[u][c.row];
-          c.next = std::max(0.0, mu / c.slack * (1 - change / c.slack));
-        }
-      }
-      const double before = loss_ + penalty(psi_, alpha) + fence;
+      for (OrderRows::Row& r : order_.rows()) r.change = gap_at(r, psi_step);
+      const double before = loss_ + penalty(psi_, alpha) + order_.value(0);
       std::vector<double> trial_psi(size_);
       bool moved = false;
       for (int half = 0; half < 50; ++half, t *= 0.5) {
@@ -561,41 +513,34 @@ class OrdinalSolver {
           for (Index i = nf; i < N; ++i)
             if (d[i] == -z[i]) trial_psi[coordinates_[i].at] = 0;
         for (size_t i = 0; i < eta_.size(); ++i) trial_[i] = eta_[i] + t * step_eta_[i];
-        const double after_fence = barrier(trial_psi);
-        if (std::isinf(after_fence)) continue;
         const double loss = family_.evaluate(trial_.data(), w_.data(), slope_.data(), curvature_.data());
-        const double after = loss + penalty(trial_psi, alpha) + after_fence;
+        const double after = loss + penalty(trial_psi, alpha) + order_.value(t);
         // At rounding level differences of objectives say nothing: the model is trusted.
         if (after <= before + 1e-4 * t * slope || (-slope < 1e-11 * null_ && after <= before + 1e-12 * null_)) {
           moved = true;
           psi_.swap(trial_psi);
           eta_.swap(trial_);
           loss_ = loss;
-          fence = after_fence;
-          for (Constraint& c : rows_) c.multiplier = t == 1 ? c.next : mu / c.slack;
+          order_.advance(t);
           break;
         }
       }
       if (!moved) {
-        barrier(psi_);  // slacks of the point kept
-        evaluate();
+        restate();
         full_gradient();
-        certify(alpha, out);
+        certify(alpha, order_.complementarity(), out);
         out.stop = out.gap <= options_.tol * null_ ? "tol" : "precision";
         break;
       }
       full = t == 1;
       old = true;
-      refresh = mu > 0;
       used_gradient();
     }
     if (out.stop == "interrupted") {
       full_gradient();
-      certify(alpha, out);
+      certify(alpha, order_.complementarity(), out);
     }
     out.working = static_cast<Index>(penalised_.size());
-    crossing_ = !constrained_ && options_.ordered ? crossings() : 0;
-    if (crossing_ == 0) ordered_psi_ = psi_;
   }
 
   // Whether a step that promises nothing any more still moves some linear predictor: what separated classes do for ever.
@@ -642,35 +587,36 @@ class OrdinalSolver {
     use(wanted);
   }
 
-  // Adds the coordinates that the full gradient shows to be wrongly left out.
+  // Adds the coordinates that the full gradient shows to be wrongly left out; of very many, those that push most, because
+  // far from the optimum most of them only seem to.
   bool widen(double alpha) {
-    bool any = false;
     const double l1 = alpha * options_.l1_ratio;
+    std::vector<std::pair<double, Index>> out;
     for (Index i = 0; i < p_ * m_; ++i)
-      if (!wanted_[i] && !std::isinf(weight_[i]) && std::abs(gradient_[i]) > l1 * weight_[i] * (1 + 1e-12)) wanted_[i] = 1, any = true;
-    if (any) use(wanted_);
-    return any;
+      if (!wanted_[i] && !std::isinf(weight_[i]) && std::abs(gradient_[i]) > l1 * weight_[i] * (1 + 1e-12))
+        out.push_back({l1 * weight_[i] / std::abs(gradient_[i]), i});
+    if (const size_t most = 32 + penalised_.size() / 2; out.size() > most) {
+      std::nth_element(out.begin(), out.begin() + most, out.end());
+      out.resize(most);
+    }
+    for (const auto& [ratio, i] : out) wanted_[i] = 1;
+    if (!out.empty()) use(wanted_);
+    return !out.empty();
   }
 
   void fit_null() {
     Control control;
     Watch watch(control, {});
     std::vector<double> kept = weight_;
-    const std::vector<double> intercepts = psi_;
     for (Index i = 0; i < size_; ++i)
       if (weight_[i] > 0) weight_[i] = kInfinity;
     null_ = 1;
     previous_ = 0;
-    const bool ordered = options_.ordered;
-    options_.ordered = false;
     OrdinalFit out;
     const double tol = options_.tol;
     options_.tol = 1e-15;
-    minimise(0, 0, true, watch, out);
+    minimise(0, watch, out);
     options_.tol = tol;
-    options_.ordered = ordered;
-    // Free columns may cross already; intercepts alone never do.
-    ordered_psi_ = options_.ordered && crossings() > 0 ? intercepts : psi_;
     null_ = loss_;
     full_gradient();
     weight_ = std::move(kept);
@@ -689,17 +635,17 @@ class OrdinalSolver {
   std::vector<double> w_, offset_, weight_;
   OrdinalOptions options_;
   Index n_, p_, m_, size_, n_free_ = 0;
-  std::vector<double> psi_, ordered_psi_, eta_, step_eta_, trial_, slope_, curvature_, gradient_, slack_;
+  std::vector<double> psi_, eta_, step_eta_, trial_, slope_, curvature_, gradient_;
+  std::vector<double> level_;  // intercepts to start from
   std::vector<Index> used_, at_;  // at_: the coordinates that the quadratic at hand is in
   std::vector<const double*> columns_;
   std::vector<Coordinate> free_, penalised_, coordinates_;
-  std::vector<char> wanted_, listed_;
-  std::vector<Constraint> rows_;
+  std::vector<char> wanted_;
+  OrderRows order_;
   OrdinalHessian gram_;
   LassoQuadratic quadratic_;
-  Index crossing_ = 0;
   int current_ = 0;  // for how many more fits the predictors, slopes and gradient at hand may stand in for new ones
-  double loss_ = 0, null_ = 1, alpha_max_ = 0, previous_ = 0, decrement_ = 0, mu_ = 0;
+  double loss_ = 0, null_ = 1, alpha_max_ = 0, previous_ = 0, decrement_ = 0;
   bool constrained_ = false, unpenalised_ = false;
 };
 

@@ -77,12 +77,6 @@ class OrdinalHessian {
     }
   }
 
-  // Adds h x x' of one row to the pair (boundary, boundary).
-  void add_row(Index boundary, double h, Index row) {
-    for (size_t u = 0; u < features_.size(); ++u)
-      axpy_row(h * columns_[u][row], row, same_[boundary].row(u), static_cast<Index>(u));
-  }
-
   // Products of the pair of boundaries with feature place u, for places up to u.
   const double* products(Index k, Index l, Index u) const {
     const Index low = std::min(k, l), high = std::max(k, l);
@@ -91,9 +85,6 @@ class OrdinalHessian {
   }
 
  private:
-  void axpy_row(double v, Index row, double* out, Index u) const {
-    for (Index t = 0; t <= u; ++t) out[t] += v * columns_[t][row];
-  }
   const Family& family_;
   Index m_;
   bool ready_ = false;

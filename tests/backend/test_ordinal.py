@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sparsestats.backend import ordinal
+from sparsestats.backend import ordinal, ordinal_path
 from sparsestats.backend.native.ordinal import NativeOrdinal
 from sparsestats.backend.ordinal import OrdinalProblem
 
@@ -353,3 +353,23 @@ def test_columns_that_explain_each_other_reach_the_gap_with_many_in_the_support(
     np.testing.assert_allclose(
         [c.objective for c in single.certificates], [c.objective for c in result.certificates], atol=3e-8
     )
+
+
+def test_many_columns_are_put_in_order_at_the_optimum():
+    """Working sets that grow while rows already bind; more columns than rows."""
+    rng = np.random.default_rng(3)
+    X = np.asfortranarray(rng.normal(size=(120, 150)))
+    latent = X[:, :3].sum(axis=1) * np.exp(0.8 * X[:, 0]) + rng.logistic(size=120)
+    y = np.digitize(latent, np.quantile(latent, [0.4, 0.7, 0.9]))
+    problem = make(X, y, monotone="train")
+    native = NativeOrdinal(problem)
+    path = native.solve_path(native.alpha_max() * np.geomspace(1, 0.05, 10), tol=1e-9)
+    assert path.constrained[-1] and path.info["bound_rows"][-1] >= 2
+    assert all(c.converged for c in path.certificates)
+    eta = np.einsum("ij,lkj->lik", X, path.coefs) + path.intercepts[:, None]
+    assert np.diff(eta, axis=2)[path.constrained].min() > 0
+    last = ordinal_path.solve_path(problem, path.alphas[-1:], solver="cvxpy").certificates[0]
+    free = NativeOrdinal(make(X, y, monotone="none")).solve_path(path.alphas[-1:], tol=1e-9).certificates[0]
+    # cvxpy's interior point is good to about 1e-7; the constraints cost more than that
+    assert path.certificates[-1].objective == pytest.approx(last.objective, abs=3e-7)
+    assert path.certificates[-1].objective > free.objective + 1e-5
