@@ -95,7 +95,7 @@ class Loss:
 
         Rounding costs f a share of the terms it sums, whose size is f at eta = 0.
         """
-        return null <= ROUNDING * self.value(np.zeros(y.shape), y, w)  # type: ignore[attr-defined]
+        return bool(null <= ROUNDING * self.value(np.zeros(y.shape), y, w))  # type: ignore[attr-defined]
 
     def recession(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """The directions in eta along which no row's loss ever rises: lower and upper bounds, one a row.
@@ -152,7 +152,7 @@ class Gaussian(Loss):
 
     def explained(self, null: float, y: np.ndarray, w: np.ndarray | None) -> bool:
         # Differences are taken before they are squared: a large mean costs them eps of itself, and f the square.
-        return null <= ROUNDING**2 * self.value(np.zeros(y.shape), y, w)
+        return bool(null <= ROUNDING**2 * self.value(np.zeros(y.shape), y, w))
 
     def gradient(self, eta: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
         return _share(eta - y, w)
