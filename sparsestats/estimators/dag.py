@@ -22,17 +22,12 @@ from ..backend.native import dag as native
 from ..backend.order_blocks import undecided_blocks, with_tied_neighbours
 from ..exceptions import DataWarning
 from ..report.graphs import EdgeFrequencies
-from ..report.protocol import Report, Table
+from ..report.protocol import Report
 from ..selection.parallel import run
 from ..validation import as_random_state, check_columns_are_measurements
 from .fitted_graph import FittedGraph
+from .graph_report import following, graph_report
 
-SHOWN = 30
-"""Edges, and blocks of the order, that a summary shows."""
-PROVED = 10
-"""Up to this many variables a summary proves the global optimum (a tenth of a second)."""
-VARSORTED = 0.95
-"""Share of edges along growing variances from which a summary cautions."""
 FOLLOWS = 0.75
 """Share of edges along growing variances from which an order may be one of units, if the noise says so too."""
 UNEVEN = 3.0
@@ -485,18 +480,13 @@ class CoLiDE(FittedGraph):
         )
         if self.follows_variances_ and not self._refines():
             warnings.warn(
-                f"{self._following()} arrows go from smaller to larger variance, yet the noise is far from equal "
+                f"{following(self)} arrows go from smaller to larger variance, yet the noise is far from equal "
                 f"(sd {np.sqrt(noise.min()):.3g} to {np.sqrt(noise.max()):.3g}): the order may only follow "
                 "the units of the columns. Put them on one scale that means something, or use "
                 'refine="bic", which no unit changes',
                 DataWarning,
                 stacklevel=4,
             )
-
-    def _following(self) -> str:
-        count = int(np.count_nonzero(self.adjacency_))
-        follow = round(self.varsortability_ * count)
-        return f"all {count}" if follow == count else f"{follow} of {count}"
 
     @property
     def order_blocks_(self) -> list[list[int]]:
@@ -638,93 +628,7 @@ class CoLiDE(FittedGraph):
         return self
 
     def __report__(self) -> Report:
-        check_is_fitted(self)
-        equal = self.noise == "ev"
-        headline = f"CoLiDE, {'equal' if equal else 'unequal'} noise, linear DAG"
-        if self._refines():
-            headline += ", refined by BIC"
-        settings = self._settings()
-        shown = f"alpha {self.alpha:g}, penalty_scale {self.penalty_scale}; threshold {settings.threshold:g}" + (
-            ", refitted" if settings.refit or settings.bic else ", not refitted"
-        )
-        if settings.bic:
-            shown += "; parents chosen by BIC"
-        elif settings.refit and settings.prune:
-            out, of = int(np.count_nonzero(self.pruned_)), int(np.count_nonzero(self.penalized_))
-            shown += f"; {out} of {of} penalised edges pruned by BIC"
-        edges = self.to_frame()
-        rows = [
-            [r[0], r[1], f"{r[2]:.3f}", f"{r[3]:.3f}", f"{r[4]:.3f}"]
-            for r in edges.head(SHOWN).itertuples(index=False, name=None)
-        ]
-        more = [f"... and {len(edges) - SHOWN} more edges: fit.tidy()"] if len(edges) > SHOWN else []
-        table = Table(
-            ["from", "to", "effect", "penalised", "total"],
-            rows,
-            "llrrr",
-            more or ([] if rows else ["no edges"]),
-        )
-        return Report(headline=headline, settings=shown, tables=[table], notes=self._notes())
-
-    def _notes(self) -> list[str]:
-        names, undecided = self.names(), self.order_blocks_
-        blocks = [names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}" for b in undecided]
-        shown = " -> ".join(blocks[:SHOWN]) + (" -> ..." if len(blocks) > SHOWN else "")
-        braces = (
-            f"   (inside braces: undecided, objectives within {self._tie():.1e})"
-            if any(len(b) > 1 for b in undecided)
-            else ""
-        )
-        if self.noise == "ev":
-            noise = f"   noise sd {self.noise_scale_:.3f} (refit), {self.penalized_scale_:.3f} (penalised)"
-        else:
-            sd = np.sqrt(self.noise_variances_)
-            noise = f"   noise sd {sd.min():.3f} to {sd.max():.3f}"
-        out = [f"Order: {shown}{braces}{noise}"]
-        out.append(self._place_among_all())
-        caution = []
-        if not self._refines() and (self.follows_variances_ or self.varsortability_ >= VARSORTED):
-            what = (
-                "and the noise is far from equal: the order may only follow the units of the columns"
-                if self.follows_variances_
-                else "the graph is not trustworthy if columns were rescaled"
-            )
-            caution.append(
-                f"{self._following()} arrows go from smaller to larger variance "
-                f"({100 * self.r2_sortability_:.0f} % to larger R2, which no unit changes); {what}"
-            )
-        if self.standardised_ and not self._refines():
-            caution.append("all columns have one variance: directions are not told by this score")
-        if self._refines():
-            caution.append(
-                "a Gaussian-BIC graph started from an order of CoLiDE, not the published estimator; Gaussian "
-                "data tell no "
-                "more than the Markov class: fit.cpdag()"
-            )
-        elif self.noise == "ev":
-            caution.append('equal noise assumed; noise="nv" to relax; Markov class: fit.cpdag()')
-        else:
-            caution.append("unequal noise is not identified by this score; Markov class: fit.cpdag()")
-        out.append("Caution: " + "; ".join(caution))
-        return out
-
-    def _place_among_all(self) -> str:
-        """Where the objective stands among all DAGs; said in one line."""
-        small = self.n_features_in_ <= PROVED
-        told = self.certify(max_exact=PROVED)
-        if not small:
-            return (
-                f"Objective {self.objective_:.6f} before thresholding; no DAG is below {told.bound:.6f} "
-                "(acyclicity given up). Local optimum of a search over orders; "
-                "fit.estimator.certify(max_exact=20) proves up to 20 variables"
-            )
-        if self._refines():
-            return (
-                f"Penalised objective {self.objective_:.6f} on the BIC's order; "
-                f"the least over all DAGs is {told.bound:.6f}"
-            )
-        verdict = "GLOBAL optimum" if told.converged else f"NOT the global optimum, {told.bound:.6f}: objective"
-        return f"{verdict} {self.objective_:.6f} before thresholding (all orders of {self.n_features_in_} variables)"
+        return graph_report(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

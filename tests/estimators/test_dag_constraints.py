@@ -142,5 +142,6 @@ def test_the_door_for_frames_takes_them(data, tmp_path):
     fit = ss.colide(data, constraints=lambda v: [v["a", "b"] == v["d", "e"]])
     W = fit.coef()
     assert W.loc["a", "b"] == pytest.approx(W.loc["d", "e"], abs=1e-12)
+    assert "under the constraints" in str(fit.summary())
     with pytest.raises(NotSaveable):
         fit.save(tmp_path / "graph.json")
