@@ -170,6 +170,37 @@ SS_CLONES static void axpy2x4(const double* c0, const double* c1, const double* 
     for (int k = 0; k < 4; ++k) y0[i] += c0[k] * x[k][i], y1[i] += c1[k] * x[k][i];
 }
 
+// y = S x for a symmetric S, row-major, of which the lower triangle is read: every entry once, for both of its places.
+SS_CLONES static void symmetric_times(const double* S, Index m, Index ld, const double* x, double* y) {
+  using detail::Vec4;
+  Index i = 0;
+  for (; i + 4 <= m; i += 4) {
+    const double *a0 = S + i * ld, *a1 = a0 + ld, *a2 = a1 + ld, *a3 = a2 + ld;
+    const double x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+    Vec4 s0 = {}, s1 = {}, s2 = {}, s3 = {};
+    for (Index j = 0; j < i; j += 4) {
+      const Vec4 xj = detail::load4(x + j);
+      const Vec4 v0 = detail::load4(a0 + j), v1 = detail::load4(a1 + j), v2 = detail::load4(a2 + j), v3 = detail::load4(a3 + j);
+      s0 += v0 * xj;
+      s1 += v1 * xj;
+      s2 += v2 * xj;
+      s3 += v3 * xj;
+      const Vec4 yj = (detail::load4(y + j) + x0 * v0 + x1 * v1) + (x2 * v2 + x3 * v3);
+      __builtin_memcpy(y + j, &yj, sizeof yj);
+    }
+    y[i] = detail::sum4(s0) + a0[i] * x0 + a1[i] * x1 + a2[i] * x2 + a3[i] * x3;
+    y[i + 1] = detail::sum4(s1) + a1[i] * x0 + a1[i + 1] * x1 + a2[i + 1] * x2 + a3[i + 1] * x3;
+    y[i + 2] = detail::sum4(s2) + a2[i] * x0 + a2[i + 1] * x1 + a2[i + 2] * x2 + a3[i + 2] * x3;
+    y[i + 3] = detail::sum4(s3) + a3[i] * x0 + a3[i + 1] * x1 + a3[i + 2] * x2 + a3[i + 3] * x3;
+  }
+  for (; i < m; ++i) {
+    const double* a = S + i * ld;
+    double s = a[i] * x[i];
+    for (Index j = 0; j < i; ++j) s += a[j] * x[j], y[j] += a[j] * x[i];
+    y[i] = s;
+  }
+}
+
 SS_CLONES static void multiply(const double* h, const double* x, double* out, Index n) {
   for (Index i = 0; i < n; ++i) out[i] = h[i] * x[i];
 }

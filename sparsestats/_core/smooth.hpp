@@ -45,6 +45,7 @@ class Quadratic final : public Smooth {
   bool quadratic() const override { return true; }
   void image(const double* x, double* img) const override {
     const Index m = coordinates();
+    if (2 * (m - std::count(x, x + m, 0.0)) > m) return symmetric_times(G_.data(), m, m, x, img);
     std::fill(img, img + m, 0.0);
     combine(m, x, [&](Index j) { return G_.data() + j * m; }, img, m);
   }
