@@ -51,6 +51,7 @@ class Design {
   Index group_rank(Index g) const { return rank_[g]; }  // its size, unless orthonormalised
   Index group_label(Index g) const { return label_[g]; }
   Index responses() const { return opt_.responses; }
+  bool dense() const { return X_.dense(); }
   bool grouped() const { return !opt_.group.empty(); }
   bool is_free(Index column) const { return !opt_.factor.empty() && opt_.factor[column] == 0; }
   double length(Index coordinate) const { return length_[coordinate]; }  // at least sqrt(x~'Wx~ / n)

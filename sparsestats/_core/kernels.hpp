@@ -103,6 +103,18 @@ SS_CLONES static void axpy4(const double* c, const float* const* x, double* y, I
   detail::axpy4_inline(c, x, y, n);
 }
 
+// out[k] = column(k)' r over k < m, four columns at a time.
+template <class Column>
+inline void project_on(Index m, Column column, const double* r, Index n, double* out) {
+  using T = std::remove_pointer_t<decltype(column(Index{0}))>;
+  Index k = 0;
+  for (; k + 4 <= m; k += 4) {
+    const T* x[4] = {column(k), column(k + 1), column(k + 2), column(k + 3)};
+    dot4(x, r, n, out + k);
+  }
+  for (; k < m; ++k) out[k] = dot(column(k), r, n);
+}
+
 // Adds coef[k] column(k) to y over k < m, four columns at a time, skipping zeros.
 template <class Column>
 inline void combine(Index m, const double* coef, Column column, double* y, Index n) {

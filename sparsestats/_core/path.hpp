@@ -110,12 +110,14 @@ constexpr double SLOPE_BOUND = 0.25;
 constexpr Index GRAM_LIMIT = 3;
 // Tolerances at or below this end with a polish, so that predictions agree far beyond what the gap alone promises.
 constexpr double POLISHED = 1e-8;
+// Down to gaps of this share of the null objective, fits through the rows read columns in single precision.
+constexpr double SINGLE = 1e-7;
 
 class PathSolver {
  public:
   PathSolver(const Design& design, const Loss& loss, Penalty& penalty, const double* y, const double* offset,
              PathOptions options)
-      : d_(design), loss_(loss), J_(penalty), opt_(options), n_(d_.n()), q_(d_.q()), gram_(design) {
+      : d_(design), loss_(loss), J_(penalty), opt_(options), n_(d_.n()), q_(d_.q()), gram_(design), singles_(d_) {
     y_.assign(y, y + n_);
     offset_.assign(n_, 0.0);
     if (offset) offset_.assign(offset, offset + n_);
@@ -420,22 +422,28 @@ class PathSolver {
     for (Index j = 0; j < m; ++j) x[j] = c_[units.id[j]];
     for (Index k = 0; k < q; ++k) x[m + k] = gamma_[k];
     if (m + q == 0) return;
-    std::unique_ptr<Smooth> f;
-    if (loss_.quadratic() && m <= GRAM_LIMIT * n_) {
-      f = quadratic(E, units);
-    } else {
-      f = std::make_unique<Rows>(d_, E, loss_, y_.data(), offset_.data(), q > 0);
-    }
-    Solver solver(*f, J_, units, alpha);
+    std::vector<double> guess;
     if (!ahead_.empty()) {
-      std::vector<double> guess(m + q);
-      for (Index j = 0; j < m; ++j) guess[j] = ahead_[units.id[j]];
-      for (Index k = 0; k < q; ++k) guess[m + k] = ahead_[d_.size() + k];
-      solver.offer(x, guess);
+      for (Index j : units.id) guess.push_back(ahead_[j]);
+      for (Index k = 0; k < q; ++k) guess.push_back(ahead_[d_.size() + k]);
     }
-    const SolveReport report = solver.solve(x.data(), lipschitz_, target, opt_.max_iter - point.iterations, polish, watch);
-    point.iterations += report.iterations;
-    point.newtons += report.newtons;
+    const auto solve = [&](const Smooth& f, double until, bool finish) {
+      Solver solver(f, J_, units, alpha);
+      if (!guess.empty()) solver.offer(x, guess);
+      const SolveReport report = solver.solve(x.data(), lipschitz_, until, opt_.max_iter - point.iterations, finish, watch);
+      point.iterations += report.iterations;
+      point.newtons += report.newtons;
+      guess.clear();
+    };
+    if (loss_.quadratic() && m <= GRAM_LIMIT * n_) {
+      solve(*quadratic(E, units), target, polish);
+    } else {
+      const double coarse = SINGLE * null_;
+      if (singles_.serves(m))
+        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0, singles_.gather(E)), std::max(target, coarse), false);
+      if (!singles_.serves(m) || target < coarse)
+        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0), target, polish);
+    }
     std::fill(c_.begin(), c_.end(), 0.0);
     for (Index j = 0; j < m; ++j) c_[units.id[j]] = x[j];
     for (Index k = 0; k < q; ++k) gamma_[k] = x[m + k];
@@ -547,6 +555,7 @@ class PathSolver {
   PathOptions opt_;
   Index n_, q_;
   GramCache gram_;
+  SingleColumns singles_;
   Units all_;
   std::vector<Index> everyone_;
   std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;

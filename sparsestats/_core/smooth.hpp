@@ -5,6 +5,7 @@
 
 #include "free_part.hpp"
 #include "penalties.hpp"
+#include "single_columns.hpp"
 
 namespace ss {
 
@@ -78,12 +79,14 @@ class Quadratic final : public Smooth {
   double yy_;
 };
 
-// Any loss, through the rows: eta = offset + Q gamma + X~_E c.
+// Any loss, through the rows: eta = offset + Q gamma + X~_E c. With `columns`, single precision copies of the coordinates'
+// columns, the model is theirs.
 class Rows final : public Smooth {
  public:
   Rows(const Predictors& design, std::vector<Index> atoms, const Loss& loss, const double* y, const double* offset,
-       bool carry_free)
-      : d_(design), atoms_(std::move(atoms)), loss_(loss), y_(y), offset_(offset), free_(carry_free ? d_.q() : 0) {
+       bool carry_free, std::vector<const float*> columns = {})
+      : d_(design), atoms_(std::move(atoms)), loss_(loss), y_(y), offset_(offset), free_(carry_free ? d_.q() : 0),
+        columns_(std::move(columns)) {
     for (Index a : atoms_) m_ += d_.atom_size(a);
     e_.resize(d_.n());
     for (size_t t = 0; t < atoms_.size(); ++t)
@@ -98,14 +101,18 @@ class Rows final : public Smooth {
   void image(const double* x, double* img) const override {
     std::copy(offset_, offset_ + d_.n(), img);
     if (free_ > 0) d_.free_axpy(1, x + m_, img);
-    d_.axpy_atoms(atoms_.data(), static_cast<Index>(atoms_.size()), x, img);
+    if (columns_.empty()) return d_.axpy_atoms(atoms_.data(), static_cast<Index>(atoms_.size()), x, img);
+    combine(m_, x, [&](Index j) { return columns_[j]; }, img, d_.n());
   }
   double value(const double*, const double* img) const override {
     return loss_.value(img, y_, d_.weights().data(), d_.n());
   }
   void gradient(const double*, const double* img, double* g) const override {
     dual_point(img);
-    d_.tdot(atoms_.data(), static_cast<Index>(atoms_.size()), e_.data(), g);
+    if (columns_.empty())
+      d_.tdot(atoms_.data(), static_cast<Index>(atoms_.size()), e_.data(), g);
+    else
+      project_on(m_, [&](Index j) { return columns_[j]; }, e_.data(), d_.n(), g);
     for (Index j = 0; j < m_; ++j) g[j] = -g[j];
     if (free_ > 0) d_.free_dots(e_.data(), g + m_);
     for (Index k = 0; k < free_; ++k) g[m_ + k] = -g[m_ + k];
@@ -184,6 +191,7 @@ class Rows final : public Smooth {
   const Loss& loss_;
   const double *y_, *offset_;
   Index m_ = 0, free_;
+  std::vector<const float*> columns_;
   mutable std::vector<double> e_;
 };
 

@@ -20,6 +20,7 @@ class Storage {
   virtual void dots(const Index* cols, Index m, const double* r, double* out) const = 0;
   // eta += sum_k coef[k] x_{cols[k]}; zero coefficients cost nothing
   virtual void axpys(const Index* cols, Index m, const double* coef, double* eta) const = 0;
+  virtual bool dense() const { return false; }
   virtual Moments moments(Index col, const double* w) const = 0;
 };
 
@@ -28,13 +29,9 @@ class Dense final : public Storage {  // Fortran order, columns `stride` apart
  public:
   Dense(const T* data, Index rows, Index cols, Index stride) : data_(data), stride_(stride) { n = rows, p = cols; }
 
+  bool dense() const override { return true; }
   void dots(const Index* cols, Index m, const double* r, double* out) const override {
-    Index k = 0;
-    for (; k + 4 <= m; k += 4) {
-      const T* x[4] = {column(cols[k]), column(cols[k + 1]), column(cols[k + 2]), column(cols[k + 3])};
-      dot4(x, r, n, out + k);
-    }
-    for (; k < m; ++k) out[k] = dot(column(cols[k]), r, n);
+    project_on(m, [&](Index k) { return column(cols[k]); }, r, n, out);
   }
   void axpys(const Index* cols, Index m, const double* coef, double* eta) const override {
     combine(m, coef, [&](Index k) { return column(cols[k]); }, eta, n);
