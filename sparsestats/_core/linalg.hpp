@@ -10,8 +10,41 @@
 
 namespace ss {
 
+namespace detail {
+
+// gram_rows for matrices beyond the first cache: panels of twelve rows against blocks of four, a slice of columns at a time.
+inline void gram_blocks(const double* A, Index m, Index k, Index lda, double* C, Index ldc) {
+  static const Block block = block_kernel();
+  alignas(64) double panel[kDepth * kPanel], sums[4 * kPanel];
+  for (Index i = 0; i < m; ++i) std::fill_n(C + i * ldc, i + 1, 0.0);
+  for (Index p = 0; p < k; p += kDepth) {
+    const Index depth = std::min(kDepth, k - p);
+    for (Index j = 0; j < m; j += kPanel) {
+      for (Index t = 0; t < kPanel; ++t) {
+        const double* a = A + std::min(j + t, m - 1) * lda + p;
+        for (Index q = 0; q < depth; ++q) panel[q * kPanel + t] = a[q];
+      }
+      for (Index i = j; i < m; i += 4) {
+        if (i + 4 <= m && i >= j + kPanel) {
+          block(A + i * lda + p, lda, panel, depth, 1.0, C + i * ldc + j, ldc);
+          continue;
+        }
+        // On the diagonal and at the rim: sums taken aside. The last block of rows starts early enough to be whole.
+        const Index from = std::min(i, m - 4);
+        std::fill(sums, sums + 4 * kPanel, 0.0);
+        block(A + from * lda + p, lda, panel, depth, 1.0, sums, kPanel);
+        for (Index r = i; r < std::min(i + 4, m); ++r)
+          for (Index t = 0; t < kPanel && j + t <= r; ++t) C[r * ldc + j + t] += sums[(r - from) * kPanel + t];
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
 // C (m x m, leading dimension ldc) lower triangle = A A', A row-major m x k with leading dimension lda.
 inline void gram_rows(const double* A, Index m, Index k, Index lda, double* C, Index ldc) {
+  if (m > 96) return detail::gram_blocks(A, m, k, lda, C, ldc);
   double block[8];
   for (Index i = 0; i < m; i += 2) {
     const double* a0 = A + i * lda;

@@ -33,7 +33,7 @@ class GramCache {
  public:
   explicit GramCache(const Design& design) : d_(design), slot_(design.atoms(), -1) {}
 
-  // G over the atoms of E, packed row-major.
+  // G over the atoms of E, row-major; the lower triangle.
   std::vector<double> gather(const std::vector<Index>& E) {
     std::vector<Index> missing;
     for (Index u : E)
@@ -48,7 +48,7 @@ class GramCache {
     std::vector<double> G(m * m);
     for (Index i = 0; i < m; ++i) {
       const double* row = G_.data() + slots[i] * capacity_;
-      for (Index j = 0; j < m; ++j) G[i * m + j] = row[slots[j]];
+      for (Index j = 0; j <= i; ++j) G[i * m + j] = row[slots[j]];
     }
     return G;
   }

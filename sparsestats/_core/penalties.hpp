@@ -138,9 +138,15 @@ class SortedNorms final : public Penalty {
  public:
   explicit SortedNorms(std::vector<double> w) : w_(std::move(w)) {}
   double value(const Units& units, const double* c) override {
-    above(norms(units, c), 0);
-    std::sort(target_.begin(), target_.end(), std::greater<>());
+    norms(units, c);
     double s = 0;
+    if (sorted_.length() == units.count()) {  // mostly the point of the last prox, whose order is known
+      const auto& order = sorted_.sort(r_.data(), units.count());
+      for (size_t i = 0; i < order.size(); ++i) s += w_[i] * r_[order[i]];
+      return s;
+    }
+    above(r_, 0);
+    std::sort(target_.begin(), target_.end(), std::greater<>());
     for (size_t i = 0; i < target_.size(); ++i) s += w_[i] * target_[i];
     return s;
   }

@@ -31,6 +31,7 @@ class SortedProx {
       for (Index i = blocks_[k].first; i < blocks_[k].first + blocks_[k].count; ++i) r[order_[i]] = mean;
     }
   }
+  Index length() const { return static_cast<Index>(order_.size()); }
   // Positions of r from largest to smallest.
   const std::vector<Index>& sort(const double* r, Index m) {
     if (static_cast<Index>(order_.size()) != m) {

@@ -36,7 +36,7 @@ class Smooth {
   virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
 };
 
-// f = yy/2 - b'c + b'Gb/2 : the gaussian loss through its moments.
+// f = yy/2 - b'c + b'Gb/2 : the gaussian loss through its moments; of G the lower triangle is read.
 class Quadratic final : public Smooth {
  public:
   Quadratic(std::vector<double> G, std::vector<double> b, double yy) : G_(std::move(G)), b_(std::move(b)), yy_(yy) {}
@@ -46,9 +46,7 @@ class Quadratic final : public Smooth {
   bool quadratic() const override { return true; }
   void image(const double* x, double* img) const override {
     const Index m = coordinates();
-    if (2 * (m - std::count(x, x + m, 0.0)) > m) return symmetric_times(G_.data(), m, m, x, img);
-    std::fill(img, img + m, 0.0);
-    combine(m, x, [&](Index j) { return G_.data() + j * m; }, img, m);
+    symmetric_times(G_.data(), m, m, x, img);
   }
   double value(const double* x, const double* img) const override {
     double s = 0;
@@ -62,7 +60,7 @@ class Quadratic final : public Smooth {
   void hessian(const double*, const std::vector<Index>& coords, double* H, Index ld) const override {
     const Index m = coordinates();
     for (size_t i = 0; i < coords.size(); ++i)
-      for (size_t j = 0; j <= i; ++j) H[i * ld + j] = G_[coords[i] * m + coords[j]];
+      for (size_t j = 0; j <= i; ++j) H[i * ld + j] = G_[std::max(coords[i], coords[j]) * m + std::min(coords[i], coords[j])];
   }
   double step_cost() const override { return static_cast<double>(coordinates()) * coordinates(); }
   double hessian_cost(double) const override { return 0; }

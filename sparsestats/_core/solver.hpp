@@ -195,7 +195,11 @@ class Solver {
       ilast_.swap(ix_);
       x_.swap(cand_);
       ix_.swap(icand_);
-      t = uphill > 0 ? 1 : next;
+      t = next;
+      if (uphill > 0) {  // a fresh start, also for L: what majorised along the first long steps is more than later ones need
+        t = 1;
+        L_ *= RELAX;
+      }
     }
   }
 
@@ -636,6 +640,7 @@ class Solver {
   static constexpr double EPSILON = std::numeric_limits<double>::epsilon();
   static constexpr Index NEWTON_LIMIT = 1200;  // unknowns; beyond, the matrices cost more memory and time than they save
   static constexpr double PATIENCE = 2;  // Newton steps
+  static constexpr double RELAX = 0.65;
   static constexpr double POLISH = 100;  // in proximal steps
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
   double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
