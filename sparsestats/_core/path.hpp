@@ -112,6 +112,8 @@ constexpr Index GRAM_LIMIT = 3;
 constexpr double POLISHED = 1e-8;
 // Down to gaps of this share of the null objective, fits through the rows read columns in single precision.
 constexpr double SINGLE = 1e-7;
+// Fits that are asked for less take over here, with a Newton step.
+constexpr double HANDOVER = 3e-6;
 
 class PathSolver {
  public:
@@ -427,22 +429,23 @@ class PathSolver {
       for (Index j : units.id) guess.push_back(ahead_[j]);
       for (Index k = 0; k < q; ++k) guess.push_back(ahead_[d_.size() + k]);
     }
-    const auto solve = [&](const Smooth& f, double until, bool finish) {
+    const auto solve = [&](const Smooth& f, double until, bool finish, bool resumed) {
       Solver solver(f, J_, units, alpha);
       if (!guess.empty()) solver.offer(x, guess);
-      const SolveReport report = solver.solve(x.data(), lipschitz_, until, opt_.max_iter - point.iterations, finish, watch);
+      const SolveReport report =
+          solver.solve(x.data(), lipschitz_, until, opt_.max_iter - point.iterations, finish, resumed, watch);
       point.iterations += report.iterations;
       point.newtons += report.newtons;
       guess.clear();
     };
     if (loss_.quadratic() && m <= GRAM_LIMIT * n_) {
-      solve(*quadratic(E, units), target, polish);
+      solve(*quadratic(E, units), target, polish, false);
     } else {
-      const double coarse = SINGLE * null_;
-      if (singles_.serves(m))
-        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0, singles_.gather(E)), std::max(target, coarse), false);
-      if (!singles_.serves(m) || target < coarse)
-        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0), target, polish);
+      const bool single = singles_.serves(m), tight = target < SINGLE * null_;
+      if (single)
+        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0, singles_.gather(E)), tight ? HANDOVER * null_ : target, false, false);
+      if (!single || tight)
+        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0), target, polish, single);
     }
     std::fill(c_.begin(), c_.end(), 0.0);
     for (Index j = 0; j < m; ++j) c_[units.id[j]] = x[j];

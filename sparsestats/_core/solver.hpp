@@ -33,7 +33,8 @@ class Solver {
 
   // x holds the start and receives the solution. `lipschitz` is a running estimate, kept between calls.
   // With `polish` a last Newton step brings the answer to rounding, where it is affordable.
-  SolveReport solve(double* x, double& lipschitz, double target, Index max_iter, bool polish, Watch& watch) {
+  // `resumed`: x is where first-order steps on a rounded model have ended, so that its pattern counts as settled.
+  SolveReport solve(double* x, double& lipschitz, double target, Index max_iter, bool polish, bool resumed, Watch& watch) {
     x_.assign(x, x + dim_);
     f_.image(x_.data(), ix_.data());
     F_ = objective(x_, ix_);
@@ -47,6 +48,10 @@ class Solver {
     double spent = 0, from = report.gap, left = 0, patience = PATIENCE;
     double reached = report.gap;  // the best gap a Newton step has left
     Index actives = -1, blocks = -1;
+    if (resumed && J_.pattern(units_, x_.data(), pat_)) {
+      actives = pat_.part.size(), blocks = pat_.slope.size();
+      left = std::numeric_limits<double>::infinity();
+    }
     while (report.gap > target && report.iterations < max_iter && !watch.stopped() && !overflow_) {
       // A Newton step is tried once the pattern has settled and first-order steps would cost more than it does; early on a
       // path it costs next to nothing and is tried at once, and one that served well is followed by the next.
@@ -336,6 +341,7 @@ class Solver {
       if (!(bend(t) > 0) && part_size(pat_.part[t]) > 1) return false;
     }
     across_.resize(n * tangents);
+    std::vector<std::pair<const double*, double>> scaled;  // rows of B over the tangents, and what D makes of them
     S_.assign(size * n, 0.0);
     z_rows_.assign(n, 0.0);
     slope_.assign(size, 0.0);
@@ -343,11 +349,13 @@ class Solver {
     for (size_t t = 0; t < frame_.size(); ++t)
       for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
         const Index i = at_[t] + j;
-        const double root = 1 / std::sqrt(bend(t)), *b = H_.data() + i * n;
-        double* to = across_.data() + (target_[i] - size);
-        for (Index r = 0; r < n; ++r) to[r * tangents] = root * b[r];
-        axpy(-rhs_[i] * root * root, b, z_rows_.data(), n);
+        const double* b = H_.data() + i * n;
+        scaled.emplace_back(b, 1 / std::sqrt(bend(t)));
+        axpy(-rhs_[i] / bend(t), b, z_rows_.data(), n);
       }
+    for (Index top = 0; top < n; top += 8)  // a line of the cache at a time
+      for (Index i = 0; i < tangents; ++i)
+        for (Index r = top; r < std::min(top + 8, n); ++r) across_[r * tangents + i] = scaled[i].second * scaled[i].first[r];
     for (Index i = 0; i < full; ++i)
       if (target_[i] < size) {
         axpy(1.0, H_.data() + i * n, S_.data() + target_[i] * n, n);
