@@ -264,6 +264,12 @@ NB_MODULE(_ext, m) {
     ss::cholesky_solve(L.data(), k, k, pinned, x.data());
     return nb::make_tuple(give(std::move(x), {static_cast<size_t>(k)}), count);
   });
+  t.def("symmetric_times", [](nb::ndarray<const double, nb::ndim<2>, nb::c_contig> S, Vector x) {
+    std::vector<double> y(x.shape(0));
+    ss::symmetric_times(S.data(), S.shape(0), S.shape(1), x.data(), y.data());
+    const size_t k = y.size();
+    return give(std::move(y), {k});
+  });
   t.def("gram_rows", [](nb::ndarray<const double, nb::ndim<2>, nb::c_contig> A) {
     const Index m = A.shape(0), k = A.shape(1);
     std::vector<double> C(m * m, 0.0);

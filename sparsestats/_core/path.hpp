@@ -443,7 +443,8 @@ class PathSolver {
     } else {
       const bool single = singles_.serves(m), tight = target < SINGLE * null_;
       if (single)
-        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0, singles_.gather(E)), tight ? HANDOVER * null_ : target, false, false);
+        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0, singles_.gather(E)), tight ? HANDOVER * null_ : target,
+              false, false);
       if (!single || tight)
         solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0), target, polish, single);
     }

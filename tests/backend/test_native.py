@@ -122,3 +122,25 @@ def test_newton_through_the_rows_is_newton_through_the_columns(loss, draw):
     assert once.info["newton_steps"].min() > 0
     # Two routes to rounding: what is left is the conditioning of the Hessian.
     np.testing.assert_allclose(once.coefs, thrice.coefs, rtol=0, atol=1e-10 * np.abs(once.coefs).max())
+
+
+@pytest.mark.parametrize("tol", [1e-6, 1e-9])
+def test_single_precision_steps_end_at_the_certificate_asked_for(tol):
+    # Dense columns are copied in single precision for the steps to 1e-7, sparse ones are not: same problem, two routes.
+    rng = np.random.default_rng(1)
+    Z = rng.standard_normal((40, 300)) + 5.0
+    y = rng.poisson(np.exp(0.1 * (Z - 5.0) @ rng.standard_normal(300))).astype(float)
+    groups = np.repeat(np.arange(60), 5)
+
+    def path(columns):
+        problem = Problem(columns, y, ss.losses.Poisson(), ss.penalties.GroupSortedL1(), groups=groups)
+        model = native.NativeProblem(problem)
+        return model.solve_path(model.alpha_max() * np.geomspace(1, 0.1, 8), tol=tol)
+
+    single, double = path(np.asfortranarray(Z)), path(sparse.csc_array(Z))
+    assert single.converged.all() and double.converged.all()
+    assert np.count_nonzero(single.coefs[-1]) > 100
+    assert single.coefs.tobytes() != double.coefs.tobytes()
+    for one, other in zip(single.certificates, double.certificates, strict=True):
+        # each is within its gap of the optimum
+        assert abs(one.objective - other.objective) <= max(one.value, other.value) + 1e-12

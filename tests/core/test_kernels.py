@@ -136,12 +136,20 @@ def test_dot_of_every_length_is_exact_to_rounding(n):
     assert kernels.dot32(single, y) == pytest.approx(single.astype(float) @ y, abs=bound)
 
 
-@pytest.mark.parametrize(("m", "k"), [(1, 1), (2, 3), (5, 8), (9, 33), (17, 100)])
+@pytest.mark.parametrize(("m", "k"), [(1, 1), (2, 3), (5, 8), (9, 33), (17, 100), (97, 5), (109, 400)])
 def test_gram_of_rows(m, k):
     A = np.random.default_rng(m).normal(size=(m, k))
     C = kernels.gram_rows(A)
     lower = np.tril_indices(m)
     np.testing.assert_allclose(C[lower], (A @ A.T)[lower], rtol=1e-12, atol=1e-13 * k)
+
+
+@pytest.mark.parametrize("m", [1, 3, 4, 5, 8, 23, 60])
+def test_a_symmetric_matrix_is_known_by_its_lower_triangle(m):
+    rng = np.random.default_rng(m)
+    S, x = rng.normal(size=(m, m)), rng.normal(size=m)
+    whole = np.tril(S) + np.tril(S, -1).T
+    np.testing.assert_allclose(kernels.symmetric_times(S, x), whole @ x, rtol=1e-12, atol=1e-13 * m)
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 20, 70])
