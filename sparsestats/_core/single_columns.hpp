@@ -23,7 +23,7 @@ class SingleColumns {
       wanted += d_.atom_size(a);
       missing += at_[a] ? 0 : d_.atom_size(a);
     }
-    if (used_ + missing > wanted + wanted / 8 + 64) {  // mostly columns that have left
+    if (used_ + missing > wanted + wanted / 8 + 64) {  // columns that have left
       std::vector<std::unique_ptr<float[]>> kept(at_.size());
       for (Index a : atoms) kept[a].swap(at_[a]);
       at_.swap(kept);
