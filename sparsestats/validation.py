@@ -170,20 +170,23 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         groups = [groups.get(str(name), ("", str(name))) for name in names]
         given = {label: (label[1] if isinstance(label, tuple) and label[0] == "" else label) for label in groups}
     else:
-        groups = list(groups)
         given = {}
-    if len(groups) != p:
-        raise ValueError(f"groups must have one label for each of the {p} columns of X; got {len(groups)}")
-    codes: dict[Any, int] = {}
+    values = groups
+    if not isinstance(groups, np.ndarray):
+        listed = list(groups)
+        values = np.empty(len(listed), dtype=object)
+        values[:] = listed
+    if values.shape != (p,):
+        came = len(values) if values.ndim == 1 else f"shape {values.shape}"
+        raise ValueError(f"groups must have one label for each of the {p} columns of X; got {came}")
     try:
-        labels = np.fromiter((codes.setdefault(g, len(codes)) for g in groups), dtype=np.int64, count=p)
+        labels, found = pd.factorize(values)
     except TypeError as error:
         raise ValueError(f"groups must be hashable labels, one a column; {error}") from error
-    missing = [label for label in codes if pd.isna(label)]
-    if missing:
-        column = int(np.argmax(labels == codes[missing[0]]))
-        raise ValueError(f"groups must not have missing labels; column {column} has {missing[0]}")
-    return labels, [given.get(label, label) for label in codes]
+    if (labels < 0).any():
+        column = int(np.argmax(labels < 0))
+        raise ValueError(f"groups must not have missing labels; column {column} has {values[column]}")
+    return labels, [given.get(label, label) for label in found]
 
 
 def check_columns_are_measurements(X: Any) -> None:

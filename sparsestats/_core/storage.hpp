@@ -5,12 +5,9 @@
 #include <limits>
 
 #include "kernels.hpp"
+#include "moments.hpp"
 
 namespace ss {
-
-struct Moments {
-  double mean = 0, sd = 0, largest = 0;  // weighted mean, standard deviation about it (1/n), largest |x|
-};
 
 class Storage {
  public:
@@ -36,25 +33,7 @@ class Dense final : public Storage {  // Fortran order, columns `stride` apart
   void axpys(const Index* cols, Index m, const double* coef, double* eta) const override {
     combine(m, coef, [&](Index k) { return column(cols[k]); }, eta, n);
   }
-  Moments moments(Index col, const double* w) const override {
-    const T* x = column(col);
-    Moments out;
-    for (Index i = 0; i < n; ++i)
-      if (w[i] > 0) out.largest = std::max(out.largest, std::abs(static_cast<double>(x[i])));
-    if (out.largest == 0) return out;
-    const double unit = 1 / out.largest;  // keeps squares of huge or tiny columns representable
-    if (!std::isfinite(unit)) return Moments{};  // below the range of normal numbers: as good as zero
-    double sum = 0, squares = 0;
-    for (Index i = 0; i < n; ++i) sum += w[i] * (x[i] * unit);
-    const double mean = sum / n;
-    for (Index i = 0; i < n; ++i) {
-      const double d = x[i] * unit - mean;
-      squares += w[i] * d * d;
-    }
-    out.mean = mean * out.largest;
-    out.sd = std::sqrt(squares / n) * out.largest;
-    return out;
-  }
+  Moments moments(Index col, const double* w) const override { return ss::moments(column(col), w, n); }
 
  private:
   const T* column(Index j) const { return data_ + j * stride_; }

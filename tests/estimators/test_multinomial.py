@@ -246,7 +246,9 @@ def test_cross_validation_scores_classes(scoring):
         assert best > model.cv_.mean[0] + 0.1
     else:
         assert best < 0.85 * model.cv_.mean[0]
-        assert model.cv_.null == pytest.approx(model.cv_.mean[0], rel=1e-12)
+        # In a fold with classes of one size the null model ties, and rounding says which of them it predicts.
+        ties = 0.05 if scoring == "misclassification" else 0
+        assert model.cv_.null == pytest.approx(model.cv_.mean[0], rel=1e-12, abs=ties)
     assert model.coef_.shape == (3, 8)
 
 
