@@ -20,7 +20,7 @@ import sparsestats as ss
 from sparsestats.backend.native.ordinal import NativeOrdinal
 from sparsestats.backend.ordinal import OrdinalProblem
 
-from . import ordinal_r
+from . import in_r, ordinal_r
 from .ordinal_peers import against_authors, against_likelihoods
 from .ordinal_problems import PROBLEMS, sample, wide
 from .ordinal_tables import Table, least, write
@@ -78,9 +78,10 @@ def wide_paths(turns: int, quick: bool) -> Table:
 
 
 def describe() -> str:
-    found = ordinal_r.versions()
-    peers = [f"{name} {number}" for name, number in found.items()] or ["R not found"]
-    absent = [name for name in ordinal_r.PACKAGES if found and name not in (*found, "authors")]
+    found = in_r.versions()
+    asked = ["R", *(name for name in ordinal_r.PACKAGES if name != "authors")] if found else []
+    peers = [f"{name} {found[name]}" for name in asked if name in found] or ["R not found"]
+    absent = [name for name in asked if name not in found]
     return (
         f"sparsestats {version('sparsestats')}, numpy {np.__version__}, Python {platform.python_version()}, "
         f"{platform.machine()}; {', '.join(peers)}{''.join(f'; {name} not installed' for name in absent)}. One thread, "

@@ -12,7 +12,7 @@ import sparsestats as ss
 from sparsestats.backend.ordinal import OrdinalProblem
 from sparsestats.inference import ordinal as inference
 
-from . import ordinal_r
+from . import in_r, ordinal_r
 from .ordinal_problems import PROBLEMS, sample
 from .ordinal_r import Answer, Fit
 from .ordinal_tables import Table, least
@@ -86,7 +86,7 @@ def against_likelihoods(turns: int, quick: bool) -> Table:
         {"ours, ms": ".2f", "theirs, ms": ".1f", "ratio": ".1f", "goal": "g", "log-likelihood": ".4f",
          "theirs less ours": ".0e", "coefficients": ".0e", "standard errors": ".0e"},
     )  # fmt: skip
-    found = ordinal_r.versions()
+    found = in_r.versions()
     for name in ("A",) if quick else ("A", "C"):
         shape, problem = PROBLEMS[name]
         X, y = sample(*problem)
@@ -116,7 +116,7 @@ def against_likelihoods(turns: int, quick: bool) -> Table:
 def against_authors(directory: Path, turns: int, quick: bool) -> Table:
     """The published program's path beside ours with and without order constraints, objectives compared."""
     table = Table(
-        "PRESTO path of 20, ours and the authors' R code",
+        "PRESTO path of 20, ours and ordinalNet 2.12 with the authors' edits (R)",
         {"ours, ms": ".1f", "theirs, s": ".2f", "ratio": ".0f", "goal": "g", "our worst gap": ".1e",
          "theirs above ours, first 15": ".0e", "of all": ".0e"},
     )  # fmt: skip

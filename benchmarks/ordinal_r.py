@@ -6,18 +6,16 @@ Data go to ordinal_peers.R in a temporary folder; seconds are taken inside R, wi
 from __future__ import annotations
 
 import csv
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 SCRIPT = Path(__file__).with_name("ordinal_peers.R")
-PACKAGES = {"ordinal": "clm", "MASS": "polr", "VGAM": "vglm", "authors": "the authors' code"}
+PACKAGES = {"ordinal": "clm", "MASS": "polr", "VGAM": "vglm", "authors": "ordinalNet with the authors' edits"}
 """The function of each package that fits the model."""
 
 
@@ -46,21 +44,6 @@ class Answer:
     failure: str = ""
 
 
-@cache
-def versions() -> dict[str, str]:
-    """Versions of R ("R") and of the packages found; empty without Rscript."""
-    if shutil.which("Rscript") is None:
-        return {}
-    asked = ", ".join(f'"{name}"' for name in PACKAGES if name != "authors")
-    program = (
-        'cat("R", as.character(getRversion()), "\\n"); '
-        f"for (name in c({asked})) if (nzchar(system.file(package = name))) "
-        'cat(name, as.character(packageVersion(name)), "\\n")'
-    )
-    text = subprocess.run(["Rscript", "-e", program], check=True, capture_output=True, text=True).stdout
-    return dict(line.split() for line in text.splitlines())
-
-
 def run(
     X: np.ndarray,
     y: np.ndarray,
@@ -75,7 +58,7 @@ def run(
     Parameters
     ----------
     X : ndarray (n, p), y : ndarray (n,) of 0..K-1
-    fits : of packages that are in ``versions()``, or "authors"
+    fits : of packages that are in ``in_r.versions()``, or "authors"
     timed : whether to repeat the calls for their time
     alphas, directory : of the authors' path and with their R files
     """

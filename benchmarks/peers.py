@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import r_paths
+from . import in_r, r_paths
 from .newton_alm import NewtonALM
 from .problems import Problem
 
@@ -42,8 +42,8 @@ class Solver:
 
     @property
     def installed(self) -> bool:
-        if self.package in r_paths.PACKAGES:
-            return bool(r_paths.version(self.package))
+        if isinstance(self.fit, InR):
+            return self.package in in_r.versions()
         return importlib.util.find_spec(self.package) is not None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -13,16 +12,6 @@ import numpy as np
 from .problems import Problem
 
 SCRIPT = Path(__file__).with_name("r_paths.R")
-PACKAGES = ("glmnet", "sgs")
-
-
-@cache
-def version(package: str) -> str:
-    """The version installed; empty without R or without the package."""
-    if shutil.which("Rscript") is None:
-        return ""
-    program = f'if (nzchar(system.file(package = "{package}"))) cat(as.character(packageVersion("{package}")))'
-    return subprocess.run(["Rscript", "-e", program], check=True, capture_output=True, text=True).stdout
 
 
 class Running:

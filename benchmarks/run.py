@@ -8,11 +8,11 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import r_paths, race, report
+from . import in_r, race, report
 from .suites import SUITES, Suite
 from .worker import FAILURES
 
-PACKAGES = ("sparsestats", "sortedl1", "celer", "skglm", "adelie", "scikit-learn", "numpy")
+PACKAGES = ("sparsestats", "sortedl1", "celer", "skglm", "adelie", "scikit-learn", "numpy", "glmnet", "sgs")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,16 +77,13 @@ def describe(limits: race.Limits) -> str:
 
     def installed(name: str) -> str:
         try:
-            return f"{name} {version(name)}"
+            found = in_r.versions().get(name) or version(name)
         except PackageNotFoundError:
-            return f"{name} not installed"
-
-    def in_r(name: str) -> str:
-        return f"{name} {r_paths.version(name) or 'not installed'}"
+            found = "not installed"
+        return f"{name} {found}"
 
     return (
-        f"{', '.join(map(installed, PACKAGES))}, {', '.join(map(in_r, r_paths.PACKAGES))}; "
-        f"Python {platform.python_version()}, {platform.machine()}, "
+        f"{', '.join(map(installed, PACKAGES))}; Python {platform.python_version()}, {platform.machine()}, "
         f"one thread. Up to {limits.rounds} turns a row, a fit cut off at {limits.cap:g} s. "
         "Gaps are relative to the null objective, the worst over the path, recomputed by gaps.py."
     )

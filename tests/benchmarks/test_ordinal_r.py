@@ -7,7 +7,7 @@ stops when a fitted probability turns negative, ends where it should.
 import numpy as np
 import pytest
 
-from benchmarks import ordinal_r
+from benchmarks import in_r, ordinal_r
 from benchmarks.ordinal_peers import FITS, ours, standard_errors
 from benchmarks.ordinal_r import Fit
 
@@ -27,7 +27,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def answers(data):
-    found = ordinal_r.versions()
+    found = in_r.versions()
     fits = [fit for fit in AGAINST_R if fit.package in found]
     if not fits:
         pytest.skip("Rscript with ordinal, MASS or VGAM is not installed")
