@@ -44,7 +44,7 @@ class Race:
 class Limits:
     """How long a run may take: ``cap`` seconds a fit, ``rounds`` turns, ``budget`` seconds of turns a row."""
 
-    cap: float = 12.0
+    cap: float = 15.0
     rounds: int = 5
     budget: float = 6.0
     at_least: float = 0.15
