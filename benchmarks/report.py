@@ -127,8 +127,8 @@ def plot(path: Path, results: list[Result]) -> None:
     rows = [result for result in results if result.ratios and result.race.peer_target is None]
     if not rows:
         return
-    colours = dict(zip([1e-4, 1e-6, 1e-8], ["#8fb8de", "#2b6cb0", "#1a2f4b"], strict=True))
-    offsets = dict(zip(colours, [-0.24, 0.0, 0.24], strict=True))
+    colours = {1e-3: "#c4d9ee", 1e-4: "#8fb8de", 1e-6: "#2b6cb0", 1e-8: "#1a2f4b"}
+    offsets = {1e-3: 0.0, 1e-4: -0.24, 1e-6: 0.0, 1e-8: 0.24}  # 1e-3 is asked alone
     names = [f"{result.race.problem}  vs  {result.race.peer}" for result in rows]
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}
     figure, axes = plt.subplots(figsize=(8.5, 1.6 + 0.36 * len(places)), layout="constrained")
