@@ -75,6 +75,7 @@ PROBLEMS = {
         Problem("ev er2 n=100", n=100, degree=2),
         Problem("nv er4", "nv", sizes=(20, 50, 100, 200), goal={50: 5.0, 100: 5.0, 200: 20.0}),
         Problem("nv sf4", "nv", kind="sf"),
+        Problem("nv sf4 sinks", "nv", kind="sinks", goal={50: 5.0, 100: 5.0}),
         Problem("nv er4 exponential", "nv", law="exponential"),
         Problem("nv er4 laplace", "nv", law="laplace"),
         Problem("nv er4 small weights", "nv", low=0.25, high=1.0),
