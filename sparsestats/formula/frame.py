@@ -196,8 +196,9 @@ class Table:
         return self._read[name]
 
     def _column(self, name: str) -> Column:
-        if self._doubles is not None:
-            return self._numbers(name, self._doubles[:, self.positions[name]])
+        read = self.__dict__.get("_doubles")  # one column is no reason to read them all
+        if read is not None:
+            return self._numbers(name, read[:, self.positions[name]])
         native = self.native[name]
         if self.pandas_like and _numpy_number(native.dtype):
             return self._numbers(name, native.to_numpy(dtype=np.float64))
