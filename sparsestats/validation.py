@@ -12,6 +12,9 @@ from sklearn.utils import check_random_state
 
 from .names import groups_from_names
 
+LEAST_SPREAD = 1e-145
+"""Of a response: its square leaves the 17 digits that certificates need above the smallest normal number."""
+
 
 def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
     """Weights rescaled to sum to n; None stays None.
@@ -107,6 +110,14 @@ def check_squares(values: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(total):
         raise ValueError(f"{name} reaches {np.abs(values).max():.3g}, whose square is not finite; rescale it")
     return values
+
+
+def check_response_squares(y: np.ndarray) -> None:
+    """Refuse a response whose squares, or those of what it varies by, leave the range of doubles."""
+    check_squares(y, "y")
+    spread = np.ptp(y)
+    if 0 < spread < LEAST_SPREAD:
+        raise ValueError(f"y varies by {spread:.3g}, whose square is too small for a double; rescale it")
 
 
 def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.ndarray | None:

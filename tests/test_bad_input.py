@@ -36,6 +36,7 @@ ERRORS = {
     "NaN in y": (fit(y=put(np.nan, 3, Y)), "Input y contains NaN"),
     "inf in y": (fit(y=put(-np.inf, 3, Y)), "Input y contains infinity"),
     "y too large to square": (fit(y=1e160 * Y), r"y reaches .*e\+160, whose square is not finite; rescale it"),
+    "y too small to square": (fit(y=1e-160 * Y), r"y varies by .*e-160, whose square is too small for a double"),
     "X of one dimension": (fit(X[:, 0]), "Expected 2D array, got 1D array"),
     "X of three dimensions": (fit(X[None]), "Found array with dim 3"),
     "text in X": (fit(np.full((30, 4), "high", dtype=object)), "could not convert string to float: 'high'"),

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "linalg.hpp"
-#include "storage.hpp"
+#include "recentred.hpp"
 
 namespace ss {
 
@@ -31,7 +31,8 @@ struct DesignOptions {
 
 class Design {
  public:
-  Design(const Storage& X, const double* w, DesignOptions options) : X_(X), n_(X.n), p_(X.p), opt_(std::move(options)) {
+  Design(const Storage& X, const double* w, DesignOptions options)
+      : X_(X), n_(X.n), p_(X.p), opt_(std::move(options)) {
     w_.assign(w, w + n_);
     build_free_part();
     build_order();
@@ -55,6 +56,9 @@ class Design {
   bool grouped() const { return !opt_.group.empty(); }
   bool is_free(Index column) const { return !opt_.factor.empty() && opt_.factor[column] == 0; }
   double length(Index coordinate) const { return length_[coordinate]; }  // at least sqrt(x~'Wx~ / n)
+  // A power of 16 that all penalised coordinates are divided by: columns in very small or large units, left unscaled, would
+  // need steps of another order than the free part's. A penalty of them is then divided by it too, and so is alpha.
+  double unit() const { return unit_; }
   const std::vector<double>& weights() const { return w_; }
   const double* free_column(Index k) const { return Q_.data() + k * n_; }
 
@@ -118,6 +122,7 @@ class Design {
         raw[j] *= inv_[s + j];
         beta[cols_[s + j]] = raw[j];
         for (Index k = 0; k < q(); ++k) rest[k] -= raw[j] * A_[(s + j) * q() + k];
+        if (opt_.fit_intercept) rest[0] -= raw[j] * X_.shift(cols_[s + j]) * R_[0];
       }
     }
     // The free columns F = Q R: back-substitute R phi = gamma - A beta.
@@ -211,12 +216,13 @@ class Design {
     std::vector<double> mean(size());
     std::vector<char> constant(size(), 0);
     for (Index j = 0; j < size(); ++j) {
-      const Moments m = X_.moments(cols_[j], w_.data());
-      mean[j] = m.mean;
+      Moments m = X_.moments(cols_[j], w_.data());
       // Rounding of the mean alone leaves about eps |x|: below that a column has no variation of its own. Without an
       // intercept a constant column still carries a fit, unless it is to be scaled by its (zero) deviation.
       const bool flat = !(m.sd > 64 * std::numeric_limits<double>::epsilon() * m.largest);
       constant[j] = m.largest == 0 || (flat && (opt_.fit_intercept || opt_.scale));
+      if (!flat && opt_.fit_intercept && std::abs(m.mean) > FAR * m.sd) m = X_.move(cols_[j], m.mean, w_.data());
+      mean[j] = m.mean;
       if (constant[j]) continue;
       inv_[j] = opt_.scale ? 1 / m.sd : opt_.orthonormalise ? 1 / (flat ? m.largest : m.sd) : 1.0;
       length_[j] = opt_.orthonormalise ? 1.0 : inv_[j] * std::hypot(m.sd, opt_.fit_intercept ? 0.0 : m.mean);
@@ -239,6 +245,10 @@ class Design {
       inv_[j] /= share;
       length_[j] /= share;
     }
+    const double longest = length_.empty() ? 0 : *std::max_element(length_.begin(), length_.end());
+    if (longest > 0) unit_ = std::exp2(4 * std::round(0.25 * std::log2(longest)));
+    for (std::vector<double>* v : {&inv_, &length_})
+      for (double& x : *v) x /= unit_;
   }
 
   // T of every atom: its columns, centred and scaled, times T are W-orthonormal. A column that depends on those before
@@ -329,7 +339,9 @@ class Design {
     std::copy(out.begin(), out.end(), z);
   }
 
-  const Storage& X_;
+  static constexpr double FAR = 1e3;  // deviations from 0: columns beyond cannot have zeros, unless among a million rows
+  Recentred X_;
+  double unit_ = 1;
   Index n_, p_;
   DesignOptions opt_;
   std::vector<double> w_, Q_, R_, A_, inv_, length_;

@@ -135,17 +135,17 @@ class PathSolver {
     start();
   }
 
-  double alpha_max() const { return alpha_max_ * unit_; }
+  double alpha_max() const { return alpha_max_ * alpha_unit(); }
 
   PathOutput run(const std::vector<double>& alphas, Watch& watch) {
     PathOutput out;
-    out.alpha_max = alpha_max_ * unit_;
+    out.alpha_max = alpha_max();
     out.null_objective = null_ * unit_ * unit_;
     out.coefs.reserve(alphas.size() * d_.responses() * d_.p());
-    double previous = std::max(alpha_max_, alphas.empty() ? 0.0 : alphas[0] / unit_);
+    double previous = std::max(alpha_max_, alphas.empty() ? 0.0 : alphas[0] / alpha_unit());
     for (double asked : alphas) {
       const auto begin = std::chrono::steady_clock::now();
-      const double alpha = asked / unit_;
+      const double alpha = asked / alpha_unit();
       if (alpha > 0) previous = lead_in(alpha, previous, watch);
       PathPoint point = alpha > 0 ? fit(alpha, previous, opt_.tol, watch) : fit_unpenalised(watch);
       point.alpha = asked;
@@ -174,6 +174,7 @@ class PathSolver {
   }
 
  private:
+  double alpha_unit() const { return unit_ * d_.design().unit(); }  // of alpha, here in units of y over units of X~
   // The null model, the unit of the response, and the first gradient.
   void start() {
     double reference = 0;

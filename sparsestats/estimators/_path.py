@@ -28,7 +28,7 @@ from ..exceptions import DataWarning
 from ..report.clusters import cluster_labels
 from ..report.path import Path
 from ..report.protocol import Report
-from ..validation import check_groups, check_offset, check_penalty_factor, check_squares, check_weights
+from ..validation import check_groups, check_offset, check_penalty_factor, check_response_squares, check_weights
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
@@ -136,7 +136,7 @@ class PathEstimator(BaseEstimator):
             accept_large_sparse=True,
         )
         y = np.asarray(y, dtype=np.float64)
-        check_squares(np.ravel(y), "y")
+        check_response_squares(np.ravel(y))
         return X, y
 
     def _problem(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Problem:

@@ -49,6 +49,38 @@ def test_columns_may_be_shifted_and_scaled(kind, seed, log_scale, shift):
     assert new == pytest.approx(np.ravel(base.intercept_)[0], abs=1e-8)
 
 
+@pytest.mark.parametrize("kind", ["gslope", "slope-binomial", "gslope-binomial"])
+@pytest.mark.parametrize("unit", [1e-12, 1e8])
+def test_the_unit_of_unscaled_columns_is_that_of_alpha(kind, unit):
+    """Left as they are, beside an intercept whose own column is 1 whatever their unit."""
+    cls, options, binary = KINDS[kind]
+    X, y = data(3, binary)
+    model = cls(**options, standardize=False)
+    grid = ss.relative(1, 0.01, 6)
+    one, other = model.path(X, y, grid), model.path(unit * X, y, grid)
+    assert one.n_nonzero[-1] == 8 and other.converged.all()
+    np.testing.assert_allclose(other.alphas, unit * one.alphas, rtol=1e-10)
+    np.testing.assert_allclose(unit * other.coefs, one.coefs, atol=1e-6)  # each within its gap, 1e-8 of the null's
+
+
+@pytest.mark.parametrize("form", [np.asfortranarray, sparse.csc_array])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_columns_a_million_deviations_from_zero_are_fitted_as_others(form, classes):
+    """An implicit centring of products would leave 10 digits of them, and first-order steps would not end."""
+    rng = np.random.default_rng(5)
+    X = np.round(rng.normal(size=(50, 200)), 6)
+    y = np.digitize(X[:, 0] - X[:, 1] + 0.5 * rng.logistic(size=50), [0.0, 1.0][: classes - 1])
+    far = X + 2.0**20  # whose own rounding is 1e-10
+    grid = ss.relative(1, 0.05, 6)
+    near, moved = (ss.SLOPEClassifier().path(form(Z), y, grid) for Z in (X, far))
+    assert near.n_nonzero[-1] > 15 and moved.converged.all()
+    np.testing.assert_allclose(moved.coefs, near.coefs, atol=1e-6)
+    at_origin = moved.intercepts + 2.0**20 * moved.coefs.sum(axis=-1)
+    if classes > 2:  # of which only differences count
+        at_origin -= at_origin.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(at_origin, near.intercepts, atol=1e-6)
+
+
 @pytest.mark.parametrize("family", ["gaussian", "huber"])
 @pytest.mark.parametrize("level", [1e7, -1e9, 1e11])
 def test_a_response_far_from_zero_is_not_taken_for_a_constant(family, level):
