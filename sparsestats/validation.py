@@ -112,6 +112,21 @@ def check_squares(values: np.ndarray, name: str) -> np.ndarray:
     return values
 
 
+def check_numbers(y: Any) -> None:
+    """Refuse a response of labels, dates or times where a loss wants numbers."""
+    values = np.asarray(y)
+    if values.dtype.kind in "mM":
+        raise ValueError("y holds dates or times where numbers are needed; count days or years from a first one")
+    for value in values.ravel().tolist() if values.dtype.kind in "OU" else ():
+        if isinstance(value, str):
+            try:
+                float(value)
+            except ValueError:
+                raise ValueError(
+                    f"y holds {value!r} where numbers are needed; for classes there is a Classifier of the same name"
+                ) from None
+
+
 def check_response_squares(y: np.ndarray) -> None:
     """Refuse a response whose squares, or those of what it varies by, leave the range of doubles."""
     check_squares(y, "y")

@@ -28,7 +28,14 @@ from ..exceptions import DataWarning
 from ..report.clusters import cluster_labels
 from ..report.path import Path
 from ..report.protocol import Report
-from ..validation import check_groups, check_offset, check_penalty_factor, check_response_squares, check_weights
+from ..validation import (
+    check_groups,
+    check_numbers,
+    check_offset,
+    check_penalty_factor,
+    check_response_squares,
+    check_weights,
+)
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
@@ -124,6 +131,7 @@ class PathEstimator(BaseEstimator):
         )
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        check_numbers(y)
         X, y = validate_data(
             self,
             X,

@@ -187,6 +187,7 @@ def design(
 
     rows = np.flatnonzero(mask)
     part = table if len(rows) == len(table) else Subset(table, rows)
+    _refuse_identifiers(blocks, part, names_in(parsed.right))
     states: dict[str, dict[str, Any]] = {}
     evaluator = Evaluator(part, states, lent, learning=True, rows=rows)
     X, encoded = assemble(evaluator, blocks, bare)
@@ -238,6 +239,21 @@ def _refuse_response(left: Node, pieces: Sequence[Piece]) -> None:
             raise FormulaError(
                 f"Formula refused at {piece.name!r}: the response {read[0]!r} cannot stand on the right of '~' too."
             )
+
+
+def _refuse_identifiers(blocks: Sequence[Bare | Product], rows: Table, written: Collection[str]) -> None:
+    """Refuse a factor with a level for each row that only ``.`` names: it tells rows apart and nothing else."""
+    for block in blocks:
+        for factor in block.factors if isinstance(block, Product) else ():
+            if not isinstance(factor, Name) or factor.name in written or rows[factor.name].kind != "factor":
+                continue
+            levels = len(np.unique(rows[factor.name].values))
+            if levels == len(rows) > 2:
+                raise FormulaError(
+                    f"Formula refused at '.': it takes in column {factor.name!r}, a factor of {levels} levels in "
+                    f"{len(rows)} rows, so that no two rows share one and no new row can have one. Write "
+                    f"'. - {show(factor)}' to leave it out, or '. + {show(factor)}' if an effect of each row is meant."
+                )
 
 
 def _plan(

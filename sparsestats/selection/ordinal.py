@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import get_scorer
 
 from ..report.cvresult import CVResult
 from .crossval import _collect, _FoldScores, _rows
 from .folds import Split
 from .parallel import Control, run
+from .scores import NamedScorer
 
 _FLOOR = 1e-15
 """Least probability that a log-loss sees: a class that a fold never met has probability 0 there."""
@@ -100,15 +100,15 @@ def score_of(scoring: str | Callable | None) -> OrdinalScore:
         return SCORES["brier"]
     if isinstance(scoring, str) and scoring in SCORES:
         return SCORES[scoring]
+    if callable(scoring):
+        return OrdinalScore(getattr(scoring, "__name__", str(scoring)), scoring, greater_is_better=True)
     try:
-        scorer = get_scorer(scoring)
+        return OrdinalScore(scoring, NamedScorer(scoring, "an ordinal model", sorted(SCORES)), greater_is_better=True)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"Unknown scoring {scoring!r}: use one of {sorted(SCORES)}, the name of a scikit-learn scorer, "
             "or a function of (estimator, X, y)."
         ) from error
-    name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", str(scoring))
-    return OrdinalScore(name, scorer, greater_is_better=True)
 
 
 def cross_validate_ordinal(

@@ -7,7 +7,7 @@ k numbers. Everything scikit-learn can score is reached too, one alpha at a time
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax, xlogy
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.metrics import get_scorer
 
 
@@ -95,6 +95,31 @@ class SklearnScore:
                 for i in range(held_out.eta.shape[1])
             ]
         )
+
+
+class NamedScorer:
+    """A scikit-learn scorer by its name; what it refuses is told in terms of the models it is to score.
+
+    Raises
+    ------
+    ValueError
+        For a name scikit-learn does not know, or, when called, a scorer of another kind of predictions.
+    """
+
+    def __init__(self, name: str, models: str, ours: Sequence[str]):
+        self.name, self.models, self.ours = name, models, ours
+        self.scorer = get_scorer(name)
+
+    def __call__(self, estimator: Any, X: Any, y: Any, **weighted: Any) -> float:
+        try:
+            return float(self.scorer(estimator, X, y, **weighted))
+        except (ValueError, TypeError, AttributeError) as error:
+            predicted = f"{len(estimator.classes_)} classes" if is_classifier(estimator) else "numbers"
+            raise ValueError(
+                f"scoring={self.name!r} does not score what {self.models} predicts, {predicted} (scikit-learn: "
+                f"{str(error).rstrip('.')}). Use one of {list(self.ours)}, another scikit-learn scorer, or a function "
+                "of (estimator, X, y)."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -178,7 +203,7 @@ def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = 
     if isinstance(scoring, str) and scoring in family.scores:
         return family.scores[scoring]
     try:
-        return SklearnScore(scoring, get_scorer(scoring))
+        return SklearnScore(scoring, NamedScorer(scoring, f"the {family.name} family", sorted(family.scores)))
     except (ValueError, TypeError) as error:
         ours = ELSEWHERE.get(scoring) if isinstance(scoring, str) else None
         hint = f"here it is {ours!r}; " if ours in family.scores else ""

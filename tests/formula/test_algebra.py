@@ -85,6 +85,16 @@ def test_wide_numeric_frames_take_a_short_way_to_the_same_design(right):
     assert short.fit_intercept == long.fit_intercept
 
 
+@pytest.mark.parametrize("formula", ["y ~ .", "y ~ .**2", "y ~ keep(.)"])
+def test_dot_refuses_a_factor_that_only_tells_rows_apart(formula):
+    rows = pd.DataFrame({"y": np.arange(6.0), "x": [1.0, 0, np.nan, 2, 1, 5], "patient no": list("abacde")})
+    with pytest.raises(FormulaError, match=r"'patient no', a factor of 5 levels in 5 rows.*Write '\. - `patient no`'"):
+        design(formula, rows)
+    assert design("y ~ . - `patient no`", rows).names == ["x"]
+    assert len(design("y ~ . + `patient no`", rows).names) == 6  # asked for, as for outliers
+    assert len(design("y ~ .", rows.fillna(0.0)).names) == 6  # one level is shared
+
+
 def test_dot_on_a_float_frame_reads_the_data_in_place():
     wide = pd.DataFrame(np.random.default_rng(5).normal(size=(200, 300))).rename(columns=lambda i: f"x{i}")
     built = design("x0 ~ .", wide)

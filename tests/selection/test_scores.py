@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn import metrics
 
+from sparsestats.selection.ordinal import _Known, score_of
 from sparsestats.selection.scores import FAMILIES, HeldOut, resolve
 
 GAUSSIAN = {
@@ -162,3 +163,27 @@ def test_scores_by_the_names_of_elsewhere_are_told_ours(scoring, family, ours):
 def test_defaults():
     assert resolve(None, FAMILIES["gaussian"]).name == "mse"
     assert resolve(None, FAMILIES["binomial"]).name == "log_loss"
+
+
+@pytest.mark.parametrize(
+    ("scoring", "family", "predicted"),
+    [
+        ("accuracy", "gaussian", "numbers"),
+        ("roc_auc", "gaussian", "numbers"),
+        ("neg_log_loss", "poisson", "numbers"),
+        ("roc_auc", "multinomial", "3 classes"),
+    ],
+)
+def test_a_scorer_of_other_predictions_is_refused_with_those_that_serve(scoring, family, predicted):
+    y = np.array([0.0, 1.0, 2.0, 1.0])
+    classes = np.arange(3.0) if family == "multinomial" else None
+    eta = np.zeros((4, 1, 3)) if family == "multinomial" else np.linspace(0, 1.5, 4)[:, None]
+    with pytest.raises(
+        ValueError, match=f"{scoring!r} does not score what the {family} family predicts, {predicted}.*Use"
+    ):
+        resolve(scoring, FAMILIES[family])(HeldOut(np.zeros((4, 1)), y, y, eta, None, classes))
+
+
+def test_ordinal_models_refuse_scorers_in_the_same_words():
+    with pytest.raises(ValueError, match="'roc_auc' does not score what an ordinal model predicts, 3 classes"):
+        score_of("roc_auc").function(_Known(np.full((3, 3), 1 / 3), np.arange(3)), None, np.arange(3))
