@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 
 from .names import groups_from_names
 
@@ -45,17 +44,25 @@ def as_random_state(chance: Any) -> np.random.RandomState:
     ValueError
         For anything else.
     """
-    if chance is None:
-        return np.random.RandomState()
-    if isinstance(chance, np.random.Generator):
-        return np.random.RandomState(chance.bit_generator)
-    try:
-        return check_random_state(chance)
-    except ValueError:
+    check_chance(chance)
+    if isinstance(chance, np.random.RandomState):
+        return chance
+    return np.random.RandomState(chance.bit_generator if isinstance(chance, np.random.Generator) else chance)
+
+
+def check_chance(chance: Any) -> None:
+    """Refuse what `as_random_state` does, without the fifth of a millisecond that a new generator takes.
+
+    Raises
+    ------
+    ValueError
+    """
+    seed = isinstance(chance, int | np.integer) and 0 <= chance < 2**32
+    if not (seed or chance is None or isinstance(chance, np.random.Generator | np.random.RandomState)):
         raise ValueError(
             f"random_state must be a whole number from 0 to {2**32 - 1}, a numpy Generator or RandomState, or None "
             f"to draw anew; got {chance!r}"
-        ) from None
+        )
 
 
 def check_jobs(n_jobs: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..validation import as_random_state, check_jobs
+from ..validation import check_chance, check_jobs
 
 OURS = {
     "weights": "sample_weight",
@@ -93,7 +93,7 @@ class Asked:
         if self.selection not in rules:
             known = " or ".join(f'"{rule}"' for rule in rules)
             raise ValueError(f"selection must be {known}, got {self.selection!r}.")
-        as_random_state(self.random_state)
+        check_chance(self.random_state)
         check_jobs(self.n_jobs)
 
 

@@ -11,7 +11,9 @@ from sklearn.model_selection import PredefinedSplit
 
 import sparsestats as ss
 from sparsestats.api.arguments import Asked
+from sparsestats.backend import losses
 from sparsestats.datasets import load_penguins
+from sparsestats.estimators._path import fold_tol
 from sparsestats.exceptions import FormulaError
 
 
@@ -311,7 +313,8 @@ def test_terms_can_be_learned_inside_the_folds(measured):
     assert "learned inside each fold" in inside.summary().to_text()
     # Fold 0 by hand: knots from its training rows alone, levels from all; at the tolerance that folds have.
     train, test = next(ss.folds(4).split(measured))
-    fold = ss.gslope(formula, measured.iloc[train], alphas=inside.path.alphas, tol=1e-6)
+    tol = fold_tol(losses.Gaussian(), len(train))
+    fold = ss.gslope(formula, measured.iloc[train], alphas=inside.path.alphas, tol=tol)
     errors = (fold.predict(measured.iloc[test]).sub(measured["body_mass_g"].iloc[test], axis=0) ** 2).mean()
     held_out = inside.cv.table.query("fold == 0")["score"].to_numpy()
     np.testing.assert_allclose(held_out, errors, rtol=1e-5)
@@ -394,6 +397,7 @@ def test_formulas_that_cannot_be_fitted(measured, formula, message):
         ({"alpha": "cv", "scoring": "msee"}, "msee"),
         ({"random_state": "one"}, "random_state must be a whole number from 0"),
         ({"random_state": -1}, "random_state must be a whole number from 0"),
+        ({"random_state": np.random}, "random_state must be a whole number from 0"),  # the global generator
         ({"n_jobs": "all"}, "n_jobs must be a number of workers, -1 for all cores, or None; got 'all'"),
         ({"n_jobs": 0}, "n_jobs must be a number of workers"),
     ],
