@@ -31,14 +31,16 @@ except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
 THREADED = """
+from sparsestats.estimators._path import FoldPaths
 from sparsestats.selection.crossval import cross_validate_path
 from sparsestats.selection.folds import check_cv
 from sparsestats._core import ext
+model = ss.SLOPE(**options)
 print("go", flush=True)
 try:
     cross_validate_path(
         ss.SLOPE(**options), X, y, alphas=alphas.grid(10.0), splits=check_cv(4, y), n_jobs=2,
-        control=ext.Control(), fold_path=ss.SLOPE(**options).fold_paths(X, y),
+        control=ext.Control(), fold_path=FoldPaths.of(model, model._problem(X, y)),
     )
     print("finished", flush=True)
 except KeyboardInterrupt:

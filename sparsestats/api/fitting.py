@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from .._core import ext
+from ..estimators._path import FoldPaths
 from ..estimators.group_slope import GroupSLOPE, GroupSLOPEClassifier
 from ..estimators.slope import SLOPE, SLOPEClassifier
 from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPEClassifier
@@ -146,8 +147,9 @@ def _fitted(
     model = _prepared(model, params, built.spec, whole_terms)
     alpha = model.alpha if asked.alpha is None else asked.alpha
     alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
-    path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
-    path = _named(path, built.spec, model, rows.levels, joined)
+    worker = clone(model)
+    problem = worker._problem(rows.X, rows.y, rows.sample_weight, rows.offset, checked=True)
+    path = _named(worker._path(problem, alphas), built.spec, model, rows.levels, joined)
     made = Fit(
         call=Call("", formula),
         spec=built.spec,
@@ -168,7 +170,7 @@ def _fitted(
         return made.at(float(alpha))
     made = replace(
         made,
-        cv=_validated(model, rows, built, data, path, asked),
+        cv=_validated(FoldPaths.of(worker, problem), rows, built, data, path, asked),
         notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
     )
     return made.at(asked.selection)
@@ -255,13 +257,13 @@ def _named(path: Path, spec: Spec, model: Any, levels: Sequence[Any] | None, joi
     return replace(path, feature_names=spec.names, groups=groups, group_names=group_names(spec, groups, joined))
 
 
-def _validated(model: Any, rows: Rows, built: Design, data: Any, path: Path, asked: Asked) -> CVResult:
+def _validated(folds: FoldPaths, rows: Rows, built: Design, data: Any, path: Path, asked: Asked) -> CVResult:
     """Scores of the path's alphas on held-out rows."""
+    model = folds.worker
     splits = splits_of(asked, rows, built, is_classifier(model))
     X: Any = rows.X
     if asked.terms_in_folds and learns(built.spec):
         X = Relearned(built.spec, data, np.flatnonzero(built.mask), rows.source)
-    folds = model.fold_paths(rows.X, rows.y, rows.sample_weight, rows.offset)
     cv = cross_validate_path(
         model,
         X,

@@ -72,7 +72,9 @@ class Certificate:
         )
 
 
-def warn_unconverged(certificates: Sequence[Certificate], alphas: Iterable[float], name: str) -> None:
+def warn_unconverged(
+    certificates: Sequence[Certificate], alphas: Iterable[float], name: str, stacklevel: int = 3
+) -> None:
     """Warn once for the worst of the certificates that miss their tolerance."""
     missed = [(c, a) for c, a in zip(certificates, alphas, strict=True) if not c.converged]
     if not missed:
@@ -93,5 +95,5 @@ def warn_unconverged(certificates: Sequence[Certificate], alphas: Iterable[float
         f"{name} did not converge {where}: {worst.kind} {worst.value:.3g} is {worst.relative:.3g} of the null "
         f"objective, above tol={worst.tol:.3g} after {worst.n_iter} iterations ({worst.stop}). {advice}.",
         ConvergenceWarning,
-        stacklevel=3,
+        stacklevel=stacklevel,
     )

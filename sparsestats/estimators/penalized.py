@@ -138,8 +138,10 @@ class Penalized(PathRegressor):
     def _grouped(self) -> bool:  # type: ignore[override]
         return self.groups is not None or self._penalty().grouped
 
-    def _problem(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Problem:
-        problem = super()._problem(X, y, sample_weight, offset)
+    def _problem(
+        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, *, checked: bool = False
+    ) -> Problem:
+        problem = super()._problem(X, y, sample_weight, offset, checked=checked)
         problem.loss.validate_response(problem.y)
         if self.groups is not None or problem.penalty.groups is None:
             return problem
@@ -212,7 +214,8 @@ class PenalizedCV(CrossValidated, Penalized):
     solver : {"auto", "proximal", "cvxpy"}, default "auto"
         The compiled core where it knows both parts, else "proximal"; "cvxpy" needs their ``expression``.
     tol : float > 0, default 1e-8
-        Certificate asked for, as a share of the null objective; paths of the folds stop at 1e-6.
+        Certificate asked for, as a share of the null objective; paths of the folds stop at 1e-5 (squared loss) or
+        1e-6, or at 0.002 over their rows where that is less.
     max_iter : int >= 1, default 10000
         Proximal-gradient steps at each alpha.
     constraints : callable or None
@@ -308,10 +311,10 @@ class PenalizedCV(CrossValidated, Penalized):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+    def _check_X_y(self, X: Any, y: Any, checked: bool) -> tuple[Any, np.ndarray]:
         if self._loss.multivariate:
             raise ValueError(
                 f"PenalizedCV scores one linear predictor a row, the {self._loss.name} loss has several; "
                 "SLOPEClassifierCV and its kin cross-validate labels of three classes and more"
             )
-        return super()._check_X_y(X, y)
+        return super()._check_X_y(X, y, checked)

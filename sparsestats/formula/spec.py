@@ -436,6 +436,8 @@ def assemble(
             ]
             encoded.append(factors)
             pieces.append(_product(block, factors))
+            if evaluator.learning and len(factors) > 1 and not np.isfinite(pieces[-1]).all():
+                raise ValueError(f"The products of {block.name!r} leave the range of doubles; rescale its columns.")
         width += pieces[-1].shape[1]
         _fits(block, len(evaluator.table), width)
     X = np.empty((len(evaluator.table), width), order="F")
@@ -452,7 +454,8 @@ def _product(block: Product, factors: Sequence[Encoded]) -> np.ndarray:
     for factor in factors[1:]:
         _fits(block, len(values), values.shape[1] * factor.values.shape[1])
         width = values.shape[1] * factor.values.shape[1]
-        values = (factor.values[:, :, None] * values[:, None, :]).reshape(len(values), width)
+        with np.errstate(over="ignore"):  # refused by the caller, in words
+            values = (factor.values[:, :, None] * values[:, None, :]).reshape(len(values), width)
     return values
 
 

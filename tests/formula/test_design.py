@@ -225,6 +225,8 @@ def test_value_that_is_not_finite_is_an_error_with_its_rows(data):
     data.loc[[2, 9], "age"] = 0.0
     with pytest.raises(ValueError, match=r"log\(age\) is not finite in 2 of \d+ rows \(rows 2, 9\)"):
         design("y ~ log(age)", data)
+    with pytest.raises(ValueError, match="The products of 'x:z' leave the range of doubles"):
+        design("y ~ x:z", data.assign(x=1e200, z=1e200))
     data.loc[4, "x"] = np.inf
     with pytest.raises(ValueError, match=r"'x' has infinite values \(row 4\)"):
         design("y ~ x", data)
