@@ -202,8 +202,8 @@ class PathEstimator(BaseEstimator):
             penalty=self._penalty(),
             sample_weight=weights,
             offset=check_offset(offset, n, target[:1].size),
-            fit_intercept=self.fit_intercept,
-            standardize=self.standardize,
+            fit_intercept=bool(self.fit_intercept),  # a grid of numpy's values holds numpy's truth values
+            standardize=self.standardize if self.standardize == "group" else bool(self.standardize),
             groups=groups,
             penalty_factor=factor,
         )

@@ -150,6 +150,23 @@ def test_grid_search_over_a_pipeline_with_a_formula_in_front(table, standardize)
     assert model.groups_.tolist() == [0, 1, 1, 1, 2, 2, 2, 2, 2, 3]
 
 
+def test_a_grid_of_numpys_values_fits_what_the_plain_values_fit():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 6)) * 3
+    y = X[:, 0] + rng.standard_normal(40)
+    grid = {
+        "l1_ratio": np.linspace(0.0, 1.0, 3),  # bool(np.float64 == 0) is numpy's own kind of truth
+        "standardize": np.array([True, False]),
+        "fit_intercept": np.array([True, False]),
+        "screening": np.array([False]),
+    }
+    model = ss.SparseGroupSLOPE(alpha=0.1, groups=[0, 0, 1, 1, 2, 2])
+    for name, values in grid.items():
+        for value in values:
+            taken, plain = (clone(model).set_params(**{name: v}).fit(X, y) for v in (value, value.item()))
+            np.testing.assert_array_equal(taken.coef_, plain.coef_)
+
+
 def test_cv_twin_behind_a_formula_learns_the_groups_once(table):
     frame, y = table
     pipe = make_pipeline(ss.ModelMatrix("dose + site + poly(age, 3)"), ss.GroupSLOPECV(groups="auto", cv=3))

@@ -127,7 +127,7 @@ class NativeProblem:
             np.asarray(alphas, dtype=float),
             tol,
             max_iter,
-            screening,
+            bool(screening),
             stop_deviance,
             ext.Control() if control is None else control,
         )
@@ -214,7 +214,8 @@ def _units(problem: Problem) -> tuple[bool, bool]:
     penalty = problem.penalty
     if penalty.native != "sparse_group_sorted_l1":
         return penalty.native == "group_sorted_l1", penalty.native == "group_sorted_l1"
-    return penalty.l1_ratio < 1 or problem.standardize == "group", penalty.l1_ratio == 0
+    # Numpy's own truth values are none to the core.
+    return bool(penalty.l1_ratio < 1 or problem.standardize == "group"), bool(penalty.l1_ratio == 0)
 
 
 def deviations(X: Any, sample_weight: np.ndarray | None) -> np.ndarray:
