@@ -49,7 +49,7 @@ def solve_path(
     began = time.perf_counter()
     space = Differences(problem)
     native = NativeOrdinal(replace(problem, penalty=None))
-    penalty = space.penalty.adapted(np.diag(space.schur(space.null)[0])) if len(space.w) else space.penalty
+    penalty = space.penalty.adapted(space.curvature(space.null)) if len(space.w) else space.penalty
     ordered = problem.monotone in ("auto", "train") and problem.family == "cumulative"
     c, loss, psi = np.zeros(len(space.w)), space.null.loss, space.null.psi.ravel()
     crossing, constrained = 0, False

@@ -29,9 +29,9 @@ from .problem import Problem
 INNER_TOL = 1e-11
 """Certificate asked of the quadratic problems, as a share of their null objective."""
 
-_RIDGE = 1e-10
-"""Share of its largest diagonal entry added to a Hessian. It pulls towards the current point, so that it slows the
-last step a little and moves no solution; without it collinear columns would have no Cholesky factor."""
+_RIDGE = 1e-13
+"""Share of each diagonal entry added to a Hessian, a hundred times as much where that is not enough. It pulls towards
+the current point: it slows the last steps and moves no solution; without it collinear columns would have no factor."""
 
 
 @dataclass(eq=False)
@@ -123,7 +123,7 @@ class Differences:
             g = state.gradient[self.free]
             H = self.hessian(state)[self.free][:, self.free]
             step = np.zeros_like(state.psi)
-            step[self.free] = -linalg.cho_solve(_factor(H), g)
+            step[self.free] = -linalg.cho_solve((_root(H), True), g)
             decrement = -float(g @ step[self.free])
             if decrement <= 1e-30 * max(1.0, state.loss):
                 break
@@ -182,7 +182,7 @@ class Differences:
             kind, value = "gap", max(objective - bound, 0.0)
         else:
             c, z = self.c(state.psi), self.z(state)
-            step = 1.0 / max(float(np.linalg.norm(self.schur(state)[0], 2)), 1e-300)
+            step = 1.0 / max(float(np.linalg.norm(self.schur(state)[0], 2)) ** 2, 1e-300)
             moved = penalty.prox(c + step * z, step * alpha)
             size = max(np.linalg.norm(c), np.linalg.norm(moved))
             kind, bound = "stationarity", -math.inf
@@ -192,27 +192,33 @@ class Differences:
         return Certificate(kind, value, self.null_objective, tol, objective, bound, n_iter, stop)
 
     def schur(self, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The quadratic model in c with the free differences at their best: S and b of c'Sc/2 - b'c; and the
-        response of the free differences, f = f0 + K (c - c0) + k."""
+        """The quadratic model in c with the free differences at their best.
+
+        Its Hessian is R R', its slope at the current c0 is -pull; the free differences answer by f0 + K (c - c0) + k.
+        All come from one factor of the whole Hessian: near the order's boundary the barrier's curvature is 1e10 times
+        the likelihood's, and a Schur complement taken by subtraction would have nothing left of the latter.
+        """
         H = self.hessian(state)
-        H_ff, H_cf = H[self.free][:, self.free], H[self.penalised][:, self.free] / self.w[:, None]
-        factor = _factor(H_ff)
-        K = -linalg.cho_solve(factor, H_cf.T)
-        k = -linalg.cho_solve(factor, state.gradient[self.free])
-        S = H[self.penalised][:, self.penalised] / np.outer(self.w, self.w) + H_cf @ K
-        S = 0.5 * (S + S.T)
-        S[np.diag_indices_from(S)] += _RIDGE * max(float(S.diagonal().max(initial=0.0)), 1e-300)
-        b = S @ self.c(state.psi) + self.z(state) - H_cf @ k
-        return S, b, K, k
+        H_cf = H[self.penalised][:, self.free] / self.w[:, None]
+        H_cc = H[self.penalised][:, self.penalised] / np.outer(self.w, self.w)
+        L = _root(np.block([[H[self.free][:, self.free], H_cf.T], [H_cf, H_cc]]))
+        f = int(self.free.sum())
+        L_ff, L_cf, R = L[:f, :f], L[f:, :f], L[f:, f:]
+        t = linalg.solve_triangular(L_ff, state.gradient[self.free], lower=True)
+        K, k = (-linalg.solve_triangular(L_ff, right, lower=True, trans="T") for right in (L_cf.T, t))
+        return R, self.z(state) + L_cf @ t, K, k
+
+    def curvature(self, state: State) -> np.ndarray:
+        """The diagonal of that model's Hessian."""
+        return np.sum(self.schur(state)[0] ** 2, axis=1)
 
     def step(self, state: State, alpha: float, penalty: Any) -> np.ndarray:
         """The proximal Newton step in psi."""
-        S, b, K, k = self.schur(state)
-        c0, d = self.c(state.psi), len(b)
-        root = linalg.cholesky(S, lower=True)
+        root, pull, K, k = self.schur(state)
+        c0, d = self.c(state.psi), len(pull)
         model = Problem(
             X=np.asfortranarray(math.sqrt(d) * root.T),
-            y=math.sqrt(d) * linalg.solve_triangular(root, b, lower=True),
+            y=math.sqrt(d) * (root.T @ c0 + linalg.solve_triangular(root, pull, lower=True)),
             loss=losses.Gaussian(),
             penalty=penalty.fixed(),
             fit_intercept=False,
@@ -247,9 +253,15 @@ def difference_groups(groups: np.ndarray | None, penalised: np.ndarray) -> np.nd
     return np.argsort(np.argsort(first))[inverse]
 
 
-def _factor(A: np.ndarray) -> tuple[np.ndarray, bool]:
-    A = A + _RIDGE * max(float(A.diagonal().max(initial=0.0)), 1e-300) * np.eye(len(A))
-    return linalg.cho_factor(A)
+def _root(A: np.ndarray) -> np.ndarray:
+    """The lower Cholesky factor of A, of unit diagonal while it is computed, with the least ridge that it needs."""
+    scale = np.sqrt(np.maximum(A.diagonal(), 1e-300))
+    unit, ridge = A / np.outer(scale, scale), _RIDGE
+    while True:
+        try:
+            return scale[:, None] * linalg.cholesky(unit + ridge * np.eye(len(A)), lower=True)
+        except linalg.LinAlgError:
+            ridge *= 100.0
 
 
 def alpha_max(problem: OrdinalProblem) -> float:
@@ -284,7 +296,7 @@ def solve_path(
     require(problem.penalty, ("value", "prox"), "the proximal Newton solver")
     space = Differences(problem)
     keep = problem.monotone != "none" and problem.family == "cumulative" and space.likelihood.m > 1
-    state, within = space.null, None  # `within` is the last fit in order, once the order is kept
+    state, within = space.null, None  # `within` is a point well inside the order, once the order is kept
     found: list[State] = []
     crossing: list[int] = []
     certificates: list[Certificate] = []
@@ -302,8 +314,7 @@ def solve_path(
             if crossed:
                 within = _inside(space, before)
         if within is not None:
-            state, certificate = _fit_ordered(space, within, alpha, tol, max_iter)
-            within = state
+            state, certificate, within = _fit_ordered(space, within, alpha, tol, max_iter)
         found.append(state)
         crossing.append(crossed)
         certificates.append(certificate)
@@ -319,22 +330,31 @@ def _inside(space: Differences, state: State) -> State:
 
 def _fit_ordered(
     space: Differences, state: State, alpha: float, tol: float, max_iter: int
-) -> tuple[State, Certificate]:
-    """The fit in order, from a point strictly inside: the barrier weakens until its share of the gap is small."""
+) -> tuple[State, Certificate, State]:
+    """The fit in order, from a point strictly inside: the barrier weakens until its share of the gap is small.
+
+    Also the fit under the strong barrier of the first round: the next alpha starts there, and not where a strong
+    barrier is as steep as numbers go.
+    """
     count = space.problem.shape[0] * (space.likelihood.m - 1)
-    last = 0.1 * tol * space.null_objective / count
+    last = 0.5 * tol * space.null_objective / count
     space.mu = 1e-2 * space.null_objective / count
-    n_iter = 0
+    n_iter, rounds = 0, []
     while True:
         space.mu = max(space.mu, last)
         # A round serves the next one once its own gap is small beside what the barrier leaves.
         asked = tol if space.mu == last else 2 * space.mu * count / space.null_objective
-        state, certificate = _fit(space, space.evaluate(state.psi), alpha, asked, max_iter)
+        rounds.append(_fit(space, space.evaluate(state.psi), alpha, asked, max_iter))
+        state, certificate = rounds[-1]
         n_iter += certificate.n_iter
-        if space.mu == last:
-            space.mu = 0.0
-            return state, replace(certificate, n_iter=n_iter)
+        if space.mu == last or certificate.value > rounds[max(len(rounds) - 2, 0)][1].value:
+            break
         space.mu *= 0.05
+    space.mu = 0.0
+    # The last round is the best unless numbers were too short for its barrier.
+    state, best = min(rounds, key=lambda found: found[1].value)
+    stop = "tol" if best.value <= tol * best.scale else certificate.stop
+    return state, replace(best, tol=tol, n_iter=n_iter, stop=stop), rounds[0][0]
 
 
 def _fit(space: Differences, state: State, alpha: float, tol: float, max_iter: int) -> tuple[State, Certificate]:

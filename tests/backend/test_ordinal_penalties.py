@@ -133,7 +133,7 @@ def test_mcp_is_a_local_minimum_in_every_difference(data):
     X, y = data
     problem = make(data, MCP(2.0))
     result = ordinal_path.solve_path(problem, grid(problem)[2:], tol=1e-10)
-    penalty = problem.penalty.adapted(np.diag(Differences(problem).schur(Differences(problem).null)[0]))
+    penalty = problem.penalty.adapted(Differences(problem).curvature(Differences(problem).null))
     Z = (X - X.mean(0)) / X.std(0)
 
     def objective(psi, level, alpha):
@@ -160,7 +160,7 @@ def test_mcp_is_a_local_minimum_in_every_difference(data):
 def test_tangents_and_proximal_newton_find_the_same_mcp(data):
     problem = make(data, MCP(3.0))
     space = Differences(problem)
-    adapted = replace(problem, penalty=MCP(3.0).adapted(np.diag(space.schur(space.null)[0])))
+    adapted = replace(problem, penalty=MCP(3.0).adapted(space.curvature(space.null)))
     alphas = grid(problem)
     by_tangents = ordinal_concave.solve_path(problem, alphas, tol=1e-10)
     by_newton = ordinal_newton.solve_path(adapted, alphas, tol=1e-8)
@@ -204,6 +204,19 @@ def test_order_under_convex_penalties_is_that_of_cvxpy(crossing, penalty):
     assert kept.certificates[1].objective == pytest.approx(program.certificates[0].objective, abs=2e-8)
     thin = ordinal_path.solve_path(replace(problem, X=sparse.csc_array(X)), alphas)
     np.testing.assert_allclose(thin.coefs, kept.coefs, atol=1e-6)
+
+
+def test_order_that_holds_at_many_rows_is_certified():
+    rng = np.random.default_rng(7)
+    X = np.asfortranarray(rng.standard_normal((60, 3)))
+    y = np.digitize(X[:, 0] * (1 + X[:, 1]) + rng.logistic(size=60), [-1.0, 0.5, 2.0])
+    problem = OrdinalProblem(X, y, 4, np.ones((3, 3)), penalty=SortedL1("bh"), monotone="auto")
+    fitted = ordinal_path.solve_path(problem, np.geomspace(0.5, 0.005, 8) * ordinal_path.alpha_max(problem), tol=1e-8)
+    assert fitted.constrained[-1]
+    assert all(c.converged for c in fitted.certificates)
+    # Past what the barrier's numbers can give, the best round is returned, and no factor fails.
+    tight = ordinal_path.solve_path(problem, fitted.alphas[-1:], tol=1e-11)
+    assert tight.certificates[0].relative < 1e-7
 
 
 def test_order_with_free_columns_under_a_penalty_of_ones_own(crossing):
