@@ -21,8 +21,9 @@ from sparsestats.backend.native.ordinal import NativeOrdinal
 from sparsestats.backend.ordinal import OrdinalProblem
 
 from . import in_r, ordinal_r
+from .fresh import resident
 from .ordinal_peers import against_authors, against_likelihoods
-from .ordinal_problems import PROBLEMS, sample, wide
+from .ordinal_problems import PROBLEMS, fifteen, sample, wide
 from .ordinal_tables import Table, least, write
 from .report import verdict
 
@@ -31,10 +32,10 @@ def worst(certificates: list[Any]) -> float:
     return max(c.relative for c in certificates)
 
 
-def free_path(X: Any, y: np.ndarray, last: float, count: int, tol: float) -> Any:
+def free_path(X: Any, y: np.ndarray, last: float, count: int, tol: float, l1_ratio: float = 1.0) -> Any:
     """A path of the core without order constraints, from the data on."""
     K = int(y.max()) + 1
-    native = NativeOrdinal(OrdinalProblem(X, y, K, np.ones((X.shape[1], K - 1)), monotone="none"))
+    native = NativeOrdinal(OrdinalProblem(X, y, K, np.ones((X.shape[1], K - 1)), monotone="none", l1_ratio=l1_ratio))
     return native.solve_path(native.alpha_max() * np.geomspace(1, last, count), tol=tol)
 
 
@@ -77,6 +78,35 @@ def wide_paths(turns: int, quick: bool) -> Table:
     return table
 
 
+def ridge_paths(turns: int, quick: bool) -> Table:
+    """With l1_ratio = 0 no difference is zero: 3 p of them, which a Hessian could not hold."""
+    table = Table(
+        "More columns than rows with a ridge, four classes, path of 5 to alpha_max / 100 at 1e-8",
+        {"not zero": "d", "seconds": ".3f", "goal": "g", "MB of X": ".1f", "MB beyond X": ".1f", "worst gap": ".1e"},
+    )
+    shapes = [(200, 1000, 0.0, 1.0), (200, 1000, 0.5, 1.0)]
+    if not quick:
+        shapes += [(500, 5000, 0.0, None), (500, 5000, 0.5, None)]
+    for n, p, l1_ratio, goal in shapes:
+        X, y = fifteen(n, p, 1.0, np.random.default_rng(p))
+        Path("/proc/self/clear_refs").write_text("5")  # start the peak anew
+        before = resident("VmRSS")
+        free_path(X, y, 0.01, 5, 1e-8, l1_ratio)
+        beyond = resident("VmHWM") - before
+        seconds, result = least(lambda X=X, y=y, r=l1_ratio: free_path(X, y, 0.01, 5, 1e-8, r), turns)
+        table.add(**{
+            "problem": f"n={n} p={p}, l1_ratio {l1_ratio:g}",
+            "not zero": int(np.max(result.info["active"])),
+            "seconds": seconds,
+            "goal": goal,
+            "MB of X": X.nbytes / 1e6,
+            "MB beyond X": beyond / 1e6,
+            "worst gap": worst(result.certificates),
+            "": "" if goal is None else verdict(seconds <= goal),
+        })  # fmt: skip
+    return table
+
+
 def describe() -> str:
     found = in_r.versions()
     asked = ["R", *(name for name in ordinal_r.PACKAGES if name != "authors")] if found else []
@@ -103,6 +133,7 @@ def main() -> None:
         lambda: goals(turns, options.quick),
         lambda: over_classes(turns),
         lambda: wide_paths(turns, options.quick),
+        lambda: ridge_paths(turns, options.quick),
         lambda: against_likelihoods(turns, options.quick),
     ]
     if options.official is not None:

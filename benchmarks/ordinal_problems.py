@@ -37,8 +37,13 @@ def wide(p: int) -> list[tuple[str, Any, np.ndarray]]:
     rng = np.random.default_rng(p)
     out = []
     for label, share in (("dense", 1.0), ("sparse", 0.05)):
-        X = rng.normal(size=(500, p)) * (rng.random((500, p)) < share)
-        latent = X[:, :15] @ rng.choice([-0.7, 0.7], 15) / np.sqrt(share) + rng.logistic(size=500)
-        y = np.digitize(latent, np.quantile(latent, [0.5, 0.75, 0.92]))
-        out.append((f"n=500 p={p} {label}", np.asfortranarray(X) if share == 1 else sparse.csc_array(X), y))
+        X, y = fifteen(500, p, share, rng)
+        out.append((f"n=500 p={p} {label}", X if share == 1 else sparse.csc_array(X), y))
     return out
+
+
+def fifteen(n: int, p: int, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Four classes, the last of 8 %, by fifteen normal columns of p, a share of whose entries is not zero."""
+    X = rng.normal(size=(n, p)) * (rng.random((n, p)) < share)
+    latent = X[:, :15] @ rng.choice([-0.7, 0.7], 15) / np.sqrt(share) + rng.logistic(size=n)
+    return np.asfortranarray(X), np.digitize(latent, np.quantile(latent, [0.5, 0.75, 0.92]))

@@ -1,6 +1,6 @@
 // Python's view of the ordinal solvers. Included by bindings.cpp after its own helpers.
 #pragma once
-#include "ordinal.hpp"
+#include "ordinal_alpha_po.hpp"
 
 namespace {
 
