@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..estimators.categories import counted_cells
 from ..formula import Design
 
 
@@ -132,20 +133,15 @@ def counted(built: Design) -> Rows:
     levels, counts = response.levels, built.y
     if len(levels) == 2:
         levels, counts = levels[::-1], counts[:, ::-1]
-    n, K = counts.shape
-    weight = counts.T.ravel()
-    if built.sample_weight is not None:
-        weight = weight * np.tile(built.sample_weight, K)
-    kept = np.flatnonzero(weight > 0)
-    source, y = np.tile(np.arange(n), K)[kept], np.repeat(np.arange(K), n)[kept]
-    absent = np.setdiff1d(np.arange(K), y)
+    source, y, weight = counted_cells(counts, built.sample_weight)
+    absent = np.setdiff1d(np.arange(len(levels)), y)
     if len(absent):
         raise ValueError(f"{response.name} never counts {levels[absent[0]]!r}: it is 0 in every row used.")
-    groups = np.arange(n) if built.row_groups is None else built.row_groups
+    groups = np.arange(len(counts)) if built.row_groups is None else built.row_groups
     return Rows(
         X=np.asfortranarray(built.X[source]),
         y=y,
-        sample_weight=weight[kept],
+        sample_weight=weight,
         offset=None if built.offset is None else built.offset[source],
         row_groups=groups[source],
         source=source,

@@ -91,14 +91,20 @@ def check_counts(y: Any) -> np.ndarray:
     return counts
 
 
+def counted_cells(counts: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The cells of a table of counts (n, K) that weigh something: row, column and weight of each."""
+    held = counts if weight is None else counts * weight[:, None]
+    source, codes = np.nonzero(held)
+    return source, codes, held[source, codes]
+
+
 def repeat_rows(
     X: Any, counts: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None, categories: np.ndarray
 ) -> OrdinalRows:
     """One row for each cell of ``counts`` that is not empty, weighted by it."""
     if len(categories) != counts.shape[1]:
         raise ValueError(f"{counts.shape[1]} columns of counts need as many categories; got {len(categories)}")
-    source, codes = np.nonzero(counts)
-    weight = counts[source, codes] * (1.0 if weight is None else weight[source])
+    source, codes, weight = counted_cells(counts, weight)
     chosen = X[source]
     X = chosen if sparse.issparse(chosen) else np.asfortranarray(chosen)
     if (total := weight.sum()) > 0:
