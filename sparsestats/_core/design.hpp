@@ -81,19 +81,10 @@ class Design {
   // eta += X~_U c
   void axpy_atoms(const Index* us, Index m, const double* c, double* eta) const {
     const std::vector<Index> ids = columns_of(us, m);
-    std::vector<double> raw(c, c + ids.size()), shift(q(), 0.0);
-    Index at = 0;
-    for (Index t = 0; t < m; ++t) {
-      if (opt_.orthonormalise) rotate(us[t], raw.data() + at);
-      for (Index j = start_[us[t]]; j < start_[us[t] + 1]; ++j, ++at) {
-        if (raw[at] == 0) continue;
-        raw[at] *= inv_[j];
-        for (Index k = 0; k < q(); ++k) shift[k] += raw[at] * A_[j * q() + k];
-      }
-    }
-    X_.axpys(ids.data(), static_cast<Index>(ids.size()), raw.data(), eta);
-    for (Index k = 0; k < q(); ++k)
-      if (shift[k] != 0) axpy(-shift[k], free_column(k), eta, n_);
+    std::vector<double> raw(c, c + ids.size());
+    if (opt_.orthonormalise)
+      for (Index t = 0, at = 0; t < m; at += atom_size(us[t++])) rotate(us[t], raw.data() + at);
+    axpy_scaled(us, m, ids, raw, eta);
   }
   // v <- v - Q (Q'Wv / n)
   void project(double* v) const {
@@ -101,12 +92,13 @@ class Design {
   }
   // The coordinates of an atom as dense columns of length n, written one after another.
   void columns(Index u, double* out) const {
-    std::vector<double> e(atom_size(u), 0.0);
-    std::fill(out, out + n_ * atom_size(u), 0.0);
-    for (Index j = 0; j < atom_size(u); ++j) {
-      e[j] = 1;
-      axpy_atoms(&u, 1, e.data(), out + j * n_);
-      e[j] = 0;
+    const Index size = atom_size(u);
+    const std::vector<Index> ids = columns_of(&u, 1);
+    std::vector<double> raw(size);
+    std::fill(out, out + n_ * size, 0.0);
+    for (Index j = 0; j < size; ++j) {
+      for (Index i = 0; i < size; ++i) raw[i] = opt_.orthonormalise ? T_[u][i * size + j] : i == j;
+      axpy_scaled(&u, 1, ids, raw, out + j * n_);
     }
   }
 
@@ -142,6 +134,20 @@ class Design {
     ids.reserve(m);
     for (Index t = 0; t < m; ++t) ids.insert(ids.end(), cols_.begin() + start_[us[t]], cols_.begin() + start_[us[t] + 1]);
     return ids;
+  }
+  // eta += the columns of some atoms, centred and scaled but not rotated, times raw; `ids` are their places in X.
+  void axpy_scaled(const Index* us, Index m, const std::vector<Index>& ids, std::vector<double>& raw, double* eta) const {
+    std::vector<double> shift(q(), 0.0);
+    Index at = 0;
+    for (Index t = 0; t < m; ++t)
+      for (Index j = start_[us[t]]; j < start_[us[t] + 1]; ++j, ++at) {
+        if (raw[at] == 0) continue;
+        raw[at] *= inv_[j];
+        for (Index k = 0; k < q(); ++k) shift[k] += raw[at] * A_[j * q() + k];
+      }
+    X_.axpys(ids.data(), static_cast<Index>(ids.size()), raw.data(), eta);
+    for (Index k = 0; k < q(); ++k)
+      if (shift[k] != 0) axpy(-shift[k], free_column(k), eta, n_);
   }
   double wdot(const double* a, const double* b) const {
     double s = 0;

@@ -7,6 +7,7 @@ from scipy import sparse
 import sparsestats as ss
 from sparsestats._core import ext
 from sparsestats.backend.native import slope as native
+from sparsestats.backend.path import solve_path
 from sparsestats.backend.problem import Problem
 
 RNG = np.random.default_rng(0)
@@ -29,6 +30,23 @@ def test_supported_are_the_named_losses_and_penalties():
         (Mine(), ss.penalties.L1(), False),
     ):
         assert native.supports(Problem(X, Y, loss, penalty)) is known
+
+
+@pytest.mark.parametrize("standardize", [True, False, "group"])
+def test_one_group_that_leaves_no_weight_to_columns_stays_in_the_core(standardize):
+    """The mean sequence of 60 columns in one group is 0 for columns, of its rank of 19 it is not."""
+    rng = np.random.default_rng(3)
+    Z = np.asfortranarray(rng.normal(size=(20, 60)))
+    y = Z[:, 0] - Z[:, 1] + rng.normal(size=20)
+    penalty = ss.penalties.SparseGroupSortedL1("vmean", l1_ratio=0.8)
+    groups = np.zeros(60, dtype=int)
+    problem = Problem(Z, y, ss.losses.Gaussian(), penalty, groups=groups, standardize=standardize)
+    v = penalty.resolve(20, groups, [19 if standardize == "group" else 60]).v
+    assert v.any() == (standardize == "group") and native.supports(problem)
+    compiled, numpy = (solve_path(problem, ss.relative(1, 0.1, 4), solver=s, tol=1e-12) for s in ("auto", "proximal"))
+    assert compiled.alpha_max == pytest.approx(numpy.alpha_max, rel=1e-12)
+    assert numpy.coefs[-1].any() and compiled.converged.all()
+    np.testing.assert_allclose(compiled.coefs, numpy.coefs, atol=1e-6)  # sqrt(2 gap)
 
 
 @pytest.mark.parametrize("container", [np.asfortranarray, sparse.csc_array])

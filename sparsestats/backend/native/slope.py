@@ -23,15 +23,12 @@ def supports(problem: Problem) -> bool:
     known = problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
     if not known or problem.penalty.native != "sparse_group_sorted_l1":
         return known
-    labels = np.repeat(np.asarray(problem.groups)[problem.penalized], problem.responses)
-    if not len(labels):
+    labels = _labels(problem)
+    if not len(labels) or labels.max() + 1 == len(labels):
         return True
-    labels = np.unique(labels, return_inverse=True)[1]
     solved = problem.penalty.resolve(problem.shape[0], labels).l1_ratio
-    if 0 < solved < 1 or labels.max() + 1 == len(labels):
-        return True
-    # One part alone: the design has its units only when that was known from l1_ratio.
-    return problem.penalty.l1_ratio == solved and (solved == 0 or problem.standardize != "group")
+    # Of the columns' part alone the design has the units only when that was known from l1_ratio.
+    return solved < 1 or (problem.penalty.l1_ratio == 1 and problem.standardize != "group")
 
 
 class NativeProblem:
@@ -45,29 +42,44 @@ class NativeProblem:
 
     def __init__(self, problem: Problem):
         self.problem = problem
-        n = problem.shape[0]
-        grouped, absorbs = _units(problem)
-        weights = np.ones(n) if problem.sample_weight is None else _vector(problem.sample_weight)
-        factor = [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist()
-        standardize = {True: "columns", False: "none", "group": "groups"}[problem.standardize]
         self._columns = columns(problem.X)
-        self.design = ext.Design(
-            self._columns,
-            weights,
-            problem.fit_intercept,
-            standardize,
-            np.asarray(problem.groups).tolist() if grouped else [],
-            factor,
-            absorbs,
-            problem.responses,
-        )
-        self._grouped = grouped
+        self._grouped, absorbs = _units(problem)
+        self.design = self._lay_out(absorbs)
+        # Ranks below the number of columns may leave another penalty than the columns let expect.
+        if self._mixed and problem.standardize == "group" and absorbs != bool(self._resolved().l1_ratio == 0):
+            self.design = self._lay_out(not absorbs)
         # The quadratic core centres the response itself; a bounded gradient would have a long way to the level of y.
         self._level = 0.0
         if problem.loss.native == "huber" and problem.fit_intercept:
             self._level = float(np.median(problem.y if problem.offset is None else problem.y - problem.offset))
         self._y = _vector(problem.y - self._level)
         self._offset = None if problem.offset is None else _vector(problem.offset)
+
+    def _lay_out(self, absorbs: bool) -> Any:
+        """The design, with the groups' weights in its scales or not."""
+        problem = self.problem
+        return ext.Design(
+            self._columns,
+            np.ones(problem.shape[0]) if problem.sample_weight is None else _vector(problem.sample_weight),
+            problem.fit_intercept,
+            {True: "columns", False: "none", "group": "groups"}[problem.standardize],
+            np.asarray(problem.groups).tolist() if self._grouped else [],
+            [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist(),
+            absorbs,
+            problem.responses,
+        )
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether the penalty is of columns and of groups, and has some to cover."""
+        return self.problem.penalty.native == "sparse_group_sorted_l1" and bool(self.problem.penalized.any())
+
+    def _resolved(self) -> Any:
+        """A penalty of both kinds with its weights for the ranks the design found."""
+        # Its columns are ranked too, those among them that a group of lower rank leaves at 0.
+        sizes = self._sizes()
+        labels = np.repeat(np.arange(len(sizes)), self._coordinates())
+        return self.problem.penalty.resolve(self.problem.shape[0], labels, sizes)
 
     @cached_property
     def penalty(self) -> Any:
@@ -78,14 +90,12 @@ class NativeProblem:
             return None
         if penalty.native == "l1":
             return ext.Penalty(np.ones(columns), [], 1.0)
-        labels = np.repeat(np.arange(groups), sizes)
-        if penalty.native == "sparse_group_sorted_l1":
-            # Its columns are ranked too, those among them that a group of lower rank leaves at 0.
-            known = penalty.resolve(self.problem.shape[0], np.repeat(np.arange(groups), self._coordinates()), sizes)
+        if self._mixed:
+            known = self._resolved()
             v, w, ratio = known.v, known.w, known.l1_ratio
             return ext.Penalty(v, w, ratio) if ratio * v.any() + (1 - ratio) * w.any() > 0 else None
         if penalty.native == "group_sorted_l1":
-            w = penalty.resolve(self.problem.shape[0], labels, sizes).weights
+            w = penalty.resolve(self.problem.shape[0], np.repeat(np.arange(groups), sizes), sizes).weights
             return ext.Penalty([], w, 0.0) if w.any() else None
         v = penalty.resolve(self.problem.shape[0], None, sizes).weights
         return ext.Penalty(v, [], 1.0) if v.any() else None
@@ -214,8 +224,16 @@ def _units(problem: Problem) -> tuple[bool, bool]:
     penalty = problem.penalty
     if penalty.native != "sparse_group_sorted_l1":
         return penalty.native == "group_sorted_l1", penalty.native == "group_sorted_l1"
+    labels = _labels(problem)
+    groups_alone = len(labels) > 0 and penalty.resolve(problem.shape[0], labels).l1_ratio == 0
     # Numpy's own truth values are none to the core.
-    return bool(penalty.l1_ratio < 1 or problem.standardize == "group"), bool(penalty.l1_ratio == 0)
+    return bool(penalty.l1_ratio < 1 or problem.standardize == "group"), bool(groups_alone)
+
+
+def _labels(problem: Problem) -> np.ndarray:
+    """Groups of the penalised coefficients, 0, 1, ..."""
+    labels = np.repeat(np.asarray(problem.groups)[problem.penalized], problem.responses)
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def deviations(X: Any, sample_weight: np.ndarray | None) -> np.ndarray:
