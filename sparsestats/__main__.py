@@ -313,6 +313,8 @@ def _predict(asked: argparse.Namespace) -> None:
     from .api import load
     from .report.fit import Fit
 
+    if not Path(asked.model).is_file():
+        raise Refused(f"There is no file {asked.model}; sparsestats fit --out DIR writes DIR/model.json.")
     fit = load(asked.model)
     if not isinstance(fit, Fit):
         raise ValueError(f"{asked.model} holds a graph, not a regression: predict answers for regressions only")

@@ -225,6 +225,7 @@ def test_a_file_that_is_no_table_is_told_in_one_line(tmp_path, capsys, name, con
     ("arguments", "message"),
     [
         (["fit", "y ~ x", "nowhere.csv"], "There is no file nowhere.csv"),
+        (["predict", "nowhere.json", "table.csv"], "There is no file nowhere.json; sparsestats fit --out DIR writes"),
         (["fit", "body_mas ~ species", "TABLE"], "did you mean"),
         (["fit", "body_mass_g ~ __import__('os')", "TABLE"], "refused"),
         (["fit", "species ~ sex", "TABLE"], "holds classes"),

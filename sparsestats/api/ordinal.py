@@ -254,8 +254,7 @@ def ordered_classes(built: Design) -> Rows:
         if response.kind == "factor" and not response.ordered and len(levels) > 2:
             shown = ", ".join(map(repr, levels[:8])) + (", ..." if len(levels) > 8 else "")
             raise ValueError(
-                f"The categories of {response.name} have no order. Give it: "
-                f"C({response.name}, levels=[{shown}]) in "
+                f"The categories of {response.name} have no order. Give it: C({response.coded}, levels=[{shown}]) in "
                 "the order meant, or an ordered categorical dtype."
             )
         codes = y.astype(np.int64)

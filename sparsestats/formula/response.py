@@ -49,6 +49,12 @@ class Response:
     def variables(self) -> tuple[str, ...]:
         return response_variables(self.node)
 
+    @property
+    def coded(self) -> str:
+        """A factor without the ``C()`` or ``factor()`` round it; any other response as written."""
+        node = self.node
+        return show(node.args[0]) if self.kind == "factor" and isinstance(node, Call) else self.name
+
     def to_dict(self) -> dict[str, Any]:
         levels = None if self.levels is None else list(self.levels)
         return {

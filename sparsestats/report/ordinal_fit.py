@@ -286,7 +286,8 @@ class OrdinalFit(Fit):
 
         Of a number: the mean derivative, by central differences of width ``step`` standard deviations. Of a level
         of a factor: the mean change if every row had that level instead of the factor's first. Of a lone 0/1
-        column: the mean change from 0 to 1.
+        column: the mean change from 0 to 1. A column of the design moves alone: of a variable in several columns
+        (splines, polynomials, interactions) that is not the variable's effect; predict on changed data gives it.
 
         Returns
         -------
@@ -373,7 +374,8 @@ class OrdinalFit(Fit):
         what : {"wald", "margins", "score", "lr", "brant"}
             Standard errors and Wald tests of the coefficients or, by the delta method, of the marginal effects (only
             of a fit at alpha = 0); or tests of proportional odds: score test, likelihood ratio (None where the larger
-            model crosses or has no maximum), Brant's test.
+            model crosses or has no maximum), Brant's test. A ``sample_weight`` counts no observations (it is rescaled
+            to sum to the number of rows); rows that stand for several belong in ``cbind()``.
 
         Returns
         -------

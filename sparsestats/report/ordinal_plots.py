@@ -53,7 +53,7 @@ def calibration(fit: OrdinalFit, ax: Any, category: Any = None, bins: int = 10) 
     ax.set_xlim(0, top)
     ax.set_ylim(0, reach)
     name = fit.levels[int(np.argmin(fit.counts))] if category is None else category
-    event = f"P({plots.plain(fit.response.name)} = {plots.plain(str(name))})"
+    event = f"P({plots.plain(fit.response.coded)} = {plots.plain(str(name))})"
     ax.set_xlabel(f"predicted {event}, {len(table)} bins of equal weight")
     ax.set_ylabel("observed share (in sample, 95 % intervals)")
     return ax

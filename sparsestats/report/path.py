@@ -40,7 +40,8 @@ class Path:
     alpha_max : float
         Smallest alpha at which every penalised coefficient is 0.
     deviance_ratio : ndarray (k,)
-        1 - loss / null loss.
+        1 - loss / null loss, the null model that of alpha infinite: intercept, offset and unpenalised columns
+        (glmnet's ``dev.ratio`` leaves the unpenalised columns out of its null model).
     stopped : str
         Empty when every alpha asked for was fitted, else why the path is shorter.
     seconds : float

@@ -69,6 +69,8 @@ def test_tidy_flips_direction(fitted):
 def test_unordered_labels_are_refused_with_the_remedy(table):
     with pytest.raises(ValueError, match=r"C\(label, levels=\['awful', 'bad', 'fine', 'poor'\]\)"):
         ss.presto("label ~ x", table)
+    with pytest.raises(ValueError, match=r"Give it: C\(label, levels=\["):  # what is written can be pasted
+        ss.presto("factor(label) ~ x", table, alpha=0.01)
     fit = ss.presto("C(label, levels=['fine', 'poor', 'bad', 'awful']) ~ x", table, alpha=0.01)
     assert list(fit.levels) == ["fine", "poor", "bad", "awful"]
 
