@@ -282,8 +282,8 @@ class Fit:
         DataFrame with family, nobs, n_dropped, n_columns, n_groups, n_nonzero, n_groups_active, alpha, rule,
         deviance_ratio, gap, tol, converged, seconds
             ``deviance_ratio`` is the share of the deviance of intercept, offset and unpenalised terms that the
-            penalised ones explain. For a path without a chosen alpha: counts and deviance ratio at its last alpha, and the worst
-            certificate. Between two alphas of the grid the certificate's cells are missing.
+            penalised ones explain. For a path without a chosen alpha: counts and deviance ratio at its last alpha, and
+            the worst certificate. Between two alphas of the grid the certificate's cells are missing.
         """
         return describe.glance(self)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,6 +17,8 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax, xlogy
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.metrics import get_scorer
+
+from ..backend.losses import Huber
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +142,9 @@ class Family:
 def of_loss(loss: Any) -> Family:
     """The scores for models of this loss: those of its family, or for a loss of the user's own the loss itself."""
     if loss.native is not None and loss.name in FAMILIES:
-        return FAMILIES[loss.name]
+        known = FAMILIES[loss.name]
+        # The null model of a loss with a parameter is fitted by that loss, as the path's models are.
+        return replace(known, null_intercept=partial(_loss_null, loss)) if fields(loss) else known
     on_means = {"mse": _squared_error, "mae": _absolute_error}
     return Family(
         loss.name,
@@ -378,14 +382,6 @@ def _poisson_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray |
         return float(np.log(np.average(y, weights=weight)) - np.log(exposure))
 
 
-def _median_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> float:
-    """The weighted median: what Huber's location tends to as its delta shrinks, whatever the delta."""
-    values = y if offset is None else y - offset
-    order = np.argsort(values, kind="stable")
-    held = np.cumsum(np.ones(len(y)) if weight is None else weight[order])
-    return float(values[order][np.searchsorted(held, 0.5 * held[-1])])
-
-
 def _of_means(
     score: Callable[..., np.ndarray], mean: Callable, y: np.ndarray, eta: np.ndarray, w: np.ndarray
 ) -> np.ndarray:
@@ -464,7 +460,7 @@ FAMILIES: dict[str, Family] = {
             Score("mse", _squared_error),
             Score("r2", _r2, greater_is_better=True),
         ),
-        _median_null,
+        partial(_loss_null, Huber()),
     ),
 }
 """Scores by family. A new family adds an entry."""

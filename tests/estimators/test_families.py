@@ -47,6 +47,13 @@ def test_huber_with_a_wide_delta_is_least_squares(heavy_tails):
     np.testing.assert_allclose(wide.coef_, squares.coef_, atol=1e-6)
 
 
+def test_the_null_score_of_huber_is_that_of_its_own_location(heavy_tails):
+    X, y = heavy_tails
+    for delta in (0.5, 5.0):  # the path's first model has the intercept alone, to the tolerance of folds
+        model = ss.SLOPECV(family="huber", huber_delta=delta, alphas=ss.relative(5, 0.5, 3), cv=3).fit(X, y)
+        assert model.cv_.null == pytest.approx(model.cv_.mean[0], rel=1e-6)
+
+
 @pytest.mark.parametrize("family", ["poisson", "huber"])
 @pytest.mark.parametrize("groups", [None, [0, 0, 1, 1]])
 def test_compiled_agrees_with_the_program(counts, family, groups):
