@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from . import plots
 
 if TYPE_CHECKING:
     from .fit import Fit
+
+CLASS = ".class"
+"""The frame's column of classes, named as in ``augment``."""
 
 _MOST_LINES = 9
 _MOST_TICKS = 400
@@ -26,6 +30,8 @@ _WIDEST_ROW = 70
 def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.DataFrame:
     """The term's part of the linear predictor over its variables' ranges, mean 0 over the rows given.
 
+    A multinomial fit has one linear predictor a class, and the frame each value once a class.
+
     Parameters
     ----------
     fit : Fit
@@ -38,14 +44,12 @@ def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.Dat
 
     Returns
     -------
-    DataFrame with a column for each variable, and ``effect``
+    DataFrame with a column for each variable, ``.class`` of a multinomial fit, and ``effect``
         Where levels are crossed with a number, each combination of levels keeps to the range seen with it.
     """
     name, beta = find_term(fit, term), fit.path.coef(fit._alpha(None, "a term plot"))
-    if fit.path.multinomial:
-        raise ValueError("a term plot shows one linear predictor; this fit has one a class: fit.tidy() lists them")
     index = fit.columns.terms.index(name)
-    beta = beta[fit.columns.by_term[index]]
+    beta = beta[..., fit.columns.by_term[index]].T  # a column a class, of several
     given = fit._training("a term plot").frame if data is None else data
     table = Table(given)
     variables = fit.spec.terms[index].variables
@@ -61,66 +65,85 @@ def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.Dat
     out = pd.DataFrame({v: [cell[i] for cell in cells] for i, v in enumerate(grids)})
     if numbers and as_levels:
         out = out[_seen(out, read, rows, numbers[0], sorted(as_levels))].reset_index(drop=True)
-    mean = np.nanmean(fit.spec.term_columns(name, given) @ beta)
-    out["effect"] = fit.spec.term_columns(name, out) @ beta - mean
-    return out
+    effect = fit.spec.term_columns(name, out) @ beta - np.nanmean(fit.spec.term_columns(name, given) @ beta, axis=0)
+    if not fit.path.multinomial:
+        return out.assign(effect=effect)
+    levels = list(fit.levels or ())
+    whole = pd.concat([out] * len(levels), ignore_index=True)
+    whole[CLASS] = pd.Categorical(np.repeat(np.array(levels, dtype=object), len(out)), levels)
+    return whole.assign(effect=effect.T.ravel())
 
 
 def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int = 101) -> Any:
-    """Lines for a numeric variable (one a level when a factor is crossed with it), points for levels."""
+    """Lines for a numeric variable (one a level when a factor is crossed with it), points for levels.
+
+    Of a multinomial fit each class has a line, or a point at every level, in its colour.
+    """
     values = frame(fit, term, data=data, points=points)
     *variables, _ = values.columns
     name = find_term(fit, term)
     as_levels = fit.columns.read_as_levels(fit.columns.terms.index(name))
-    numeric = [v for v in variables if v not in as_levels]
-    others = [v for v in variables if v in as_levels]
-    if len(numeric) > 1 or len(others) > 1:
-        raise ValueError(f"{term!r} has {len(variables)} variables; fit.plot_data('term', ...) gives its frame.")
+    others = [v for v in variables if v in as_levels or v == CLASS]
+    numeric = [v for v in variables if v not in others]
+    classes = [CLASS] if CLASS in variables else []
+    if len(numeric) > 1 or len(others) > max(1, len(classes) + (not numeric)):
+        raise ValueError(
+            f"{term!r} has {len(variables) - len(classes)} variables{' for each class' if classes else ''}; "
+            "fit.plot_data('term', ...) gives its frame."
+        )
     ax = plots.new_axes(ax)
     plots.clean(ax)
     ax.axhline(0, color=plots.INK, linewidth=0.8)
-    ax.set_ylabel(f"contribution of {plots.plain(name)}\nto the linear predictor (mean 0)")
+    ax.set_ylabel(f"contribution of {plots.plain(name)}\nto the linear predictor{'s' if classes else ''} (mean 0)")
     if not values["effect"].any():
         ax.text(0.5, 0.55, "not selected", transform=ax.transAxes, ha="center", color=plots.INK)
-    if not numeric:
-        _draw_levels(ax, others[0], values)
-        return ax
-    x = numeric[0]
-    lines = (
-        [("", values)] if not others else [(str(level), part) for level, part in values.groupby(others[0], sort=False)]
-    )
-    for (_, part), colour in zip(lines[:_MOST_LINES], plots.COLOURS, strict=False):
-        ax.plot(part[x], part["effect"], color=colour, linewidth=1.8)
+    split = classes if classes or not numeric else others
+    parts = [("", values)]
+    if split:
+        parts = [(str(level), part) for level, part in values.groupby(split[0], sort=False, observed=True)]
+    parts = parts[:_MOST_LINES]
+    ends = _draw_lines(fit, ax, numeric[0], parts) if numeric else _draw_levels(ax, others[0], parts)
+    if split:
+        plots.label_ends(ax, ends, [name for name, _ in parts], plots.COLOURS[: len(ends)])
+    return ax
+
+
+def _draw_lines(fit: Fit, ax: Any, variable: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> list[float]:
+    """A line a part, and where the variable was observed; the heights at the right ends."""
+    for (_, part), colour in zip(parts, plots.COLOURS, strict=False):
+        ax.plot(part[variable], part["effect"], color=colour, linewidth=1.8)
     ax.margins(x=0)
-    ax.set_xlabel(plots.plain(x))
+    ax.set_xlabel(plots.plain(variable))
     if fit.training is not None:
-        observed = Table(fit.training.frame)[x].values
+        observed = Table(fit.training.frame)[variable].values
         observed = observed[np.isfinite(observed)]
         shown = observed[:: max(1, len(observed) // _MOST_TICKS)]
         across = ax.get_xaxis_transform()
         ax.plot(shown, np.full(len(shown), 0.01), "|", transform=across, color=plots.FAINT, markersize=7, zorder=1)
-    if others:
-        ends = [float(part["effect"].iloc[-1]) for _, part in lines[:_MOST_LINES]]
-        plots.label_ends(ax, ends, [name for name, _ in lines[:_MOST_LINES]], plots.COLOURS[: len(ends)])
-    return ax
+    return [float(part["effect"].iloc[-1]) for _, part in parts]
 
 
-def _draw_levels(ax: Any, variable: str, values: pd.DataFrame) -> None:
-    """A point a level; of many that have no order of their own the lowest stands first."""
-    every = -(-len(values) // _MOST_NAMED)
+def _draw_levels(ax: Any, variable: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> list[float]:
+    """A point a level and part, the lowest first of many levels without an order; the heights at the last level."""
+    levels, effects = list(parts[0][1][variable]), np.column_stack([part["effect"] for _, part in parts])
+    every = -(-len(levels) // _MOST_NAMED)
     told = ""
     if every > 1:
-        told = f" ({len(values)} levels, one of {every} named)"
-        if all(isinstance(level, str) for level in values[variable]):
-            values = values.sort_values("effect", kind="stable")
-    names = [plots.plain(str(level)) for level in values[variable]]
+        told = f" ({len(levels)} levels, one of {every} named)"
+        if all(isinstance(level, str) for level in levels):
+            order = np.argsort(effects[:, 0], kind="stable")
+            levels, effects = [levels[i] for i in order], effects[order]
+    names = [plots.plain(str(level)) for level in levels]
     at = np.arange(len(names))
-    ax.plot(at, values["effect"], "o", color=plots.COLOURS[0], markersize=7 if every == 1 else 3)
-    ax.vlines(at, 0, values["effect"], color=plots.COLOURS[0], linewidth=1.5 if every == 1 else 0.7)
+    apart = min(0.12, 0.8 / len(parts)) * (np.arange(len(parts)) - (len(parts) - 1) / 2) * (every == 1)
+    for effect, aside, colour in zip(effects.T, apart, plots.COLOURS, strict=False):
+        ax.plot(at + aside, effect, "o", color=colour, markersize=7 if every == 1 else 3)
+        ax.vlines(at + aside, 0, effect, color=colour, linewidth=1.5 if every == 1 else 0.7)
     upright = sum(len(name) + 2 for name in names[::every]) > _WIDEST_ROW
     ax.set_xticks(at[::every], names[::every], rotation=90 if upright else 0, fontsize=None if every == 1 else 7)
     ax.margins(x=0.15 if len(names) < 10 else 0.03)
     ax.set_xlabel(plots.plain(variable) + told)
+    return effects[-1].tolist()
 
 
 def find_term(fit: Fit, term: str) -> str:

@@ -96,3 +96,29 @@ def test_report_does_not_load_matplotlib():
     modules = "sparsestats.report.path, sparsestats.report.cvresult"
     code = f"import sys, {modules}; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_term_of_a_multinomial_fit_is_drawn_for_all_classes():
+    fit = ss.gslope(
+        "species ~ bs(bill_length_mm, df=4) + island + bill_depth_mm:sex",
+        ss.datasets.load_penguins(),
+        family="multinomial",
+        alpha=0.01,
+    )
+    values = fit.plot_data("term", "bill_length_mm", points=11)
+    assert list(values.columns) == ["bill_length_mm", ".class", "effect"] and len(values) == 33
+    wide = values.pivot(index="bill_length_mm", columns=".class", values="effect")
+    # What separates two values of the variable in the linear predictors, all else equal.
+    rows = fit.training.frame.iloc[[0, 0]].assign(bill_length_mm=[wide.index[2], wide.index[9]])
+    link = fit.predict(rows, type="link")
+    np.testing.assert_allclose(wide.iloc[9] - wide.iloc[2], link.iloc[1] - link.iloc[0], rtol=1e-9)
+    ax = fit.plot("term", "bill_length_mm")
+    curves = [line for line in ax.lines if len(line.get_xdata()) == 101]
+    assert len({line.get_color() for line in curves}) == 3
+    assert [text.get_text() for text in ax.texts] == list(fit.levels)
+    points = [line for line in fit.plot("term", "island").lines if line.get_marker() == "o"]
+    island = fit.plot_data("term", "island")
+    np.testing.assert_array_equal(np.concatenate([line.get_ydata() for line in points]), island["effect"])
+    assert len(points) == 3 and np.ptp([line.get_xdata()[0] for line in points]) < 0.5
+    with pytest.raises(ValueError, match="2 variables for each class"):
+        fit.plot("term", "bill_depth_mm:sex")
