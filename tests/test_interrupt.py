@@ -31,7 +31,7 @@ except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
 THREADED = """
-from sparsestats.estimators._path import FoldPaths
+from sparsestats.estimators._crossval import FoldPaths
 from sparsestats.selection.crossval import cross_validate_path
 from sparsestats.selection.folds import check_cv
 from sparsestats._core import ext

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from .._core import ext
-from ..estimators._path import FoldPaths
+from ..estimators._crossval import FoldPaths
 from ..estimators.group_slope import GroupSLOPE, GroupSLOPEClassifier
 from ..estimators.slope import SLOPE, SLOPEClassifier
 from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPEClassifier

@@ -1,30 +1,23 @@
-"""What every estimator with a regularisation path shares: fit, path, cross-validation, prediction.
+"""What every estimator with a regularisation path shares: from data to a problem, fit, path, linear predictor.
 
 A family says what its loss and penalty are; everything else is here once.
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, replace
 from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..backend import losses
 from ..backend.certificate import Certificate, warn_unconverged
-from ..backend.path import Relative, alpha_max, known_alphas, solve_path
+from ..backend.path import Relative, alpha_max, solve_path
 from ..backend.problem import PathResult, Problem
-from ..backend.refit import free_columns_separate, refit, selected_clusters, selected_columns
-from ..exceptions import DataWarning
 from ..report.clusters import cluster_labels
 from ..report.path import Path
 from ..report.protocol import Report
@@ -36,66 +29,14 @@ from ..validation import (
     check_response_squares,
     check_weights,
 )
+from ._relax import Relaxable
+from ._separation import warn_separated
 
 DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
 
 
-FOLD_TOL = 1e-6
-"""Certificate asked of the paths inside a cross-validation, at most; the model that is returned meets ``tol``."""
-
-SQUARED_FOLD_TOL = 1e-5
-"""The same for the squared loss, whose gap bounds what predictions can still move by."""
-
-FOLD_SHARE = 2e-3
-"""Largest product of a fold's certificate and its rows: a curve over more rows has smaller standard errors."""
-
-
-def fold_tol(loss: Any, n: int) -> float:
-    """Certificate asked of a fold of n rows, as a share of the null objective.
-
-    For the squared loss a share t bounds the root mean square change of the fitted values by sqrt(t) deviations of
-    the response. A mean squared error of r deviations squared over n rows like these then moves by 2 r sqrt(t) at most
-    where its standard error is about r^2 sqrt(2 / n): by sqrt(2 n t) / r <= 0.064 / r of it. Held-out rows have no such
-    bound; there, changes of 0.03 standard errors were the largest seen.
-    """
-    return min(SQUARED_FOLD_TOL if loss.native == "gaussian" else FOLD_TOL, FOLD_SHARE / n)
-
-
-NEAR = 1e-8
-"""Distance of fitted means from their responses at which an unpenalised fit looks separated."""
-
-
-def warn_separated(problem: Problem, result: PathResult, stacklevel: int = 3) -> None:
-    """Tell of columns without a penalty that reach responses where the loss falls for ever."""
-    if len(result.alphas) == 0 or problem.loss.recession(problem.y) is None:
-        return
-    unpenalised = result.alphas[-1] == 0
-    if not unpenalised and problem.penalized.all():
-        return
-    eta = problem.X @ result.coefs[-1].T + result.intercepts[-1]
-    eta = eta if problem.offset is None else eta + problem.offset
-    fitted = problem.loss.mean(eta)
-    near = np.abs(fitted - problem.y) < NEAR
-    reached = int(np.count_nonzero(near.reshape(len(near), -1).all(axis=1)))
-    if not reached:
-        return
-    if unpenalised:
-        where, what, remedy = "at alpha = 0", "columns may separate", "A small alpha > 0 has one."
-    elif free_columns_separate(problem, eta):
-        where, what = "with columns left free of the penalty", "free columns separates"
-        remedy = "A penalty on them, small as it may be, has one."
-    else:
-        return
-    warnings.warn(
-        f"{where} the fitted means of {reached} of {len(fitted)} rows are their responses: a combination of {what} "
-        f"these, and then coefficients have no finite value. {remedy}",
-        DataWarning,
-        stacklevel=stacklevel,
-    )
-
-
-class PathEstimator(BaseEstimator):
+class PathEstimator(Relaxable, BaseEstimator):
     """Penalised generalised linear model with a path over alpha.
 
     Subclasses have a ``_loss`` and define ``_penalty()``; grouped ones set ``_grouped``.
@@ -418,132 +359,6 @@ class PathEstimator(BaseEstimator):
             fitted.clusters_ = path.cluster_labels(alpha).reshape(fitted.coef_.shape)
         return fitted
 
-    def relax(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        offset: Any = None,
-        *,
-        gamma: float = 0.0,
-        clusters: bool = False,
-    ) -> Any:
-        """The selected model without the penalty's shrinkage (relaxed fit); this estimator stays as it is.
-
-        The selected columns, and the free ones, are fitted again by the loss alone; coefficients and intercept
-        are ``gamma`` times the penalised ones plus ``1 - gamma`` times these. Standard errors, intervals and
-        p-values of such a refit are not valid: the columns were chosen by the same responses.
-
-        Parameters
-        ----------
-        X, y, sample_weight, offset : as in ``fit``, the same rows
-        gamma : float in [0, 1], default 0
-            0 is the unpenalised fit, 1 the penalised one.
-        clusters : bool, default False
-            One coefficient a cluster (SLOPE alone): its members keep their signs and their common size on
-            the standardised scale.
-
-        Returns
-        -------
-        estimator
-            A copy with new ``coef_`` and ``intercept_``, and ``gamma_``. For gamma < 1 its ``certificate_`` is
-            the unpenalised part's. Where selected columns depend on each other it has the shortest coefficients.
-
-        Raises
-        ------
-        ValueError
-            When there are no fewer parameters than rows, when the selected columns separate the classes, for
-            gamma outside [0, 1], ``clusters=True`` where the penalty ranks no columns, an estimator with
-            ``constraints``, or data with other columns.
-
-        References
-        ----------
-        Meinshausen (2007), Relaxed lasso. Hastie, Tibshirani & Tibshirani (2020), Best subset, forward
-        stepwise or lasso? (the mixture).
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sparsestats import SLOPE
-        >>> X = np.random.default_rng(0).standard_normal((80, 5))
-        >>> model = SLOPE(alpha=0.5).fit(X, 2 * X[:, 0])
-        >>> float(model.coef_[0].round(2)), float(model.relax(X, 2 * X[:, 0]).coef_[0].round(2))
-        (0.59, 2.0)
-        """
-        import copy
-
-        path = self.relaxed_path(X, y, sample_weight, offset, gamma=gamma, clusters=clusters)
-        relaxed = copy.copy(self)
-        relaxed.gamma_ = float(gamma)
-        relaxed._take(path, 0, offset is not None)
-        if path.ranked:
-            relaxed.clusters_ = path.cluster_labels(relaxed.alpha_).reshape(relaxed.coef_.shape)
-        return relaxed
-
-    def relaxed_path(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        offset: Any = None,
-        *,
-        gamma: float = 0.0,
-        clusters: bool = False,
-    ) -> Path:
-        """The relaxed fit as a path of its one alpha; arguments and errors as in ``relax``.
-
-        Returns
-        -------
-        Path
-        """
-        from time import perf_counter
-
-        from sklearn.base import clone
-
-        began = perf_counter()
-        check_is_fitted(self)
-        if not 0 <= gamma <= 1:
-            raise ValueError(f"gamma must be between 0 (unpenalised) and 1 (penalised); got {gamma!r}")
-        if clusters and not self._ranked:
-            raise ValueError(f"clusters=True needs SLOPE; {type(self).__name__} ranks no columns")
-        if self.constraints is not None:
-            raise ValueError("relax() knows no constraints; fit with alpha=0 and the same constraints instead")
-        worker = clone(self)
-        problem = worker._problem(X, y, sample_weight, offset)
-        several, p = problem.y.shape[1:], problem.shape[1]
-        if np.shape(self.coef_)[-1] != p or np.size(self.coef_) != problem.responses * p:
-            raise ValueError(
-                f"relax() needs the columns and classes of the fit: a coefficient for each of the {p} columns of X"
-                f"{' and each class' if several else ''}; this model has {np.size(self.coef_)}"
-            )
-        coef, intercept = self.coef_.reshape(*several, p), np.reshape(self.intercept_, several)
-        # Between two alphas of a path there is no certificate yet.
-        certificate = getattr(self, "certificate_", None) or worker._solve(problem, [self.alpha_]).certificates[0]
-        null, free = certificate.scale, ~problem.penalized
-        if gamma < 1 and np.any((coef != 0) | free):
-            M = (
-                selected_clusters(coef, free, self.clusters_.reshape(coef.shape), self._penalty_scale(problem))
-                if clusters
-                else selected_columns(coef, free)
-            )
-            found = refit(problem, M, tol=self.tol)
-            certificate = found.certificate
-            warn_unconverged([certificate], [0.0], f"the relaxed {type(self).__name__}")
-            coef = gamma * coef + (1 - gamma) * found.coef
-            intercept = gamma * intercept + (1 - gamma) * found.intercept
-        eta = problem.X @ coef.T + intercept + (0.0 if problem.offset is None else problem.offset)
-        left = problem.loss.value(eta, problem.y, problem.sample_weight)
-        result = PathResult(
-            alphas=np.array([self.alpha_]),
-            coefs=coef[None, :],
-            intercepts=np.array([intercept]),
-            certificates=[certificate],
-            alpha_max=self.alpha_max_,
-            deviance_ratio=np.array([1.0 - left / null if null > 0 else 0.0]),
-            seconds=perf_counter() - began,
-        )
-        return worker._dress(problem, result)
-
     def program(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
         """The fit's objective as a cvxpy program, to read, change or solve by other means.
 
@@ -593,222 +408,6 @@ class PathEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-@dataclass(frozen=True, eq=False)
-class FoldPaths:
-    """Paths on some of a problem's rows, to the tolerance of folds and without warnings of their own.
-
-    Attributes
-    ----------
-    worker : PathEstimator
-        Whose ``_problem`` made the problem; only read.
-    problem : Problem
-        Validated, without its rows, which come with the call.
-    """
-
-    worker: PathEstimator
-    problem: Problem
-
-    @classmethod
-    def of(cls, worker: PathEstimator, problem: Problem) -> FoldPaths:
-        return cls(worker, replace(problem, X=problem.X[:0], y=problem.y[:0], sample_weight=None, offset=None))
-
-    def __call__(
-        self, X: Any, y: np.ndarray, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
-    ) -> PathResult:
-        """The path at these rows."""
-        weights = check_weights(sample_weight, len(y))
-        self.worker._check_weighted_response(y, weights)
-        problem = replace(self.problem, X=X, y=self.worker._target(y), sample_weight=weights, offset=offset)
-        return self.worker._solve(problem, alphas, control, tol=max(self.worker.tol, fold_tol(problem.loss, len(y))))
-
-
-class OffsetScore:
-    """The mean accuracy of a classifier, the R2 of a regressor, as in scikit-learn but for the offset."""
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
-        """R2 of the predictions, or the share of rows whose class is met.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or DataFrame (n, p)
-        y : array-like (n,)
-        sample_weight : array-like (n,) or None
-        offset : array-like (n,) or None
-            Needed when the model was fitted with one.
-
-        Returns
-        -------
-        float
-        """
-        measure: Any = accuracy_score if is_classifier(self) else r2_score
-        return float(measure(y, self.predict(X, offset=offset), sample_weight=sample_weight))  # type: ignore[attr-defined]
-
-
-class PathRegressor(OffsetScore, RegressorMixin, PathEstimator):
-    """A path estimator of a mean, under a squared, Poisson or Huber loss."""
-
-    @property
-    def _loss(self) -> Any:
-        if self.family == "huber":
-            return losses.Huber(self.huber_delta)
-        return losses.Poisson() if self.family == "poisson" else losses.Gaussian()
-
-    def _check_X_y(self, X: Any, y: Any, checked: bool) -> tuple[Any, np.ndarray]:
-        X, y = super()._check_X_y(X, y, checked)
-        self._loss.validate_response(y)
-        return X, y
-
-    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Predicted means, on the scale of the response.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or DataFrame (n, p)
-        offset : array-like (n,) or None
-            Needed when the model was fitted with one.
-
-        Returns
-        -------
-        ndarray (n,)
-        """
-        return self._loss.mean(self._linear_predictor(X, offset))
-
-
-class PathClassifier(OffsetScore, ClassifierMixin, PathEstimator):
-    """A path estimator of the probabilities of classes: logistic for two, softmax for more."""
-
-    @property
-    def _responses(self) -> int:
-        """Linear predictors of a row."""
-        several = len(self.classes_) if hasattr(self, "classes_") else 2
-        return several if several > 2 else 1
-
-    @property
-    def _loss(self) -> Any:
-        return losses.Binomial() if self._responses == 1 else losses.Multinomial()
-
-    def _target(self, y: np.ndarray) -> np.ndarray:
-        return y if self._responses == 1 else np.asfortranarray(np.eye(self._responses)[y.astype(np.intp)])
-
-    def _check_X_y(self, X: Any, y: Any, checked: bool) -> tuple[Any, np.ndarray]:
-        X, y = self._arrays(X, y, checked)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_.tolist()[0]!r}; a classifier needs two")
-        return X, codes.astype(np.float64)
-
-    def _check_weighted_response(self, y: np.ndarray, weights: np.ndarray | None) -> None:
-        counted = y if weights is None else y[weights > 0]
-        rows = "rows" if weights is None else "rows with sample_weight > 0"
-        present = np.unique(counted).astype(np.intp)
-        if len(present) == 1:
-            raise ValueError(f"{rows} have one class, {self.classes_.tolist()[present[0]]!r}; a classifier needs two")
-        if len(present) < len(self.classes_):
-            absent = np.delete(self.classes_, present).tolist()
-            raise ValueError(
-                f"no {rows.replace('rows', 'row', 1)} has class {absent[0]!r}; leave out the rows of classes without "
-                "weight"
-            )
-
-    def _set_model(self, beta: np.ndarray, intercept: Any, has_offset: bool) -> None:
-        self.coef_, self.intercept_ = np.atleast_2d(beta), np.atleast_1d(intercept)
-        self._has_offset = has_offset
-
-    def decision_function(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Log odds of ``classes_[1]``, (n,); with K > 2 classes their linear predictors, (n, K)."""
-        return self._linear_predictor(X, offset)
-
-    def predict_proba(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Probabilities of the classes in the order of ``classes_``, (n, K)."""
-        prob = self._loss.mean(self._linear_predictor(X, offset))
-        return prob if prob.ndim == 2 else np.column_stack([1 - prob, prob])
-
-    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """The most probable class, (n,)."""
-        eta = self._linear_predictor(X, offset)
-        return self.classes_[(eta > 0).astype(int) if eta.ndim == 1 else eta.argmax(axis=1)]
-
-
-class CrossValidated(PathEstimator):
-    """Mixin of the CV twins: alpha is chosen on held-out rows along one path."""
-
-    _cv_constraints: ClassVar[dict] = {
-        "alphas": ["array-like", Relative, None],
-        "cv": ["cv_object"],
-        "scoring": [str, callable, None],
-        "selection": [StrOptions({"min", "1se"})],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state", np.random.Generator],
-    }
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, row_groups: Any = None) -> Any:
-        """Fit the path, cross-validate it, and sit at the chosen alpha.
-
-        Parameters
-        ----------
-        X, y, sample_weight, offset : as in the estimator without CV
-        row_groups : array-like (n,) or None
-            Rows with one label are held out together.
-
-        Returns
-        -------
-        self
-        """
-        from .._core import ext
-        from ..selection.crossval import cross_validate_path
-        from ..selection.folds import check_cv
-        from ..selection.scores import of_loss
-
-        problem = self._problem(X, y, sample_weight, offset)
-        control = ext.Control()
-        alphas = None if self.constraints else known_alphas(problem, self.alphas)
-        results: list[PathResult] = []
-
-        def fit_all_rows() -> None:
-            results.append(self._solve(problem, self.alphas if alphas is None else alphas, control))
-
-        if alphas is None:
-            fit_all_rows()
-        classifier = hasattr(self, "classes_")
-        codes = problem.y if problem.responses == 1 else problem.y.argmax(axis=1)
-        labels = self.classes_[codes.astype(int)] if classifier else problem.y
-        splits = check_cv(self.cv, labels, classifier=classifier, row_groups=row_groups, random_state=self.random_state)
-        self.cv_ = cross_validate_path(
-            self,
-            problem.X,
-            labels,
-            alphas=results[0].alphas if alphas is None else alphas,
-            splits=splits,
-            scoring=self.scoring,
-            sample_weight=problem.sample_weight,
-            offset=problem.offset,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            control=control,
-            fold_path=FoldPaths.of(self, problem),
-            family=of_loss(problem.loss),
-            beside=None if alphas is None else fit_all_rows,
-        )
-        result = results[0]
-        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
-        warn_separated(problem, result)
-        self.path_ = self._dress(problem, result)
-        self.cv_results_ = self.cv_.table
-        self.alphas_ = result.alphas
-        self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
-        row = self.cv_.index_min if self.selection == "min" else self.cv_.index_1se
-        self._take(result, row, has_offset=offset is not None)
-        if self._ranked:
-            self._find_clusters(problem)
-        return self
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """The cross-validation curve; see ``CVResult.plot``."""
-        check_is_fitted(self)
-        return self.cv_.plot(ax=ax, **options)
 
 
 def _check_group_factors(factor: np.ndarray, groups: np.ndarray | None, names: list) -> None:

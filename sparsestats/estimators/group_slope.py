@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..backend.penalties import GroupSortedL1
-from ._path import CrossValidated, PathClassifier, PathEstimator, PathRegressor
+from ._crossval import CrossValidated
+from ._path import PathEstimator
+from ._response import PathClassifier, PathRegressor
 
 
 class _Grouped(PathEstimator):

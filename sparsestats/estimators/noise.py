@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..backend.standardize import dense_columns
-from ._path import PathRegressor
+from ._response import PathRegressor
 
 
 def noise_scaled(estimator: Any, X: Any, y: Any, *, max_rounds: int = 50) -> Any:

@@ -21,7 +21,8 @@ from ..backend.penalties import MCP, GroupSortedL1, Penalty, SortedL1
 from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
 from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
-from ._path import NEAR, OffsetScore
+from ._response import OffsetScore
+from ._separation import NEAR
 from .categories import OrdinalRows, check_counts, check_present, code, order_of, repeat_rows
 
 DEFAULT_FRACTION = 0.1

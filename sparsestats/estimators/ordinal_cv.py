@@ -13,7 +13,7 @@ from ..backend import ordinal_path
 from ..backend.certificate import warn_unconverged
 from ..backend.penalties import Penalty
 from ..validation import check_groups, check_penalty_factor
-from ._path import CrossValidated
+from ._crossval import CrossValidated
 from .ordinal import PRESTO
 
 

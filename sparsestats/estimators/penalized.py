@@ -15,7 +15,8 @@ from ..backend.penalties import L1, Penalty
 from ..backend.problem import PathResult, Problem
 from ..report.protocol import Report
 from ..validation import check_groups
-from ._path import CrossValidated, PathRegressor
+from ._crossval import CrossValidated
+from ._response import PathRegressor
 
 
 class Penalized(PathRegressor):

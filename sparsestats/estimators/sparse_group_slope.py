@@ -10,7 +10,9 @@ from sklearn.utils._param_validation import Interval
 
 from ..backend.penalties import SparseGroupSortedL1
 from ..report.protocol import Report
-from ._path import CrossValidated, PathClassifier, PathEstimator, PathRegressor
+from ._crossval import CrossValidated
+from ._path import PathEstimator
+from ._response import PathClassifier, PathRegressor
 
 
 class _SparseGroup(PathEstimator):

@@ -13,7 +13,7 @@ import sparsestats as ss
 from sparsestats.api.arguments import Asked
 from sparsestats.backend import losses
 from sparsestats.datasets import load_penguins
-from sparsestats.estimators._path import fold_tol
+from sparsestats.estimators._crossval import fold_tol
 from sparsestats.exceptions import FormulaError
 
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, LeaveOneOut
 
 from sparsestats import SLOPE, GroupSLOPE, SLOPEClassifier, SLOPEClassifierCV
-from sparsestats.estimators._path import FoldPaths
+from sparsestats.estimators._crossval import FoldPaths
 from sparsestats.exceptions import ConvergenceWarning
 from sparsestats.selection.crossval import cross_validate_path, unconverged_folds
 from sparsestats.selection.folds import check_cv, folds
