@@ -162,21 +162,6 @@ class Penalized(PathRegressor):
             control=control,
         )
 
-    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Expected responses: the loss's inverse link at the linear predictor.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or DataFrame (n, p)
-        offset : array-like (n,) or None
-            Needed when the model was fitted with one.
-
-        Returns
-        -------
-        ndarray (n,)
-        """
-        return self._loss.mean(self._linear_predictor(X, offset))
-
     def __report__(self) -> Report:
         return Report(
             headline=f"{self._headline}, {self._loss.name}",

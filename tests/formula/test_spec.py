@@ -227,6 +227,14 @@ def test_lent_functions_must_be_lent_again(data):
     np.testing.assert_array_equal(back.transform(data).X[:, 0], 2 * data.x)
 
 
+def put(saved, where, value):
+    """Replace one piece of a saved design, at the end of a way of keys."""
+    *way, last = where
+    for step in way:
+        saved = saved[step]
+    saved[last] = value
+
+
 @pytest.mark.parametrize(
     ("where", "value"),
     [
@@ -243,10 +251,7 @@ def test_lent_functions_must_be_lent_again(data):
 )
 def test_guard_runs_again_when_a_design_is_loaded(where, value, data):
     saved = design("y ~ x + bs(age, df=4) + offset(age)", data).spec.to_dict()
-    target = saved
-    for step in where[:-1]:
-        target = target[step]
-    target[where[-1]] = value
+    put(saved, where, value)
     with pytest.raises(FormulaError):
         Spec.from_dict(saved)
 
@@ -274,10 +279,7 @@ def test_saved_design_that_lacks_a_part_is_refused(data):
 )
 def test_damaged_design_is_a_value_error_at_load(where, value, data):
     saved = json.loads(json.dumps(design("y ~ x + C(g) + bs(age, df=4)", data).spec.to_dict()))
-    target = saved
-    for step in where[:-1]:
-        target = target[step]
-    target[where[-1]] = value
+    put(saved, where, value)
     with pytest.raises(ValueError):
         Spec.from_dict(saved)
 
