@@ -213,6 +213,30 @@ def log_likelihoods(eta: np.ndarray, codes: np.ndarray, family: str, link: str) 
             return score[rows, codes] - top - np.log(np.exp(score - top[:, None]).sum(axis=1))
 
 
+def log_sides(eta: np.ndarray, codes: np.ndarray, family: str, link: str) -> np.ndarray:
+    """Log-probabilities of the side that each row takes of each boundary, -inf where it says nothing of the row.
+
+    A boundary k of a cumulative model speaks of the rows beside it, classes k and k + 1, as in adjacent categories;
+    in a stopping ratio of those at k or above, in a continuation ratio of those at k + 1 or below.
+
+    Parameters
+    ----------
+    eta : ndarray (n, m)
+    codes : int ndarray (n,), classes from 0
+    family, link : str
+
+    Returns
+    -------
+    ndarray (n, m)
+    """
+    boundary, code = np.arange(eta.shape[1]), codes[:, None]
+    after, before = code >= boundary, code <= boundary + 1
+    spoken = {"sratio": after, "cratio": before}.get(family, after & before)
+    link = "logit" if family == "acat" else link
+    side = np.where(code <= boundary, log_cdf(eta, link), log_survival(eta, link))
+    return np.where(spoken, side, -np.inf)
+
+
 def loss(eta: np.ndarray, codes: np.ndarray, weights: np.ndarray, family: str, link: str) -> float:
     """Mean negative log-likelihood; weights sum to n."""
     return float(-(weights @ log_likelihoods(eta, codes, family, link)) / len(codes))

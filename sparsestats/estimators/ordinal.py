@@ -367,7 +367,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         problem = worker._problem(worker._rows(X, y, sample_weight, offset))
         result = worker._solve(problem, alphas)
         warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
-        _warn_separated(problem, result)
+        _warn_separated(problem, result, worker.categories_, self.reverse)
         return worker._dress(problem, result)
 
     def _dress(self, problem: OrdinalProblem, result: OrdinalResult) -> OrdinalPath:
@@ -421,7 +421,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
         warn_unconverged(result.certificates, result.alphas.tolist(), type(self).__name__)
-        _warn_separated(problem, result)
+        _warn_separated(problem, result, self.categories_, self.reverse)
         self._take(self._dress(problem, result), 0, offset is not None)
         self.alpha_po_ = ordinal_path.alpha_po(problem)
         return self
@@ -546,21 +546,28 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _warn_separated(problem: OrdinalProblem, result: OrdinalResult) -> None:
-    """Tell of maximum likelihood that puts rows into their categories for sure."""
+def _warn_separated(problem: OrdinalProblem, result: OrdinalResult, categories: np.ndarray, reverse: bool) -> None:
+    """Tell of maximum likelihood that puts rows on their side of a boundary for sure."""
     if len(result.alphas) == 0 or result.alphas[-1] > 0:
         return
     eta = problem.X @ result.coefs[-1].T + result.intercepts[-1]
     eta = eta if problem.offset is None else eta + problem.offset[:, None]
-    fitted = ordinal.probabilities(eta, problem.family, problem.link).probabilities
-    reached = int(np.count_nonzero(1 - fitted[np.arange(len(fitted)), problem.codes] < NEAR))
-    if reached:
-        warnings.warn(
-            f"at alpha = 0 the fitted probabilities of {reached} of {len(fitted)} rows are 1: a combination of columns "
-            "may separate categories, and then coefficients have no finite value. A small alpha > 0 has one.",
-            DataWarning,
-            stacklevel=3,
-        )
+    told = np.exp(ordinal.log_sides(eta, problem.codes, problem.family, problem.link))
+    sure = 1 - told < NEAR  # false where a boundary says nothing of a row
+    where = np.flatnonzero(sure.any(axis=0))
+    if not len(where):
+        return
+    names = categories[::-1] if reverse else categories
+    named = " and ".join(f"{names[k]} | {names[k + 1]}" for k in where)
+    reached = int(np.count_nonzero(sure.any(axis=1)))
+    warnings.warn(
+        f"at alpha = 0 the fitted probabilities of {reached} of {len(sure)} rows are 1: a combination of columns may "
+        f"separate categories at the boundar{'y' if len(where) == 1 else 'ies'} {named}. Then the likelihood has no "
+        "maximum and coefficients there have no finite value. A small alpha > 0, fewer columns or parallel=True may "
+        "give them one.",
+        DataWarning,
+        stacklevel=3,
+    )
 
 
 _READ: dict[str, Any] = {

@@ -328,3 +328,18 @@ def test_separated_categories_are_told_at_maximum_likelihood(reverse):
         warnings.simplefilter("error", DataWarning)
         ss.PRESTO(alpha=0.01, reverse=reverse).fit(X, apart)
         ss.PRESTO(alpha=0, reverse=reverse).fit(X, mixed)
+
+
+@pytest.mark.filterwarnings("ignore::sparsestats.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("family", ["sratio", "cratio", "acat"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_one_boundary_that_separates_is_named(family, reverse):
+    """The last category lies apart; its rows pass other boundaries first, so no probability of a category need be 1."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = np.digitize(X @ [1, 0.5, 0] + rng.logistic(size=300), [-1.0, 0.5, 2.0])
+    X[:, 2] = np.where(y > 2, 1, -1) * (np.abs(X[:, 2]) + 0.2)
+    model = ss.PRESTO(alpha=0, family=family, reverse=reverse)
+    side = r"1 \| 0" if reverse else r"2 \| 3"
+    with pytest.warns(DataWarning, match=rf"at the boundary {side}\. Then the likelihood has no maximum"):
+        model.fit(X, 3 - y if reverse else y)
