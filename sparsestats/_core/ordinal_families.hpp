@@ -46,7 +46,7 @@ class Family {
   // Mean loss; slopes by slot and weights by piece, all times w / n. Infinite outside the domain.
   virtual double evaluate(const double* eta, const double* w, double* slope, double* weight) const = 0;
   virtual double value(const double* eta, const double* w) const = 0;
-  // Upper bound on the mean conjugate at s times the slopes that eta gives; exact at s = 1, and everywhere for logit.
+  // Upper bound on the mean conjugate at s times the slopes that eta gives; exact at s = 1, and everywhere for logit; of second order near 1.
   virtual double conjugate(const double* eta, const double* w, double s) const = 0;
   // Largest t with eta + t * step inside the domain.
   virtual double reach(const double*, const double*) const { return kInfinity; }
@@ -102,8 +102,26 @@ void slope_products(const Family& family, const double* slope, Index count, Colu
     }
 }
 
-// -l* of the gradient times s, by convexity: l*(s r) <= s l*(r) + (1 - s) l*(0), and l*(0) = 0 for a log-probability.
-inline double chord(double s, double inner, double value) { return s * (inner - value); }
+// Upper bound on the conjugate l* at s times the gradient r of l, where inner = r'eta, square = r'H^{-1}r and `shift` is the
+// largest entry of H^{-1}r. Convexity alone gives l*(s r) <= s l*(r), as l*(0) = 0 for a log-probability; that is off by a
+// share 1 - s of the loss, which is of the order of 1e-9 where rounding keeps a gradient from its limit. For s so near 1 that
+// eta moves little on the way from r to s r, H changes by a few hundredths at most, and twice the square term is above what
+// is left of l*(s r) = l*(r) - (1 - s) r'eta + ...
+inline double conjugate_bound(double s, double inner, double value, double square, double shift) {
+  const double left = 1 - s, chord = s * (inner - value);
+  if (!(left * shift <= 1e-3 && left * left * square <= 1e-6)) return chord;
+  return std::min(chord, s * inner - value + left * left * square);
+}
+inline double conjugate_bound(double s, double eta, const OneSided& f) {
+  const double shift = f.slope / f.curvature;
+  return conjugate_bound(s, f.slope * eta, f.value, f.slope * shift, std::abs(shift));
+}
+inline double conjugate_bound(double s, double a, double b, const TwoSided& f) {
+  const double both = f.slope_a + f.slope_b, det = f.both * f.upper - f.cross * f.cross;
+  const double shift = (both * f.upper - f.slope_b * f.cross) / det, wider = (f.slope_b * f.both - both * f.cross) / det;
+  const double square = det > 0 ? both * shift + f.slope_b * wider : kInfinity;
+  return conjugate_bound(s, f.slope_a * a + f.slope_b * b, f.value, square, std::max(std::abs(shift), std::abs(shift + wider)));
+}
 
 // Likelihoods of a block of rows. Values go through `value` (as long as a block) because a compiler may not reorder the
 // additions of a sum; slopes and weights come out times w.
@@ -220,13 +238,9 @@ class Cumulative final : public Family {
     if constexpr (Link::kConjugate) {
       if (s < 1) return exact_conjugate(eta, w, s);
     }
-    return sum(eta, w,
-               [s](double b) { const auto f = Link::below(b); return chord(s, f.slope * b, f.value); },
-               [s](double a) { const auto f = Link::above(a); return chord(s, f.slope * a, f.value); },
-               [s](double a, double b) {
-                 const auto f = Link::between(a, b);
-                 return chord(s, f.slope_a * a + f.slope_b * b, f.value);
-               });
+    return sum(eta, w, [s](double b) { return conjugate_bound(s, b, Link::below(b)); },
+               [s](double a) { return conjugate_bound(s, a, Link::above(a)); },
+               [s](double a, double b) { return conjugate_bound(s, a, b, Link::between(a, b)); });
   }
 
   double reach(const double* eta, const double* step) const override {
@@ -318,8 +332,8 @@ class Ratio final : public Family {
         return sum(eta, w, [s](double b) { return Link::conjugate_below(b, s); },
                    [s](double a) { return Link::conjugate_above(a, s); });
     }
-    return sum(eta, w, [s](double b) { const auto f = Link::below(b); return chord(s, f.slope * b, f.value); },
-               [s](double a) { const auto f = Link::above(a); return chord(s, f.slope * a, f.value); });
+    return sum(eta, w, [s](double b) { return conjugate_bound(s, b, Link::below(b)); },
+               [s](double a) { return conjugate_bound(s, a, Link::above(a)); });
   }
   std::vector<double> start(const std::vector<double>& share) const override {
     std::vector<double> a(boundaries);

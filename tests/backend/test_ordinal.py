@@ -373,3 +373,47 @@ def test_many_columns_are_put_in_order_at_the_optimum():
     # cvxpy's interior point is good to about 1e-7; the constraints cost more than that
     assert path.certificates[-1].objective == pytest.approx(last.objective, abs=3e-7)
     assert path.certificates[-1].objective > free.objective + 1e-5
+
+
+@pytest.mark.parametrize("link", ["probit", "cloglog", "loglog"])
+def test_scaled_conjugates_are_bounds_of_second_order(link):
+    """l*(s r) >= s r'eta' - l(eta') for every eta'; near s = 1 the best eta' is a Newton step off."""
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 3, 60)
+    data = NativeOrdinal(make(rng.normal(size=(60, 2)), y, link=link)).data
+    first, a, b, last = (slice(at, at + end - begin) for _, begin, end, at in data.slots())
+    eta = np.empty(data.slots()[-1][3] + data.slots()[-1][2] - data.slots()[-1][1])
+    eta[first], eta[a], eta[last] = (rng.normal(size=eta[part].size) for part in (first, a, last))
+    eta[b] = eta[a] + rng.uniform(0.01, 2, eta[b].size)
+    value, slope, weight = data.evaluate(eta)
+    h = {
+        name: weight[at : at + end - begin]
+        for name, (_, _, _, begin, end, at) in zip("fscul", data.pieces(), strict=True)
+    }
+    step = np.empty_like(eta)
+    step[first], step[last] = slope[first] / h["f"], slope[last] / h["l"]
+    both, det = slope[a] + slope[b], h["s"] * h["u"] - h["c"] ** 2
+    step[a] = (both * h["u"] - slope[b] * h["c"]) / det
+    step[b] = step[a] + (slope[b] * h["s"] - both * h["c"]) / det
+    for left in (1e-5, 1e-6, 1e-8):
+        s = 1 - left
+        near = eta - left * step
+        lower = s * slope @ near - data.evaluate(near)[0]
+        found, chord = data.conjugate(eta, s), s * (slope @ eta - value)
+        assert lower - 1e-15 <= found <= chord
+        # twice the square term of the conjugate, against left x loss of the chord
+        assert found - lower <= left**2 * (slope @ step) + 1e-15
+        assert chord - lower > 0.5 * left
+
+
+@pytest.mark.parametrize("link", ["probit", "cloglog", "loglog"])
+def test_order_at_small_penalties_is_certified_to_1e_9(link):
+    """Narrow classes leave rounding of 1e-12 in gradients whose limit is 2e-4: no first-order loss for that."""
+    rng = np.random.default_rng(157)
+    X = np.asfortranarray(rng.normal(size=(60, 4)))
+    latent = 2 * X[:, :2].sum(axis=1) * np.exp(X[:, 0]) + rng.logistic(size=60)
+    y = np.digitize(latent, np.quantile(latent, [0.4, 0.7, 0.95]))
+    native = NativeOrdinal(make(X, y, monotone="train", link=link))
+    path = native.solve_path(native.alpha_max() * np.geomspace(0.5, 0.0005, 5), tol=1e-9)
+    assert path.info["bound_rows"][-1] >= 5
+    assert all(c.converged for c in path.certificates)
