@@ -21,10 +21,9 @@ from sparsestats.backend.native.ordinal import NativeOrdinal
 from sparsestats.backend.ordinal import OrdinalProblem
 
 from . import in_r, ordinal_r
-from .fresh import resident
 from .ordinal_peers import against_authors, against_likelihoods
 from .ordinal_problems import PROBLEMS, fifteen, sample, wide
-from .ordinal_tables import Table, least, write
+from .ordinal_tables import Table, least, peak, write
 from .report import verdict
 
 
@@ -89,10 +88,7 @@ def ridge_paths(turns: int, quick: bool) -> Table:
         shapes += [(500, 5000, 0.0, None), (500, 5000, 0.5, None)]
     for n, p, l1_ratio, goal in shapes:
         X, y = fifteen(n, p, 1.0, np.random.default_rng(p))
-        Path("/proc/self/clear_refs").write_text("5")  # start the peak anew
-        before = resident("VmRSS")
-        free_path(X, y, 0.01, 5, 1e-8, l1_ratio)
-        beyond = resident("VmHWM") - before
+        beyond = peak(lambda X=X, y=y, r=l1_ratio: free_path(X, y, 0.01, 5, 1e-8, r))
         seconds, result = least(lambda X=X, y=y, r=l1_ratio: free_path(X, y, 0.01, 5, 1e-8, r), turns)
         table.add(**{
             "problem": f"n={n} p={p}, l1_ratio {l1_ratio:g}",
@@ -102,7 +98,7 @@ def ridge_paths(turns: int, quick: bool) -> Table:
             "MB of X": X.nbytes / 1e6,
             "MB beyond X": beyond / 1e6,
             "worst gap": worst(result.certificates),
-            "": "" if goal is None else verdict(seconds <= goal),
+            "": None if goal is None else verdict(seconds <= goal),
         })  # fmt: skip
     return table
 

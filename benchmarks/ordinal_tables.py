@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .fresh import resident
 from .report import markdown
 
 
@@ -45,6 +47,15 @@ def least(call: Callable[[], Any], turns: int) -> tuple[float, Any]:
         value = call()
         fastest = min(fastest, time.process_time() - began)
     return fastest, value
+
+
+def peak(call: Callable[[], Any]) -> int:
+    """Bytes by which memory during a call exceeds what was resident before (Linux, GNU C library)."""
+    ctypes.CDLL(None).malloc_trim(0)  # what earlier calls have freed would hide what this one takes
+    Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
+    before = resident("VmRSS")
+    call()
+    return resident("VmHWM") - before
 
 
 def write(folder: Path, tables: list[Table], setting: str) -> None:
