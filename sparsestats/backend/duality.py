@@ -43,7 +43,7 @@ class Coordinates:
     std : Standardization
     Q : ndarray (n, k)
     Z : ndarray or CSC (n, m)
-        The penalised columns on the penalty's scale; a dense one is centred when there is an intercept.
+        The penalised columns on the penalty's scale; those without zeros are centred when there is an intercept.
     G : ndarray (k, m)
         B = Z - Q G.
     null_v : ndarray (k,), or (k, K)
@@ -68,8 +68,13 @@ class Coordinates:
         self._onto = (self.w[:, None] * self.Q / n).T
         X = problem.X
         if is_sparse(X):
-            shift = np.zeros(len(self._pen))
-            self.Z = X[:, self._pen] @ T
+            # Columns without zeros are centred as dense ones are: products centred afterwards lose digits, all of them
+            # where a mean is far larger than its deviation.
+            Z = X[:, self._pen].astype(np.float64, copy=False)  # the selection is a copy
+            stored = np.diff(Z.indptr)
+            shift = np.where(stored == n, self.std.center[self._pen], 0.0) * problem.fit_intercept
+            Z.data -= np.repeat(shift, stored)
+            self.Z = Z @ T
             self.G = (self.Z.T @ self._onto.T).T
             self._B = None
         else:

@@ -137,6 +137,22 @@ def test_units_of_the_columns_and_origin_of_y_do_not_matter(penalty):
     np.testing.assert_array_equal(other == 0, beta == 0)
 
 
+def test_a_sparse_column_a_million_deviations_from_zero_loses_no_digits():
+    rng = np.random.default_rng(6)
+    X = np.round(rng.normal(size=(80, 4)), 6)
+    y = (X[:, 0] - X[:, 1] + rng.logistic(size=80) > 0).astype(float)
+    X[rng.random(80) < 0.5, 3] = 0  # stays as it is
+    far = sparse.csc_array(X + [2.0**20, 2.0**20, 0, 0])
+    kept = far.copy()
+    near, moved = (small(X=Z, y=y, loss=Binomial()) for Z in (sparse.csc_array(X), far))
+    alpha = 0.1 * proximal.alpha_max(near)
+    (beta, b0, _), (other, other_b0, certificate) = (proximal.solve(q, alpha, tol=1e-10) for q in (near, moved))
+    assert certificate.converged and np.abs(beta[:2]).min() > 0.1
+    np.testing.assert_allclose(other, beta, atol=1e-5)  # sqrt(2 gap)
+    assert other_b0 + 2.0**20 * other[:2].sum() == pytest.approx(b0, abs=1e-5)
+    np.testing.assert_array_equal(far.data, kept.data)
+
+
 @pytest.mark.parametrize("loss", ["gaussian", "binomial"])
 def test_sparse_and_dense_give_one_answer(loss, problem_of):
     for penalty in ("sorted", "group"):
