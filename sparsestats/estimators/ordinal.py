@@ -85,7 +85,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         (``ss.penalties.SortedL1("bh", q=0.1)``); "mcp" does not shrink large differences
         (``ss.penalties.MCP(gamma=3.0)``, its concavity relative to the curvature of the likelihood at the null
         model), is not convex and certified by stationarity. Or a penalty of ``ss.penalties`` or your own. All
-        but "l1" need l1_ratio 1. "box" needs a convex penalty.
+        but "l1" need l1_ratio 1. "box" needs a convex penalty and link="logit".
     groups : None, "auto", array of p hashable labels, or dict column name -> label
         Columns whose differences enter together under a penalty on groups; None is each column alone.
     penalty_factor : array-like (p,), dict column name -> factor, or None

@@ -269,6 +269,8 @@ def test_repaired_probabilities_are_probabilities():
         assert out.repaired == 2
         assert out.probabilities.min() >= 0
         np.testing.assert_allclose(out.probabilities.sum(axis=1), 1, atol=1e-15)
+    rearranged = ordinal.probabilities(eta[:1], "cumulative", "logit").probabilities
+    assert np.isfinite(np.log(rearranged)).all() and rearranged.min() > 0.1  # no class is left without a share
     ordered = ordinal.probabilities(eta[1:2], "cumulative", "logit")
     np.testing.assert_array_equal(out.probabilities[1], ordered.probabilities[0])
     with pytest.raises(ValueError, match="2 of 3 rows"):

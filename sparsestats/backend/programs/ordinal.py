@@ -88,7 +88,8 @@ def program(
     """
     if problem.link != "logit":
         raise ValueError(
-            f'the cvxpy program knows link="logit" only; got {problem.link!r}. solver="auto" fits the others'
+            f'the cvxpy program (constraints, monotone="box") knows link="logit" only; got {problem.link!r}. '
+            'solver="auto" fits the others, in order at the rows with monotone="train"'
         )
     X: Any = problem.X
     y, m = problem.codes, problem.n_boundaries
