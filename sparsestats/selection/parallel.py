@@ -63,7 +63,8 @@ def run(
     label : str
         Name of the progress bar.
     beside : callable or None
-        Called once, always in this process: in a thread beside the tasks where there are threads, else before them.
+        Called once, always in this process, by the thread that waits for the tasks; before them where there are no
+        threads.
 
     Returns
     -------
@@ -126,16 +127,19 @@ def _threads(
         with nested():
             return call(task)
 
-    pool = ThreadPoolExecutor(min(workers, len(tasks) + (beside is not None)))
+    pool = ThreadPoolExecutor(min(workers, len(tasks)))
     try:
-        first = [] if beside is None else [pool.submit(beside)]
         futures = [pool.submit(work, task) for task in tasks]
-        pending = {*first, *futures}
+        if beside is not None:
+            # In the thread that waits: as one more task it would leave a worker idle while the last one runs, where
+            # tasks are as many as workers share evenly.
+            beside()
+        pending = set(futures)
         while pending:
             done, pending = wait(pending, INTERRUPTIBLE, FIRST_COMPLETED)
             for future in done:
                 future.result()  # an error ends the wait for the others
-            bar.show(len(futures) - len(pending.difference(first)))
+            bar.show(len(futures) - len(pending))
         return [future.result() for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
