@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).parent.parent
 builder = runpy.run_path(str(ROOT / "vignettes" / "__main__.py"))
@@ -40,13 +41,15 @@ def test_notebook_is_executed_and_has_pictures(source):
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
 
 
-LONG = {"dags", "fdr", "genes", "presto"}  # 10 to 20 s each: `.ci/run` executes every vignette, every time
+def test_the_quickstart_runs_as_a_script(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(ROOT / "vignettes" / "quickstart.py"))
+    assert len(plt.get_fignums()) >= 3 and capsys.readouterr().err == ""
+    plt.close("all")
 
 
-@pytest.mark.parametrize(
-    "source",
-    [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in LONG)) for path in builder["sources"]()],
-)
+@pytest.mark.slow  # 10 to 20 s each: `.ci/run` executes every vignette, every time
+@vignettes
 def test_vignette_runs(source, monkeypatch):
     monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel's own backend shows figures in their cells
     fresh = builder["executed"](source)  # raises where a cell does

@@ -11,6 +11,8 @@ from benchmarks import in_r, ordinal_r
 from benchmarks.ordinal_peers import FITS, ours, standard_errors
 from benchmarks.ordinal_r import Fit
 
+pytestmark = pytest.mark.slow  # R starts; the fast tests compare with statsmodels
+
 AGAINST_R = [fit for fit in FITS if fit.package in ordinal_r.PACKAGES]
 # Where each stops: clm by the gradient, to rounding; polr and vglm by the deviance, to 1e-8 and 1e-7 of it, so that
 # coefficients (second order in the deviance) are right to its root at worst.

@@ -106,7 +106,7 @@ def test_groups_of_one_make_slope_with_mixed_weights(solver):
 @families
 @solvers
 @pytest.mark.parametrize("standardize", [True, "group"])
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 0.95, 1.0])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.6, 1.0])
 def test_alpha_max_is_where_the_first_coefficient_enters(family, solver, standardize, l1_ratio):
     """All zero at alpha_max (1 + 1e-9), not at alpha_max (1 - 1e-3)."""
     X, y = data(family, seed=2)
