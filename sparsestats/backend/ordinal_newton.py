@@ -238,9 +238,10 @@ class Differences:
 def resolved_penalty(problem: OrdinalProblem, penalised: np.ndarray) -> tuple[Any, np.ndarray]:
     """The problem's penalty with its arrays filled in for the penalised differences (p, m), and their groups."""
     labels = difference_groups(problem.groups, penalised)
+    n = int(np.count_nonzero(problem.weights))
     if problem.penalty.grouped:
-        return problem.penalty.resolve(problem.shape[0], labels, np.bincount(labels)), labels
-    return problem.penalty.resolve(problem.shape[0], None, np.ones(len(labels))), labels
+        return problem.penalty.resolve(n, labels, np.bincount(labels)), labels
+    return problem.penalty.resolve(n, None, np.ones(len(labels))), labels
 
 
 def difference_groups(groups: np.ndarray | None, penalised: np.ndarray) -> np.ndarray:

@@ -50,6 +50,11 @@ class Problem:
         return self.X.shape
 
     @property
+    def observations(self) -> int:
+        """Rows that count: those with weight. Sequences that depend on n see no others."""
+        return self.shape[0] if self.sample_weight is None else int(np.count_nonzero(self.sample_weight))
+
+    @property
     def responses(self) -> int:
         """Linear predictors of a row."""
         return 1 if self.y.ndim == 1 else self.y.shape[1]

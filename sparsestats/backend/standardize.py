@@ -160,7 +160,7 @@ def resolved(problem: Problem) -> Problem:
     # A row of the coefficient matrix is a column's K coefficients: a group of the penalty holds all of them, and where
     # there are no groups each stands alone.
     groups, sizes = (None, np.repeat(std.sizes, K)) if std.groups is None else (np.repeat(std.groups, K), K * std.sizes)
-    return replace(problem, penalty=problem.penalty.resolve(problem.shape[0], groups, sizes))
+    return replace(problem, penalty=problem.penalty.resolve(problem.observations, groups, sizes))
 
 
 def moments(X: Any, w: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

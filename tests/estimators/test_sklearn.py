@@ -150,6 +150,17 @@ def test_grid_search_over_a_pipeline_with_a_formula_in_front(table, standardize)
     assert model.groups_.tolist() == [0, 1, 1, 1, 2, 2, 2, 2, 2, 3]
 
 
+def test_rows_of_weight_0_are_rows_left_out_of_sequences_that_depend_on_n_too():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((50, 30))
+    y = 2 * X[:, 0] + rng.standard_normal(50)
+    weights = np.repeat([0.0, 1.0], [20, 30])
+    groups = np.arange(30) // 3
+    for model in (ss.SLOPE(0.1, sequence="gaussian"), ss.GroupSLOPE(0.1, sequence="corrected", groups=groups)):
+        weighted, fewer = clone(model).fit(X, y, weights), clone(model).fit(X[20:], y[20:])
+        np.testing.assert_allclose(weighted.coef_, fewer.coef_, atol=1e-9)
+
+
 def test_a_grid_of_numpys_values_fits_what_the_plain_values_fit():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 6)) * 3

@@ -26,7 +26,7 @@ def supports(problem: Problem) -> bool:
     labels = _labels(problem)
     if not len(labels) or labels.max() + 1 == len(labels):
         return True
-    solved = problem.penalty.resolve(problem.shape[0], labels).l1_ratio
+    solved = problem.penalty.resolve(problem.observations, labels).l1_ratio
     # Of the columns' part alone the design has the units only when that was known from l1_ratio.
     return solved < 1 or (problem.penalty.l1_ratio == 1 and problem.standardize != "group")
 
@@ -79,7 +79,7 @@ class NativeProblem:
         # Its columns are ranked too, those among them that a group of lower rank leaves at 0.
         sizes = self._sizes()
         labels = np.repeat(np.arange(len(sizes)), self._coordinates())
-        return self.problem.penalty.resolve(self.problem.shape[0], labels, sizes)
+        return self.problem.penalty.resolve(self.problem.observations, labels, sizes)
 
     @cached_property
     def penalty(self) -> Any:
@@ -95,9 +95,9 @@ class NativeProblem:
             v, w, ratio = known.v, known.w, known.l1_ratio
             return ext.Penalty(v, w, ratio) if ratio * v.any() + (1 - ratio) * w.any() > 0 else None
         if penalty.native == "group_sorted_l1":
-            w = penalty.resolve(self.problem.shape[0], np.repeat(np.arange(groups), sizes), sizes).weights
+            w = penalty.resolve(self.problem.observations, np.repeat(np.arange(groups), sizes), sizes).weights
             return ext.Penalty([], w, 0.0) if w.any() else None
-        v = penalty.resolve(self.problem.shape[0], None, sizes).weights
+        v = penalty.resolve(self.problem.observations, None, sizes).weights
         return ext.Penalty(v, [], 1.0) if v.any() else None
 
     def _sizes(self) -> np.ndarray:
@@ -225,7 +225,7 @@ def _units(problem: Problem) -> tuple[bool, bool]:
     if penalty.native != "sparse_group_sorted_l1":
         return penalty.native == "group_sorted_l1", penalty.native == "group_sorted_l1"
     labels = _labels(problem)
-    groups_alone = len(labels) > 0 and penalty.resolve(problem.shape[0], labels).l1_ratio == 0
+    groups_alone = len(labels) > 0 and penalty.resolve(problem.observations, labels).l1_ratio == 0
     # Numpy's own truth values are none to the core.
     return bool(penalty.l1_ratio < 1 or problem.standardize == "group"), bool(groups_alone)
 
