@@ -55,6 +55,8 @@ class Penalty {
   virtual void set_precision(double) {}
   // The pattern at c. A penalty without one returns false and is solved by first-order steps alone.
   virtual bool pattern(const Units&, const double*, Pattern&) { return false; }
+  // Of a sum of sorted norms of the units: the weights by rank, the last one for all ranks beyond. Of others none.
+  virtual std::vector<double> ranked() const { return {}; }
 
  protected:
   std::vector<double>& norms(const Units& units, const double* c) {
@@ -128,6 +130,7 @@ class SumOfNorms final : public Penalty {
       }
     return true;
   }
+  std::vector<double> ranked() const override { return {w_}; }
 
  private:
   double w_;
@@ -194,6 +197,7 @@ class SortedNorms final : public Penalty {
     }
     return true;
   }
+  std::vector<double> ranked() const override { return w_; }
 
  private:
   // Those of the norms r above a bound, in target_.

@@ -27,6 +27,18 @@ class Smooth {
   // coordinates listed and the free ones. 0 where there is none.
   virtual Index root_columns() const { return 0; }
   virtual void root(const double*, const std::vector<Index>&, double*) const {}
+  // The second-order model at a point, the loss itself where it is quadratic, for moves of few coordinates at a time: minus
+  // its gradient over coordinates [at, at + size) at an image, what a change of theirs adds to the image, its curvature along
+  // a direction, and its minimum over the free coordinates.
+  virtual bool expands() const { return true; }  // whether such moves serve
+  virtual void expand(const double*) const {}
+  // The model's Hessian over few coordinates is about `level` times what unit_gram gives.
+  virtual double level() const { return 1; }
+  virtual void unit_gram(Index at, Index size, double* out) const = 0;
+  virtual void force(const double* img, Index at, Index size, double* out) const = 0;
+  virtual void shift(Index at, Index size, const double* change, double* img) const = 0;
+  virtual double bend(const double* dx, const double* dimg) const = 0;
+  virtual void move_free(double*, double*) const {}
   // Multiply-adds of a proximal-gradient step, and of a Hessian over a coordinates.
   virtual double step_cost() const = 0;
   virtual double hessian_cost(double a) const = 0;
@@ -36,10 +48,11 @@ class Smooth {
   virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
 };
 
-// f = yy/2 - b'c + b'Gb/2 : the gaussian loss through its moments; of G the lower triangle is read.
+// f = yy/2 - b'c + c'Gc/2 : the gaussian loss through its moments; of G the lower triangle is read, and by moves of few
+// coordinates all of it.
 class Quadratic final : public Smooth {
  public:
-  Quadratic(std::vector<double> G, std::vector<double> b, double yy) : G_(std::move(G)), b_(std::move(b)), yy_(yy) {}
+  Quadratic(const std::vector<double>& G, std::vector<double> b, double yy) : G_(G), b_(std::move(b)), yy_(yy) {}
   Index coordinates() const override { return static_cast<Index>(b_.size()); }
   Index free() const override { return 0; }
   Index image_size() const override { return coordinates(); }
@@ -62,6 +75,17 @@ class Quadratic final : public Smooth {
     for (size_t i = 0; i < coords.size(); ++i)
       for (size_t j = 0; j <= i; ++j) H[i * ld + j] = G_[std::max(coords[i], coords[j]) * m + std::min(coords[i], coords[j])];
   }
+  void unit_gram(Index at, Index size, double* out) const override {
+    for (Index i = 0; i < size; ++i) std::copy_n(G_.data() + (at + i) * coordinates() + at, size, out + i * size);
+  }
+  void force(const double* img, Index at, Index size, double* out) const override {
+    for (Index j = at; j < at + size; ++j) *out++ = b_[j] - img[j];
+  }
+  void shift(Index at, Index size, const double* change, double* img) const override {
+    const Index m = coordinates();
+    combine(size, change, [&](Index j) { return G_.data() + (at + j) * m; }, img, m);
+  }
+  double bend(const double* dx, const double* dimg) const override { return dot(dx, dimg, coordinates()); }
   double step_cost() const override { return static_cast<double>(coordinates()) * coordinates(); }
   double hessian_cost(double) const override { return 0; }
   double dual(const double* x, const double* img, double alpha, double dual_norm) const override {
@@ -73,7 +97,8 @@ class Quadratic final : public Smooth {
   }
 
  private:
-  std::vector<double> G_, b_;
+  const std::vector<double>& G_;
+  std::vector<double> b_;
   double yy_;
 };
 
@@ -96,6 +121,7 @@ class Rows final : public Smooth {
   Index coordinates() const override { return m_; }
   Index free() const override { return free_; }
   Index image_size() const override { return d_.n(); }
+  bool quadratic() const override { return loss_.quadratic(); }
   void image(const double* x, double* img) const override {
     std::copy(offset_, offset_ + d_.n(), img);
     if (free_ > 0) d_.free_axpy(1, x + m_, img);
@@ -133,6 +159,57 @@ class Rows final : public Smooth {
     for (double& v : h) v = std::sqrt(v);
     for (size_t k = 0; k < coords.size() + free_; ++k) multiply(h.data(), out + k * d_.n(), out + k * d_.n(), d_.n());
   }
+  // A quadratic loss comes here with so many columns that ties are many, and proximal steps do better.
+  bool expands() const override { return d_.responses() == 1 && !loss_.quadratic(); }
+  void expand(const double* img) const override {
+    dual_point(img);
+    slope_ = row_curvature(img, false);
+    level_.resize(d_.n());
+    double sum = 0, weight = 0;
+    for (Index i = 0; i < d_.n(); ++i) {
+      level_[i] = e_[i] + slope_[i] * img[i];
+      sum += slope_[i];
+      weight += d_.weights()[i] / d_.n();
+    }
+    mean_ = sum / weight;
+  }
+  double level() const override { return mean_; }
+  void unit_gram(Index at, Index size, double* out) const override {
+    std::vector<Index> coords(size);
+    std::iota(coords.begin(), coords.end(), at);
+    std::vector<double> columns((size + free_) * d_.n()), h(d_.weights());
+    gather(coords, columns.data());
+    for (double& v : h) v = std::sqrt(v / d_.n());
+    for (Index k = 0; k < size; ++k) multiply(h.data(), columns.data() + k * d_.n(), columns.data() + k * d_.n(), d_.n());
+    gram_rows(columns.data(), size, d_.n(), d_.n(), out, size);
+    for (Index i = 0; i < size; ++i)
+      for (Index j = 0; j < i; ++j) out[j * size + i] = out[i * size + j];
+  }
+  void force(const double* img, Index at, Index size, double* out) const override {
+    model_residual(img);
+    if (!columns_.empty()) return project_on(size, [&](Index j) { return columns_[at + j]; }, e_.data(), d_.n(), out);
+    d_.tdot(atoms_.data() + owner_[at], owner_[at + size - 1] + 1 - owner_[at], e_.data(), out);
+  }
+  void shift(Index at, Index size, const double* change, double* img) const override {
+    if (!columns_.empty()) return combine(size, change, [&](Index j) { return columns_[at + j]; }, img, d_.n());
+    d_.axpy_atoms(atoms_.data() + owner_[at], owner_[at + size - 1] + 1 - owner_[at], change, img);
+  }
+  double bend(const double*, const double* dimg) const override {
+    double s = 0;
+    for (Index i = 0; i < d_.n(); ++i) s += slope_[i] * dimg[i] * dimg[i];
+    return s;
+  }
+  void move_free(double* gamma, double* img) const override {
+    for (Index k = 0; k < free_; ++k) {
+      const double* q = d_.free_column(k);
+      model_residual(img);
+      double curvature = 0;
+      for (Index i = 0; i < d_.n(); ++i) curvature += slope_[i] * q[i] * q[i];
+      const double step = curvature > 0 ? dot(q, e_.data(), d_.n()) / curvature : 0.0;
+      gamma[k] += step;
+      axpy(step, q, img, d_.n());
+    }
+  }
   void settle(double* x, double* img) const override {
     if (free_ > 0) fit_free_part(d_, loss_, y_, x + m_, img);
   }
@@ -152,6 +229,9 @@ class Rows final : public Smooth {
   void dual_point(const double* img) const {
     loss_.residual(img, y_, e_.data(), d_.n());
     for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
+  }
+  void model_residual(const double* img) const {
+    for (Index i = 0; i < d_.n(); ++i) e_[i] = level_[i] - slope_[i] * img[i];
   }
   std::vector<double> row_curvature(const double* img, bool safe) const {
     std::vector<double> h(d_.n());
@@ -190,7 +270,8 @@ class Rows final : public Smooth {
   const double *y_, *offset_;
   Index m_ = 0, free_;
   std::vector<const float*> columns_;
-  mutable std::vector<double> e_;
+  mutable double mean_ = 1;
+  mutable std::vector<double> e_, level_, slope_;  // of the model: residuals are level - slope * image
 };
 
 }  // namespace ss

@@ -3,6 +3,7 @@
 #pragma once
 #include <limits>
 
+#include "block_descent.hpp"
 #include "control.hpp"
 #include "pattern_newton.hpp"
 
@@ -16,8 +17,9 @@ struct SolveReport {
 
 class Solver {
  public:
-  Solver(const Smooth& f, Penalty& penalty, const Units& units, double alpha)
-      : f_(f), J_(penalty), units_(units), newton_(f, pat_, units, alpha), alpha_(alpha), m_(f.coordinates()),
+  // With `blocks`, those of f, units are moved one by one first.
+  Solver(const Smooth& f, Penalty& penalty, const Units& units, double alpha, BlockDescent* blocks)
+      : f_(f), blocks_(blocks), J_(penalty), units_(units), newton_(f, pat_, units, alpha), alpha_(alpha), m_(f.coordinates()),
         dim_(f.coordinates() + f.free()), img_size_(f.image_size()) {
     for (auto* v : {&x_, &last_, &y_, &cand_, &g_}) v->resize(dim_);
     for (auto* v : {&ix_, &ilast_, &iy_, &icand_}) v->resize(img_size_);
@@ -75,10 +77,18 @@ class Solver {
         if (good) continue;
       }
       const Index steps = std::min<Index>(SETTLE, max_iter - report.iterations);
-      accelerate(steps, watch);
-      report.iterations += steps;
-      spent += steps * step_cost();
-      report.gap = gap();
+      if (MANY_TIES * (actives - blocks) > actives) blocks_ = nullptr;
+      if (blocks_) {
+        const Index swept = descend(steps, target, report.gap);
+        report.iterations += swept;
+        spent += swept * step_cost();
+      }
+      if (!blocks_ && report.gap > target) {
+        accelerate(steps, watch);
+        report.iterations += steps;
+        spent += steps * step_cost();
+        report.gap = gap();
+      }
       if (!std::isfinite(from)) from = report.gap;
       left = report.gap < from ? spent * std::log(report.gap / target) / std::log(from / report.gap) : spent;
       if (stalled(report.gap)) break;
@@ -158,6 +168,43 @@ class Solver {
   // Multiply-adds of one proximal-gradient step, to be compared with those of a Newton step.
   double step_cost() const { return f_.step_cost() + 40.0 * dim_; }
 
+  // Sweeps over the units, one by one, while they take their share off the gap. Where they do not, norms are to be tied or
+  // parted several at once, which is what proximal steps do: they take over.
+  Index descend(Index steps, double target, double& gap_now) {
+    momentum_ = 0;
+    minimised_ = false;
+    Index slow = 0;
+    for (Index k = 0; k < steps; ++k) {
+      if (gap_now <= target) return k;
+      f_.expand(ix_.data());
+      y_ = x_;
+      iy_ = ix_;
+      blocks_->sweep(y_.data(), iy_.data());
+      const bool moved = shorten();
+      const double before = gap_now;
+      gap_now = gap();
+      slow = moved && gap_now < SWEPT * before ? 0 : slow + 1;
+      if (!moved || slow > 1) {
+        blocks_ = nullptr;
+        return k + 1;
+      }
+    }
+    return steps;
+  }
+  // From x towards y, where a sweep of the loss's model has led, as far as lowers the objective.
+  bool shorten() {
+    for (int tries = 0; tries < 4; ++tries) {
+      if (objective(y_, iy_) < F_) {
+        x_.swap(y_);
+        ix_.swap(iy_);
+        return true;
+      }
+      for (Index j = 0; j < dim_; ++j) y_[j] = x_[j] + 0.4 * (y_[j] - x_[j]);
+      for (Index i = 0; i < img_size_; ++i) iy_[i] = ix_[i] + 0.4 * (iy_[i] - ix_[i]);
+    }
+    return false;
+  }
+
   // FISTA with restart on the gradient test (O'Donoghue & Candes); momentum is kept until a Newton step moves x.
   void accelerate(Index steps, Watch& watch) {
     if (momentum_ == 0) {
@@ -216,6 +263,7 @@ class Solver {
   }
 
   const Smooth& f_;
+  BlockDescent* blocks_;
   Penalty& J_;
   const Units& units_;
   Pattern pat_;
@@ -224,6 +272,8 @@ class Solver {
   static constexpr double PATIENCE = 2;  // Newton steps
   static constexpr double RELAX = 0.65;  // of L, at a restart
   static constexpr double POLISH = 100;  // in proximal steps
+  static constexpr Index MANY_TIES = 4;  // one in so many active units: sweeps no longer serve
+  static constexpr double SWEPT = 0.9;  // of the gap, at most left by a sweep that serves
   static constexpr Index SETTLE = 8;  // steps between two looks at the gap
   double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
