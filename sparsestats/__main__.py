@@ -186,6 +186,9 @@ def _parser() -> argparse.ArgumentParser:
         default="raise",
         help="levels the fit never met: an error, an empty cell, or no effect of the level (default: %(default)s)",
     )
+    predict.add_argument(
+        "--offset", metavar="COLUMN", help="column with the offset, if the fit had another name for it"
+    )
     predict.add_argument("--out", metavar="FILE.csv", help="where to write; without it predictions go to stdout")
     predict.set_defaults(run=_predict)
     return parser
@@ -320,7 +323,7 @@ def _predict(asked: argparse.Namespace) -> None:
         raise ValueError(f"{asked.model} holds a graph, not a regression: predict answers for regressions only")
     data = read_table(Path(asked.file))
     chosen = {} if asked.type is None else {"type": asked.type}
-    values: Any = fit.predict(data, **chosen, at=asked.at, unseen=asked.unseen)
+    values: Any = fit.predict(data, **chosen, at=asked.at, offset=asked.offset, unseen=asked.unseen)
     table = values.to_frame() if isinstance(values, pd.Series) else values
     if asked.out is None:
         table.to_csv(sys.stdout, index=False, lineterminator="\n")

@@ -56,6 +56,18 @@ def test_predict_reads_the_model_back(fitted, table, tmp_path, capsys):
     assert float(printed[1]) == pytest.approx(ss.load(model).predict(load_penguins(), at="min")[0], rel=1e-12)
 
 
+def test_predict_takes_the_offset_of_a_model_fitted_with_an_array(tmp_path, capsys):
+    data = pd.DataFrame({"x": np.arange(12.0), "known": np.linspace(0, 3, 12)})
+    data["y"] = 2 * data["x"] + data["known"]
+    model, rows = str(tmp_path / "model.json"), str(tmp_path / "rows.csv")
+    ss.slope("y ~ x", data, alpha=0, offset=data["known"].to_numpy()).save(model)
+    data.to_csv(rows, index=False)
+    assert main(["predict", model, rows]) == 1
+    assert "array as offset" in capsys.readouterr().err
+    assert main(["predict", model, rows, "--offset", "known"]) == 0
+    np.testing.assert_allclose(np.array(capsys.readouterr().out.split()[1:], dtype=float), data["y"], atol=1e-9)
+
+
 def test_predict_gives_probabilities(table, tmp_path, capsys):
     out = str(tmp_path)
     assert (

@@ -299,7 +299,8 @@ class Spec:
         total = np.zeros(len(table))
         if self.offset_array and given is None:
             raise ValueError(
-                "The model was fitted with an array as offset; pass offset= with one value for each new row."
+                "The model was fitted with an array as offset; pass offset= with one value for each new row, or the "
+                "name of their column."
             )
         source = given if given is not None else self.offset_column
         absent = [name for node in self.offsets for name in variables(node) if name not in table.positions]
@@ -308,7 +309,11 @@ class Spec:
         if absent:
             raise ValueError(
                 f"The model was fitted with an offset, and the new data lacks its column {absent[0]!r}."
-                + (" Pass offset= with one value for each new row." if absent[0] == self.offset_column else "")
+                + (
+                    " Pass offset= with one value for each new row, or the name of another column."
+                    if absent[0] == self.offset_column
+                    else ""
+                )
             )
         if source is not None:
             total = total + row_values(table, source, "offset")
