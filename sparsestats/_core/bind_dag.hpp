@@ -37,17 +37,32 @@ inline std::vector<char> mask(const nb::object& given, Index d) {
     throw std::invalid_argument("a mask of edges must be d x d");
   return std::vector<char>(m.data(), m.data() + d * d);
 }
-inline ss::Knowledge knowledge(const nb::object& forbidden, const nb::object& required, const nb::object& must, Index d) {
-  return {mask(forbidden, d), mask(required, d), mask(must, d)};
-}
-inline void check_orders(const Orders& orders, Index d) {
-  for (const auto& order : orders) {
-    std::vector<char> seen(d, 0);
-    for (Index j : order)
-      if (j < 0 || j >= d || seen[j]++) throw std::invalid_argument("an order must be a permutation of 0..d-1");
-    if (static_cast<Index>(order.size()) != d) throw std::invalid_argument("an order must name every variable");
+
+// What every question shares: second moments, read in place, the penalised score of a graph, and what is known of it.
+class Problem {
+ public:
+  Problem(Square S, bool equal, double alpha, double floor, const nb::object& forbidden, const nb::object& required,
+          const nb::object& must)
+      : moments(dag::moments(S, equal)), alpha(alpha), floor(moments.d, floor),
+        known{mask(forbidden, moments.d), mask(required, moments.d), mask(must, moments.d)}, owner_(std::move(S)) {}
+
+  void check(const Orders& orders) const {
+    for (const auto& order : orders) {
+      std::vector<char> seen(moments.d, 0);
+      for (Index j : order)
+        if (j < 0 || j >= moments.d || seen[j]++) throw std::invalid_argument("an order must be a permutation of 0..d-1");
+      if (static_cast<Index>(order.size()) != moments.d) throw std::invalid_argument("an order must name every variable");
+    }
   }
-}
+
+  const ss::SecondMoments moments;
+  const double alpha;
+  const std::vector<double> floor;
+  const ss::Knowledge known;
+
+ private:
+  Square owner_;
+};
 
 // Run without the GIL; an interrupt becomes the exception Python expects.
 template <class F>
@@ -77,13 +92,10 @@ inline nb::dict weights_dict(ss::WeightsResult&& r) {
 inline void bind_search(nb::module_& m) {
   m.def(
       "search_order",
-      [](Square S, bool equal, nb::object must, const Orders& starts, bool greedy, Index restarts, std::uint64_t seed,
-         ss::Control& control) {
-        const ss::SecondMoments moments_ = moments(S, equal);
-        check_orders(starts, moments_.d);
-        const ss::Knowledge known = knowledge(nb::none(), nb::none(), must, moments_.d);
+      [](const Problem& p, const Orders& starts, bool greedy, Index restarts, std::uint64_t seed, ss::Control& control) {
+        p.check(starts);
         ss::SearchResult r = released(control, [&](ss::Watch& watch) {
-          return ss::search_order(moments_, known, starts, greedy, restarts, seed, watch);
+          return ss::search_order(p.moments, p.known, starts, greedy, restarts, seed, watch);
         });
         nb::dict out;
         out["order"] = indices(r.order);
@@ -94,70 +106,15 @@ inline void bind_search(nb::module_& m) {
         out["converged"] = r.converged;
         return out;
       },
-      "S"_a, "equal"_a, "must"_a.none(), "starts"_a, "greedy"_a, "restarts"_a, "seed"_a, "control"_a,
+      "problem"_a, "starts"_a, "greedy"_a, "restarts"_a, "seed"_a, "control"_a,
       "Best order for the unpenalised score: descents from greedy, given and random orders.");
-}
-
-inline void bind_weights(nb::module_& m) {
-  m.def(
-      "fit_on_order",
-      [](Square S, bool equal, double alpha, std::vector<double> floor, const std::vector<Index>& order,
-         nb::object forbidden, nb::object required, ss::Control& control) {
-        const ss::SecondMoments moments_ = moments(S, equal);
-        check_orders({order}, moments_.d);
-        const ss::Knowledge known = knowledge(forbidden, required, nb::none(), moments_.d);
-        return weights_dict(released(control, [&](ss::Watch& watch) {
-          return ss::fit_on_order(moments_, alpha, floor, known, order, watch);
-        }));
-      },
-      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "order"_a, "forbidden"_a.none(), "required"_a.none(), "control"_a,
-      "The concomitant lasso of every variable on those before it.");
-  m.def(
-      "fit_unordered",
-      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, nb::object required,
-         ss::Control& control) {
-        const ss::SecondMoments moments_ = moments(S, equal);
-        const Index d = moments_.d;
-        const ss::Knowledge known = knowledge(forbidden, required, nb::none(), d);
-        std::vector<char> allowed(d * d, 1);
-        for (Index j = 0; j < d; ++j)
-          for (Index k = 0; k < d; ++k)
-            allowed[j * d + k] = k != j && (known.forbidden.empty() || !known.forbidden[k * d + j]);
-        ss::GraphFit fit;
-        fit.nodes.resize(d);
-        fit.scale.resize(d);
-        for (Index j = 0; j < d; ++j) {
-          fit.nodes[j].gradient.assign(d, 0.0);
-          fit.scale[j] = std::sqrt(moments_.S[j * d + j]);
-        }
-        return weights_dict(released(control, [&](ss::Watch& watch) {
-          return ss::fit_weights(moments_, alpha, floor, known, allowed, fit, watch);
-        }));
-      },
-      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "required"_a.none(), "control"_a,
-      "The same with every other variable allowed: a lower bound over all graphs.");
-  m.def(
-      "polish_order",
-      [](Square S, bool equal, double alpha, std::vector<double> floor, const std::vector<Index>& order,
-         nb::object forbidden, nb::object required, nb::object must, Index patience, Index sweeps, ss::Control& control) {
-        const ss::SecondMoments moments_ = moments(S, equal);
-        check_orders({order}, moments_.d);
-        const ss::Knowledge known = knowledge(forbidden, required, must, moments_.d);
-        return weights_dict(released(control, [&](ss::Watch& watch) {
-          return ss::polish_order(moments_, alpha, floor, known, order, patience, sweeps, watch);
-        }));
-      },
-      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "order"_a, "forbidden"_a.none(), "required"_a.none(), "must"_a.none(),
-      "patience"_a, "sweeps"_a, "control"_a, "Insertions on the penalised objective until none lowers it.");
   m.def(
       "refine_bic",
-      [](Square S, double n, double price, Index max_parents, const Orders& starts, Index restarts, std::uint64_t seed,
-         nb::object forbidden, nb::object required, nb::object must, Index sweeps, ss::Control& control) {
-        const ss::SecondMoments moments_ = moments(S, false);
-        check_orders(starts, moments_.d);
-        const ss::Knowledge known = knowledge(forbidden, required, must, moments_.d);
+      [](const Problem& p, double n, double price, Index max_parents, const Orders& starts, Index restarts,
+         std::uint64_t seed, Index sweeps, ss::Control& control) {
+        p.check(starts);
         ss::BicResult r = released(control, [&](ss::Watch& watch) {
-          return ss::refine_bic(moments_, n, price, max_parents, known, starts, restarts, seed, sweeps, watch);
+          return ss::refine_bic(p.moments, n, price, max_parents, p.known, starts, restarts, seed, sweeps, watch);
         });
         nb::dict out;
         const size_t d = r.order.size(), k = r.starts.size();
@@ -169,61 +126,111 @@ inline void bind_weights(nb::module_& m) {
         out["converged"] = r.converged;
         return out;
       },
-      "S"_a, "n"_a, "price"_a, "max_parents"_a, "starts"_a, "restarts"_a, "seed"_a, "forbidden"_a.none(),
-      "required"_a.none(), "must"_a.none(), "sweeps"_a, "control"_a, "Insertion search on the Gaussian BIC.");
+      "problem"_a, "n"_a, "price"_a, "max_parents"_a, "starts"_a, "restarts"_a, "seed"_a, "sweeps"_a, "control"_a,
+      "Insertion search on the Gaussian BIC.");
+  m.def(
+      "best_order",
+      [](const Problem& p, double tol, ss::Control& control) {
+        if (p.moments.d > 20) throw std::invalid_argument("exact search takes at most 20 variables");
+        ss::ExactResult r = released(control, [&](ss::Watch& watch) {
+          return ss::ExactOrder(p.moments, p.alpha, p.floor, p.known).solve(tol, watch);
+        });
+        nb::dict out;
+        out["order"] = indices(r.order);
+        out["objective"] = r.objective;
+        out["bound"] = r.bound;
+        out["tables"] = r.tables;
+        out["complete"] = r.complete;
+        return out;
+      },
+      "problem"_a, "tol"_a, "control"_a, "The order of least penalised score, by dynamic programming over subsets.");
 }
 
-inline void bind_refit(nb::module_& m) {
+inline void bind_weights(nb::module_& m) {
+  m.def(
+      "fit_on_order",
+      [](const Problem& p, const std::vector<Index>& order, ss::Control& control) {
+        p.check({order});
+        return weights_dict(released(control, [&](ss::Watch& watch) {
+          return ss::fit_on_order(p.moments, p.alpha, p.floor, p.known, order, watch);
+        }));
+      },
+      "problem"_a, "order"_a, "control"_a, "The concomitant lasso of every variable on those before it.");
+  m.def(
+      "fit_unordered",
+      [](const Problem& p, ss::Control& control) {
+        const Index d = p.moments.d;
+        std::vector<char> allowed(d * d, 1);
+        for (Index j = 0; j < d; ++j)
+          for (Index k = 0; k < d; ++k)
+            allowed[j * d + k] = k != j && (p.known.forbidden.empty() || !p.known.forbidden[k * d + j]);
+        ss::GraphFit fit;
+        fit.nodes.resize(d);
+        fit.scale.resize(d);
+        for (Index j = 0; j < d; ++j) {
+          fit.nodes[j].gradient.assign(d, 0.0);
+          fit.scale[j] = std::sqrt(p.moments.S[j * d + j]);
+        }
+        return weights_dict(released(control, [&](ss::Watch& watch) {
+          return ss::fit_weights(p.moments, p.alpha, p.floor, p.known, allowed, fit, watch);
+        }));
+      },
+      "problem"_a, "control"_a, "The same with every other variable allowed: a lower bound over all graphs.");
+  m.def(
+      "polish_order",
+      [](const Problem& p, const std::vector<Index>& order, Index patience, Index sweeps, ss::Control& control) {
+        p.check({order});
+        return weights_dict(released(control, [&](ss::Watch& watch) {
+          return ss::polish_order(p.moments, p.alpha, p.floor, p.known, order, patience, sweeps, watch);
+        }));
+      },
+      "problem"_a, "order"_a, "patience"_a, "sweeps"_a, "control"_a,
+      "Insertions on the penalised objective until none lowers it.");
+}
+
+inline void bind_supports(nb::module_& m) {
   m.def(
       "refit_support",
-      [](Square S, nb::object support, nb::object required, double threshold, Index max_parents) {
-        const ss::SecondMoments moments_ = moments(S, false);
-        const size_t d = moments_.d;
-        const std::vector<char> kept = mask(support, moments_.d);
-        const ss::Knowledge known = knowledge(nb::none(), required, nb::none(), moments_.d);
-        nb::gil_scoped_release release;
-        ss::RefitResult r = ss::refit_support(moments_, kept, known, threshold, max_parents);
-        nb::gil_scoped_acquire acquire;
+      [](const Problem& p, nb::object support, double threshold, Index max_parents) {
+        const size_t d = p.moments.d;
+        const std::vector<char> kept = mask(support, p.moments.d);
+        ss::RefitResult r;
+        {
+          nb::gil_scoped_release release;
+          r = ss::refit_support(p.moments, kept, p.known, threshold, max_parents);
+        }
         return nb::make_tuple(give(std::move(r.weights), {d, d}), give(std::move(r.residual), {d}));
       },
-      "S"_a, "support"_a, "required"_a.none(), "threshold"_a, "max_parents"_a,
+      "problem"_a, "support"_a, "threshold"_a, "max_parents"_a,
       "Least squares on supports, thresholded once; weights and residual variances.");
-}
-
-inline void bind_selection(nb::module_& m) {
   m.def(
       "select_parents",
-      [](Square S, double n, double price, Index max_parents, nb::object likely, nb::object possible, nb::object required) {
-        const ss::SecondMoments moments_ = moments(S, false);
-        const Index d = moments_.d;
+      [](const Problem& p, double n, double price, Index max_parents, nb::object likely, nb::object possible) {
+        const Index d = p.moments.d;
         const std::vector<char> first = mask(likely, d), then = mask(possible, d);
-        const ss::Knowledge known = knowledge(nb::none(), required, nb::none(), d);
         std::vector<std::uint8_t> parents;
         {
           nb::gil_scoped_release release;
-          parents = ss::select_parents(moments_, n, price, max_parents, known, first, then);
+          parents = ss::select_parents(p.moments, n, price, max_parents, p.known, first, then);
         }
         return give(std::move(parents), {static_cast<size_t>(d), static_cast<size_t>(d)});
       },
-      "S"_a, "n"_a, "price"_a, "max_parents"_a, "likely"_a, "possible"_a, "required"_a.none(),
+      "problem"_a, "n"_a, "price"_a, "max_parents"_a, "likely"_a, "possible"_a,
       "Parents of every variable grown and shrunk by BIC, among the likely ones, then from these among the possible.");
 }
 
 inline void bind_path(nb::module_& m) {
   m.def(
       "follow_path",
-      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, std::vector<double> mu,
-         std::vector<double> t, std::vector<Index> steps, double learning_rate, double beta1, double beta2, double epsilon,
-         double tol, Index checkpoint, ss::Control& control) {
-        const ss::SecondMoments moments_ = moments(S, equal);
-        const size_t d = moments_.d;
+      [](const Problem& p, std::vector<double> mu, std::vector<double> t, std::vector<Index> steps, double learning_rate,
+         double beta1, double beta2, double epsilon, double tol, Index checkpoint, ss::Control& control) {
+        const size_t d = p.moments.d;
         if (mu.size() != t.size() || mu.size() != steps.size())
           throw std::invalid_argument("mu, t and steps need one value a stage");
-        const std::vector<char> banned = mask(forbidden, moments_.d);
         ss::PathOptionsDag options{{}, learning_rate, beta1, beta2, epsilon, tol, checkpoint};
         for (size_t k = 0; k < mu.size(); ++k) options.stages.push_back({mu[k], t[k], steps[k]});
         ss::DagPathResult r = released(control, [&](ss::Watch& watch) {
-          return ss::DagPath(moments_, alpha, floor, banned).run(options, watch);
+          return ss::DagPath(p.moments, p.alpha, p.floor, p.known.forbidden).run(options, watch);
         });
         nb::dict out;
         out["weights"] = give(std::move(r.weights), {d, d});
@@ -234,8 +241,8 @@ inline void bind_path(nb::module_& m) {
         out["finished"] = r.finished;
         return out;
       },
-      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "mu"_a, "t"_a, "steps"_a, "learning_rate"_a, "beta1"_a,
-      "beta2"_a, "epsilon"_a, "tol"_a, "checkpoint"_a, "control"_a, "Adam along the log-determinant acyclicity.");
+      "problem"_a, "mu"_a, "t"_a, "steps"_a, "learning_rate"_a, "beta1"_a, "beta2"_a, "epsilon"_a, "tol"_a,
+      "checkpoint"_a, "control"_a, "Adam along the log-determinant acyclicity.");
   m.def(
       "acyclicity",
       [](Square W, double t) {
@@ -251,26 +258,6 @@ inline void bind_path(nb::module_& m) {
         return nb::make_tuple(h, give(std::move(gradient), {static_cast<size_t>(d), static_cast<size_t>(d)}));
       },
       "W"_a, "t"_a, "h(W; t) = d log t - log det(t I - W o W) and its gradient; inf and nan outside its domain.");
-  m.def(
-      "best_order",
-      [](Square S, bool equal, double alpha, std::vector<double> floor, nb::object forbidden, nb::object required,
-         nb::object must, double tol, ss::Control& control) {
-        const ss::SecondMoments moments_ = moments(S, equal);
-        if (moments_.d > 20) throw std::invalid_argument("exact search takes at most 20 variables");
-        const ss::Knowledge known = knowledge(forbidden, required, must, moments_.d);
-        ss::ExactResult r = released(control, [&](ss::Watch& watch) {
-          return ss::ExactOrder(moments_, alpha, floor, known).solve(tol, watch);
-        });
-        nb::dict out;
-        out["order"] = indices(r.order);
-        out["objective"] = r.objective;
-        out["bound"] = r.bound;
-        out["tables"] = r.tables;
-        out["complete"] = r.complete;
-        return out;
-      },
-      "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "required"_a.none(), "must"_a.none(), "tol"_a,
-      "control"_a, "The order of least penalised score, by dynamic programming over subsets.");
 }
 
 inline void bind_kernels(nb::module_& t) {
@@ -305,11 +292,14 @@ inline void bind_kernels(nb::module_& t) {
 }  // namespace dag
 
 inline void bind_dag(nanobind::module_& m) {
+  using namespace nanobind::literals;
   nanobind::module_ sub = m.def_submodule("dag", "Directed acyclic graphs from second moments.");
+  nanobind::class_<dag::Problem>(sub, "Problem", "Second moments, read in place, the score of a graph, what is known of it.")
+      .def(nanobind::init<dag::Square, bool, double, double, nanobind::object, nanobind::object, nanobind::object>(),
+           "S"_a, "equal"_a, "alpha"_a, "floor"_a, "forbidden"_a.none(), "required"_a.none(), "must"_a.none());
   dag::bind_search(sub);
   dag::bind_weights(sub);
-  dag::bind_refit(sub);
-  dag::bind_selection(sub);
+  dag::bind_supports(sub);
   dag::bind_path(sub);
   nanobind::module_ kernels = sub.def_submodule("testing", "Kernels for tests/core.");
   dag::bind_kernels(kernels);

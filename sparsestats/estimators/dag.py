@@ -60,6 +60,7 @@ _STATE = (
     "n_iter_",
     "standardised_",
     "follows_variances_",
+    "duals_",
 )
 
 
@@ -165,7 +166,7 @@ class CoLiDE(FittedGraph):
         Duality gap of ``penalized_`` on ``order_``; the worst variable's for noise="nv", that of all with
         ``constraints``.
     duals_ : list of ndarrays
-        Multipliers of the constraints on ``penalized_``, in their order (with ``constraints`` only).
+        Multipliers of the constraints on ``penalized_``, in their order; none without ``constraints``.
     varsortability_ : float
         Share of edges that lead from a smaller to a larger variance (nan without edges).
     r2_sortability_ : float
@@ -445,8 +446,7 @@ class CoLiDE(FittedGraph):
         self.objective_ = found.certificate.objective
         self.n_iter_ = found.certificate.n_iter
         self.search_info_ = found.info
-        if "duals" in found.info:
-            self.duals_ = found.info["duals"]
+        self.duals_ = found.info.get("duals", [])
         sources, targets = np.nonzero(self.adjacency_)
         v = np.diagonal(S)
         rising = int(np.count_nonzero(v[sources] < v[targets]))
@@ -493,7 +493,7 @@ class CoLiDE(FittedGraph):
         """The order, what the data leave undecided within it together."""
         check_is_fitted(self)
         S, equal, d = self.covariance_, self.noise == "ev", self.n_features_in_
-        if self.constraints is not None:  # an exchange could change what they allow
+        if self.duals_:  # an exchange could change what they allow
             return [[int(j)] for j in self.order_]
         varies = varying(S, self.location_)
         floor = FLOOR * float(np.sqrt(np.diagonal(S)[varies].min())) if varies.any() else 0.0
@@ -623,6 +623,7 @@ class CoLiDE(FittedGraph):
         for name in _STATE:
             if name in state:
                 setattr(self, name, state[name])
+        self.duals_ = state.get("duals_", [])  # files of before constraints were kept have none
         self.certificate_ = Certificate(**state["certificate_"])
         self.feature_names_in_ = np.array(state["feature_names_in_"], dtype=object)
         return self

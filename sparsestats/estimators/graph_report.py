@@ -36,7 +36,7 @@ def graph_report(model: CoLiDE) -> Report:
     elif settings.refit and settings.prune:
         out, of = int(np.count_nonzero(model.pruned_)), int(np.count_nonzero(model.penalized_))
         shown += f"; {out} of {of} penalised edges pruned by BIC"
-    if model.constraints is not None:
+    if model.duals_:
         shown += "; the user's own constraints on the weights"
     edges = model.to_frame()
     rows = [
@@ -100,7 +100,7 @@ def _place_among_all(model: CoLiDE) -> str:
     """Where the objective stands among all DAGs; said in one line."""
     small = model.n_features_in_ <= PROVED
     told = model.certify(max_exact=PROVED)
-    if model.constraints is not None:
+    if model.duals_:
         return (
             f"Objective {model.objective_:.6f} under the constraints, before thresholding; without them no DAG is "
             f"below {told.bound:.6f}. The order was found without them"

@@ -16,7 +16,7 @@ from . import frames
 from .call import Call
 from .graphs import EdgeFrequencies
 from .protocol import report_of
-from .store import plain, revive
+from .store import plain, revive, saved_params
 from .summary import Summary
 
 GRAPH_FORMAT, GRAPH_LAYOUT = "sparsestats graph", 1
@@ -263,13 +263,19 @@ class GraphFit:
         return self.again(changes)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the graph, its moments and how it was made as JSON; no rows of the data."""
+        """Write the graph, its moments and how it was made as JSON; no rows of the data.
+
+        Parameters that are code (``constraints``) are left out and named under ``not_saved``; what was fitted under
+        them is kept, with their multipliers.
+        """
         e = self.estimator
+        params, lost = saved_params(e.get_params())
         told = {
             "format": GRAPH_FORMAT,
             "layout": GRAPH_LAYOUT,
             "model": type(e).__name__,
-            "params": plain({k: list(v) if isinstance(v, set | frozenset) else v for k, v in e.get_params().items()}),
+            "params": params,
+            "not_saved": lost,
             "call": plain(
                 {
                     "function": self.call.function,

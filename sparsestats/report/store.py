@@ -35,9 +35,9 @@ class NotSaveable(TypeError):
 def plain(value: Any) -> Any:
     """A value as JSON holds it; arrays and numbers that are not finite are marked, for ``revive``."""
     match value:
-        case np.ndarray():
+        case np.ndarray() if value.ndim:
             return {"array": [plain(item) for item in value.tolist()], "dtype": value.dtype.kind}
-        case np.generic():
+        case np.generic() | np.ndarray():
             return plain(value.item())
         case float() if not math.isfinite(value):
             return {"float": repr(value)}
@@ -45,7 +45,7 @@ def plain(value: Any) -> Any:
             return value
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
-        case list() | tuple():
+        case list() | tuple() | set() | frozenset():
             return [plain(item) for item in value]
         case pd.DataFrame():
             return {"frame": {str(name): plain(value[name].to_numpy()) for name in value.columns}}
@@ -92,12 +92,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
     """
     if reason := report_of(fit.template).not_saveable:
         raise NotSaveable(reason)
-    params, lost = {}, []
-    for name, value in fit.template.get_params(deep=False).items():
-        try:
-            params[name] = plain(value)
-        except NotSaveable:
-            lost.append(name)
+    params, lost = saved_params(fit.template.get_params(deep=False))
     return {
         "format": FORMAT,
         "layout": LAYOUT,
@@ -142,6 +137,17 @@ def to_dict(fit: Fit) -> dict[str, Any]:
             }
         ),
     }
+
+
+def saved_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The parameters that JSON can hold, and the names of the others, such as constraints, which are code."""
+    held, lost = {}, []
+    for name, value in params.items():
+        try:
+            held[name] = plain(value)
+        except NotSaveable:
+            lost.append(name)
+    return held, lost
 
 
 def path_to_dict(path: Path) -> dict[str, Any]:

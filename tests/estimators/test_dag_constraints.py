@@ -1,11 +1,12 @@
 """CoLiDE under a user's own constraints: they hold, they cost what the multipliers say, and the proof stands."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import sparsestats as ss
-from sparsestats.report.store import NotSaveable
 
 pytestmark = pytest.mark.filterwarnings("ignore::sparsestats.exceptions.DataWarning")
 
@@ -143,5 +144,14 @@ def test_the_door_for_frames_takes_them(data, tmp_path):
     W = fit.coef()
     assert W.loc["a", "b"] == pytest.approx(W.loc["d", "e"], abs=1e-12)
     assert "under the constraints" in str(fit.summary())
-    with pytest.raises(NotSaveable):
-        fit.save(tmp_path / "graph.json")
+    fit.save(tmp_path / "graph.json")
+    again = ss.load(tmp_path / "graph.json")
+    assert json.loads((tmp_path / "graph.json").read_text())["not_saved"] == ["constraints"]
+    assert str(again.summary()) == str(fit.summary())
+    assert again.estimator.order_blocks_ == fit.estimator.order_blocks_
+    np.testing.assert_array_equal(again.estimator.duals_[0], fit.estimator.duals_[0])
+
+
+def test_multipliers_do_not_outlive_their_constraints(data):
+    model = ss.CoLiDE(constraints=lambda v: [v["a", "b"] == 0.5]).fit(data)
+    assert model.duals_ and not model.set_params(constraints=None).fit(data).duals_

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,10 @@ class Score:
     floor: float
     known: Knowledge = field(default_factory=Knowledge)
 
-    @property
-    def floors(self) -> list[float]:
-        return [self.floor] * len(self.S)
+    @cached_property
+    def problem(self) -> Any:
+        """The same in the compiled core."""
+        return _problem(self.S, self.known, self.equal, self.alpha, self.floor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,7 @@ def search_order(
     Edges that are forbidden or required do not enter this score; what they imply for the order does.
     """
     out = ext.dag.search_order(
-        S, equal, mask(known.must), orders(starts), greedy, restarts, seed, control or ext.Control()
+        _problem(S, known, equal), orders(starts), greedy, restarts, seed, control or ext.Control()
     )
     if len(out["order"]) == 0:
         return None
@@ -83,19 +85,7 @@ def search_order(
 
 def fit_on_order(score: Score, order: np.ndarray, *, control: Any = None) -> Weights:
     """The concomitant lasso of every variable on those before it."""
-    known = score.known
-    return _weights(
-        ext.dag.fit_on_order(
-            score.S,
-            score.equal,
-            score.alpha,
-            score.floors,
-            list(map(int, order)),
-            mask(known.forbidden),
-            mask(known.required),
-            control or ext.Control(),
-        )
-    )
+    return _weights(ext.dag.fit_on_order(score.problem, list(map(int, order)), control or ext.Control()))
 
 
 def polish_order(
@@ -106,40 +96,15 @@ def polish_order(
     ``patience`` ends the scan of a variable after that many positions that need a regression anew; None
     is no limit.
     """
-    known = score.known
-    return _weights(
-        ext.dag.polish_order(
-            score.S,
-            score.equal,
-            score.alpha,
-            score.floors,
-            list(map(int, order)),
-            mask(known.forbidden),
-            mask(known.required),
-            mask(known.must),
-            len(score.S) ** 2 if patience is None else patience,
-            sweeps,
-            control or ext.Control(),
-        )
-    )
+    most = len(score.S) ** 2 if patience is None else patience
+    return _weights(ext.dag.polish_order(score.problem, list(map(int, order)), most, sweeps, control or ext.Control()))
 
 
 def fit_unordered(score: Score, *, control: Any = None) -> Weights:
     """Every variable on all others: not a DAG, but its dual value bounds the objective of every DAG from
     below.
     """
-    known = score.known
-    return _weights(
-        ext.dag.fit_unordered(
-            score.S,
-            score.equal,
-            score.alpha,
-            score.floors,
-            mask(known.forbidden),
-            mask(known.required),
-            control or ext.Control(),
-        )
-    )
+    return _weights(ext.dag.fit_unordered(score.problem, control or ext.Control()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,16 +136,13 @@ def refine_bic(
 ) -> BicSearch:
     """Insertion search on the Gaussian BIC, parents by forward and backward selection."""
     out = ext.dag.refine_bic(
-        S,
+        _problem(S, known),
         n,
         price,
         len(S) if max_parents is None else max_parents,
         orders(starts),
         restarts,
         seed,
-        mask(known.forbidden),
-        mask(known.required),
-        mask(known.must),
         sweeps,
         control or ext.Control(),
     )
@@ -203,13 +165,7 @@ def select_parents(
     possible.
     """
     return ext.dag.select_parents(
-        S,
-        n,
-        price,
-        len(S) if max_parents is None else max_parents,
-        mask(likely),
-        mask(possible),
-        mask(known.required),
+        _problem(S, known), n, price, len(S) if max_parents is None else max_parents, mask(likely), mask(possible)
     ).astype(bool)
 
 
@@ -226,9 +182,12 @@ def refit_support(
     Coefficients at or below ``threshold`` leave after a first pass, and beyond ``max_parents`` the ones that
     explain least; what is left is fitted again.
     """
-    return ext.dag.refit_support(
-        S, mask(support), mask(required), threshold, len(S) if max_parents is None else max_parents
-    )
+    problem = _problem(S, Knowledge(required=required))
+    return ext.dag.refit_support(problem, mask(support), threshold, len(S) if max_parents is None else max_parents)
+
+
+def _problem(S: np.ndarray, known: Knowledge, equal: bool = False, alpha: float = 0.0, floor: float = 0.0) -> Any:
+    return ext.dag.Problem(S, equal, alpha, floor, mask(known.forbidden), mask(known.required), mask(known.must))
 
 
 def mask(values: np.ndarray | None) -> np.ndarray | None:
@@ -299,24 +258,8 @@ class PathWeights:
 
 def follow_path(score: Score, options: PathOptions | None = None, *, control: Any = None) -> PathWeights:
     """Adam on ``mu (score + alpha |W|) + h(W; t)`` along the stages of ``options``."""
-    options = options or PathOptions()
-    out = ext.dag.follow_path(
-        score.S,
-        score.equal,
-        score.alpha,
-        score.floors,
-        mask(score.known.forbidden),
-        list(options.mu),
-        list(options.t),
-        list(options.steps),
-        options.learning_rate,
-        options.beta1,
-        options.beta2,
-        options.epsilon,
-        options.tol,
-        options.checkpoint,
-        control or ext.Control(),
-    )
+    options = asdict(options or PathOptions())
+    out = ext.dag.follow_path(score.problem, **options, control=control or ext.Control())
     return PathWeights(out["weights"], out["steps"], out["t"], out["acyclicity"], out["finished"])
 
 
@@ -341,16 +284,5 @@ class BestOrder:
 
 def best_order(score: Score, *, tol: float = 1e-7, control: Any = None) -> BestOrder:
     """Least penalised score over all DAGs by dynamic programming over subsets; at most 20 variables."""
-    known = score.known
-    out = ext.dag.best_order(
-        score.S,
-        score.equal,
-        score.alpha,
-        score.floors,
-        mask(known.forbidden),
-        mask(known.required),
-        mask(known.must),
-        tol,
-        control or ext.Control(),
-    )
+    out = ext.dag.best_order(score.problem, tol, control or ext.Control())
     return BestOrder(out["order"], out["objective"], out["bound"], out["tables"], out["complete"])
