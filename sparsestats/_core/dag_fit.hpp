@@ -286,6 +286,7 @@ inline std::vector<std::uint8_t> select_parents(const SecondMoments& m, double n
     if (!held.empty())
       for (Index a = 0; a < last; ++a) held[a * (last + 1) + last] = known.required[few[a] * d + j];
     everyone[last] = 0;
+    node.parents.clear();  // another variable's
     GrowShrink(S.data(), last + 1, n, price, max_parents, held).solve(last, everyone.data(), node);
     everyone[last] = 1;
     std::vector<Index> seeds;
@@ -336,22 +337,24 @@ inline bool find_hints(const SecondMoments& m, double n, OrderSearch& factor, Or
   return found;
 }
 
-// Insertion search on the Gaussian BIC of grown-and-shrunk parents, from each of the orders given and from random ones.
+// Insertion search on the Gaussian BIC of grown-and-shrunk parents, from each of the orders given and from random ones; then
+// from the best with a fifth of its variables put anywhere, until `shakes` times in a row that finds nothing better.
 inline BicResult refine_bic(const SecondMoments& m, double n, double price, Index max_parents, const Knowledge& known,
                             const std::vector<std::vector<Index>>& given, Index restarts, std::uint64_t seed,
-                            Index sweeps, Watch& watch) {
+                            Index sweeps, Index shakes, Watch& watch) {
   BicResult best;
   GrowShrink scorer(m.S, m.d, n, price, max_parents, known.required);
   OrderSearch helper(m.S, m.d, m.equal, known.must);
   std::mt19937_64 random(seed);
-  auto run = [&](const std::vector<Index>& order) {
+  auto run = [&](const std::vector<Index>& order, bool fresh = true) {
     OrderPolish<GrowShrink> polish(scorer, m.d, known.forbidden, known.must, watch);
     polish.start(order);
     bool settled = false;
     double before = std::numeric_limits<double>::infinity();
     // Hints before the first move too: a variable that forward steps misjudge sends others to the wrong side of it.
     for (Index sweep = 0; sweep < sweeps && !watch.stopped(); ++sweep) {
-      if (sweep == 0 || settled) {
+      if (sweep == 0 ? fresh : settled) {
+        if (!fresh && polish.score() > best.score + price) break;
         // A hint that is replaced can be missed at a later order: the score has to fall from one settling to the next.
         const bool lower = polish.score() < before - 1e-6 * price;
         before = polish.score();
@@ -376,6 +379,11 @@ inline BicResult refine_bic(const SecondMoments& m, double n, double price, Inde
   };
   for (const auto& order : given) run(order);
   for (Index r = 0; r < restarts && !watch.stopped(); ++r) run(helper.shuffled(random));
+  for (Index idle = 0; idle < shakes && !best.order.empty() && !watch.stopped();) {
+    const double before = best.score;
+    run(helper.shaken(best.order, std::max<Index>(2, m.d / 5), random), false);
+    idle = best.score < before - price ? 0 : idle + 1;
+  }
   return best;
 }
 

@@ -24,22 +24,23 @@ class GrowShrink {
   GrowShrink(const double* S, Index d, double n, double price, Index max_parents, const std::vector<char>& required)
       : S_(S), d_(d), n_(n), price_(price), keep_(std::exp(-price / n)), cap_(max_parents), required_(required), hints_(d) {}
 
-  // Where z has a hint, growth from what is allowed of it competes with growth from nothing.
+  // Growth from nothing, from what is allowed of the parents before, and of z's hint if it has one, compete.
   double solve(Index z, const char* allowed, Node& node) {
+    std::vector<Index> before;
+    std::swap(before, node.parents);
     grow(z, allowed, {}, node);
     double score = shrink(z, node);
-    if (hints_[z].empty()) return score;
+    score = compete(z, allowed, before, score, node);
+    return compete(z, allowed, hints_[z], score, node);
+  }
+
+  // Only from the parents before: what changes when one candidate comes or goes.
+  double again(Index z, const char* allowed, Node& node) {
     seeds_.clear();
-    for (Index y : hints_[z])
+    for (Index y : node.parents)
       if (allowed[y]) seeds_.push_back(y);
-    grow(z, allowed, seeds_, hinted_);
-    const double other = shrink(z, hinted_);
-    for (Index k = 0; k < d_; ++k) node.tempting[k] |= hinted_.tempting[k];
-    node.grown.insert(node.grown.end(), hinted_.grown.begin(), hinted_.grown.end());
-    if (other >= score) return score;
-    std::swap(node.parents, hinted_.parents);
-    node.residual = hinted_.residual;
-    return other;
+    grow(z, allowed, seeds_, node);
+    return shrink(z, node);
   }
 
   // Backward elimination from all that z is allowed, given the inverse of their Gram (k x k) and their coefficients, both spent.
@@ -68,6 +69,15 @@ class GrowShrink {
   bool wants(const Node& node, Index x) const { return node.tempting[x]; }
 
  private:
+  double compete(Index z, const char* allowed, const std::vector<Index>& start, double score, Node& node) {
+    if (start.empty()) return score;
+    other_.parents = start;
+    const double other = again(z, allowed, other_);
+    if (other >= score) return score;
+    std::swap(node, other_);
+    return other;
+  }
+
   bool held(Index y, Index z) const { return !required_.empty() && required_[y * d_ + z]; }
 
   // cov and var are partial moments of every variable with z, and of itself, given the parents grown so far.
@@ -195,7 +205,7 @@ class GrowShrink {
   const std::vector<char>& required_;
   std::vector<std::vector<Index>> hints_;
   std::vector<Index> seeds_;
-  Node hinted_;
+  Node other_;
   std::vector<double> cov_, var_, gain_ = std::vector<double>(d_), rows_, gram_, inverse_, w_;
   std::vector<char> inside_, in_;
 };

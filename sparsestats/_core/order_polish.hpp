@@ -15,7 +15,8 @@
 
 namespace ss {
 
-// A Scorer has: Node; double solve(z, allowed, node) (warm-started, returns the score);
+// A Scorer has: Node; double solve(z, allowed, node) (warm-started, returns the score); double again(z, allowed, node), which
+// may look no further than what a candidate more or less changes;
 // bool uses(node, y): may losing y change the answer; bool wants(node, x): may gaining x.
 template <class Scorer>
 class OrderPolish {
@@ -102,7 +103,7 @@ class OrderPolish {
       char* mask = &mask_[z * d_];
       trial_ = nodes_[z];
       mask[x] = !inside;
-      value = scorer_.solve(z, mask, trial_) - score_[z];
+      value = scorer_.again(z, mask, trial_) - score_[z];
       mask[x] = inside;
       fresh_[z * d_ + x] = 1;
     }
@@ -130,7 +131,7 @@ class OrderPolish {
         own_mask_[z] = 0;
         if (scorer_.uses(own_, z)) {
           if (own - score_[x] + sum >= best.change && own > score_[x]) return;
-          own = scorer_.solve(x, own_mask_.data(), own_);
+          own = scorer_.again(x, own_mask_.data(), own_);
         }
       }
       const double change = own - score_[x] + change_[k];
@@ -153,7 +154,7 @@ class OrderPolish {
       if (allowed(z, x)) {
         own_mask_[z] = 1;
         if (scorer_.wants(own_, z)) {
-          own = scorer_.solve(x, own_mask_.data(), own_);
+          own = scorer_.again(x, own_mask_.data(), own_);
           ++costly;
         }
       }
@@ -202,6 +203,7 @@ class LassoScorer {
     lasso_.solve_at(z, allowed, lasso_.alpha() * scale_, node);
     return 0.5 * node.residual / scale_ + lasso_.alpha() * node.l1;
   }
+  double again(Index z, const char* allowed, Node& node) { return solve(z, allowed, node); }
   bool uses(const Node& node, Index y) const {
     return std::find(node.active.begin(), node.active.end(), y) != node.active.end();
   }

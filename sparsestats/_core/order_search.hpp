@@ -121,6 +121,17 @@ class OrderSearch {
     return topological(key);
   }
 
+  // An order with some variables put anywhere, as far as what is known allows.
+  std::vector<Index> shaken(const std::vector<Index>& order, Index count, std::mt19937_64& random) const {
+    std::vector<double> key(d_);
+    for (Index k = 0; k < d_; ++k) key[order[k]] = k;
+    for (Index k = 0; k < count; ++k) {
+      const Index j = random() % d_;
+      key[j] = d_ * (static_cast<double>(random() >> 11) * 0x1p-53) - 0.5;
+    }
+    return topological(key);
+  }
+
   // Known precedences, ties by key.
   std::vector<Index> topological(const std::vector<double>& key) const {
     std::vector<Index> out;

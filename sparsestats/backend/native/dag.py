@@ -132,9 +132,14 @@ def refine_bic(
     seed: int = 0,
     max_parents: int | None = None,
     sweeps: int = 100,
+    shakes: int = 0,
     control: Any = None,
 ) -> BicSearch:
-    """Insertion search on the Gaussian BIC, parents by forward and backward selection."""
+    """Insertion search on the Gaussian BIC, parents by forward and backward selection.
+
+    At its end a fifth of the variables of the best order are put anywhere and the search goes on from there, until
+    that finds nothing better ``shakes`` times in a row.
+    """
     out = ext.dag.refine_bic(
         _problem(S, known),
         n,
@@ -144,11 +149,24 @@ def refine_bic(
         restarts,
         seed,
         sweeps,
+        shakes,
         control or ext.Control(),
     )
     return BicSearch(
         out["order"], out["parents"].astype(bool), out["score"], out["starts"], out["moves"], out["converged"]
     )
+
+
+def orient(
+    S: np.ndarray, order: np.ndarray, parents: np.ndarray, known: Knowledge, *, control: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """An order and parents ``[from, to]`` of the same Markov class, noise scales as equal as knowledge allows.
+
+    Covered edges are turned until none lowers the sum of the scales: the product of the two variances at such an edge
+    is the same either way.
+    """
+    out = ext.dag.orient(_problem(S, known), list(map(int, order)), mask(parents), control or ext.Control())
+    return out[0], out[1].astype(bool)
 
 
 def select_parents(
