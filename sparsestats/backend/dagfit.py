@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 POLISHED = 40
 """Up to this many variables the penalised polish of the order is on by itself; its cost grows like d^3."""
-SHAKEN = 100
-"""Variables over which a search on the BIC tries once more from a shaken order; of fewer, as many times more."""
+SHAKES = 8
+"""Times a search on the BIC tries again from a shaken order of up to 50 variables; beyond, for the same work."""
 RIDGE = 0.01
 """Ridge of the search over orders when the covariance is singular, as a share of the smallest variance."""
 
@@ -225,6 +225,11 @@ def _search(
         ridged = True
 
 
+def _shakes(n: float, d: int) -> int:
+    """With few rows none: there the lowest BIC was no nearer the truth (mean SHD 20.9 against 19.4 at 20 variables)."""
+    return 0 if search_gamma(n) <= 0.5 else min(SHAKES, max(1, SHAKES * 50**2 // d**2))
+
+
 def _refine(
     S: np.ndarray, n: float, known: Knowledge, settings: Settings, order: np.ndarray, control: Any
 ) -> native.BicSearch:
@@ -252,7 +257,7 @@ def _refine(
     begins = _distinct([order, _order_by_r2(S, known)])
     if d > POLISHED:  # where one search is much dearer than two looks
         begins = [min(begins, key=lambda begin: search([begin], sweeps=0).score)]
-    best = search(begins, restarts=settings.n_restarts, seed=settings.seed, shakes=max(1, SHAKEN // d))
+    best = search(begins, restarts=settings.n_restarts, seed=settings.seed, shakes=_shakes(n, d))
     ends = [best.starts]
     before = np.inf
     while best.score < before - price:  # by an edge's worth: below, a search costs more than it finds
