@@ -9,11 +9,9 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
-from .._core import ext
 from ..backend.certificate import Certificate, warn_unconverged
 from ..backend.dag import FLOOR, Knowledge, smooth_scores, varying
 from ..backend.dagfit import Estimate, Settings, estimate_on, score_of, unordered_bound
@@ -23,23 +21,16 @@ from ..backend.order_blocks import undecided_blocks, with_tied_neighbours
 from ..exceptions import DataWarning
 from ..report.graphs import EdgeFrequencies
 from ..report.protocol import Report
-from ..selection.parallel import run
 from ..validation import as_random_state, check_columns_are_measurements
 from .fitted_graph import FittedGraph
-from .graph_report import following, graph_report
+from .graph_bootstrap import edge_frequencies
+from .graph_cautions import follows_variances, standardised, warn_of_units
+from .graph_report import graph_report
 
-FOLLOWS = 0.75
-"""Share of edges along growing variances from which an order may be one of units, if the noise says so too."""
-UNEVEN = 3.0
-"""How many times the ninth decile of the noise variances exceeds the first before arrows along growing variances
-are put down to units: under equal noise the ratio is 1 up to sampling (1.1 at 1000 rows, 1.5 at 100)."""
 TIED = 60
 """Up to this many variables they are exchanged: each costs a fit of the order, which at 200 is a third of it all."""
 VARIANCES = 1e-100, 1e100
 """Between these products of two variances, and what is left of one by 12 digits, are doubles."""
-STANDARDISED = 0.01
-"""Columns whose standard deviations agree to this share count as standardised."""
-
 
 _STATE = (
     "adjacency_",
@@ -418,7 +409,10 @@ class CoLiDE(FittedGraph):
                 stacklevel=3,
             )
         self._take(found, S, n, mean, varies)
-        self._caution(varies, found.ridged)
+        self.standardised_ = standardised(self, varies)
+        self.follows_variances_ = not found.ridged and follows_variances(self, varies)
+        if not self._refines():
+            warn_of_units(self, varies)
         warn_unconverged([self.certificate_], [found.alpha], type(self).__name__)
         return self
 
@@ -458,37 +452,6 @@ class CoLiDE(FittedGraph):
         """Difference of objectives below which orders are not told apart."""
         tiny = np.finfo(float).tiny  # a floor for columns that are constant
         return self.tol * float(smooth_scores(np.diagonal(self.covariance_), tiny, self.noise == "ev").sum())
-
-    def _caution(self, varies: np.ndarray, ridged: bool) -> None:
-        sd = np.sqrt(np.diagonal(self.covariance_)[varies])
-        self.standardised_ = bool(len(sd) > 2 and np.ptp(sd) <= STANDARDISED * sd.max())
-        if self.standardised_ and not self._refines():
-            warnings.warn(
-                "all columns have the same variance: the concomitant score tells directions by variances, "
-                "which standardising removes. Fit the columns in their own units, or use "
-                'refine="bic"',
-                DataWarning,
-                stacklevel=4,
-            )
-        noise = self.noise_variances_[varies]
-        # Deciles; np.quantile takes as long as the search over orders of 30 variables.
-        at = np.array([0.1, 0.9]) * (len(noise) - 1)
-        low, high = np.interp(at, np.arange(len(noise)), np.sort(noise)) if len(noise) else (0.0, 0.0)
-        self.follows_variances_ = bool(
-            np.count_nonzero(self.adjacency_) >= 3
-            and self.varsortability_ >= FOLLOWS
-            and high > UNEVEN * low
-            and not (self.standardised_ or ridged)
-        )
-        if self.follows_variances_ and not self._refines():
-            warnings.warn(
-                f"{following(self)} arrows go from smaller to larger variance, yet the noise is far from equal "
-                f"(sd {np.sqrt(noise.min()):.3g} to {np.sqrt(noise.max()):.3g}): the order may only follow "
-                "the units of the columns. Put them on one scale that means something, or use "
-                'refine="bic", which no unit changes',
-                DataWarning,
-                stacklevel=4,
-            )
 
     @property
     def order_blocks_(self) -> list[list[int]]:
@@ -597,20 +560,7 @@ class CoLiDE(FittedGraph):
         -------
         EdgeFrequencies
         """
-        check_is_fitted(self)
-        if not (isinstance(n_boot, Integral) and n_boot >= 1):
-            raise ValueError(f"n_boot must be a whole number >= 1; got {n_boot!r}")
-        X = self._check_X(X, reset=False, n_min=2)
-        seeds = random_state
-        if not isinstance(seeds, np.random.SeedSequence):
-            draws = as_random_state(seeds)
-            given = seeds is None or isinstance(seeds, Integral)
-            seeds = np.random.SeedSequence(seeds if given else draws.randint(np.iinfo(np.int32).max))
-        known, settings = self._knowledge(X.shape[1]), self._settings()
-        centred = X - np.nanmean(X, axis=0)
-        tasks = [(centred, known, settings, self.location_, seed) for seed in seeds.spawn(n_boot)]
-        found = run(_replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap")
-        return EdgeFrequencies.of(self.names(), self.adjacency_, found)
+        return edge_frequencies(self, X, n_boot, random_state=random_state, n_jobs=n_jobs, verbose=verbose)
 
     # ---- for the reports ----------------------------------------------------------------------------------
 
@@ -638,29 +588,3 @@ class CoLiDE(FittedGraph):
         tags.input_tags.allow_nan = self.missing == "em"
         tags.target_tags.required = False
         return tags
-
-
-def _replicate(
-    centred: np.ndarray,
-    known: Knowledge,
-    settings: Settings,
-    location: np.ndarray,
-    seed: Any,
-    control: Any = None,
-) -> sparse.csr_array:
-    """Weights of the graph of rows drawn with replacement, as a row."""
-    n = len(centred)
-    rows = np.random.default_rng(seed).integers(0, n, n)
-    if np.isnan(centred).any():
-        from ..backend.missing import em_moments
-
-        mean, S, _ = em_moments(centred[rows])
-    else:
-        # Counts instead of copies of rows: two products of the same matrix.
-        counts = np.bincount(rows, minlength=n)
-        used = np.flatnonzero(counts)
-        weighted = centred[used] * np.sqrt(counts[used])[:, None]
-        mean = counts @ centred / n
-        S = weighted.T @ weighted / n - np.outer(mean, mean)
-    found = estimate_on(S, float(n), known, settings, varying(S, location), control).adjacency
-    return sparse.csr_array(found.reshape(1, -1))

@@ -276,8 +276,8 @@ class PathWeights:
 
 def follow_path(score: Score, options: PathOptions | None = None, *, control: Any = None) -> PathWeights:
     """Adam on ``mu (score + alpha |W|) + h(W; t)`` along the stages of ``options``."""
-    options = asdict(options or PathOptions())
-    out = ext.dag.follow_path(score.problem, **options, control=control or ext.Control())
+    schedule = asdict(options or PathOptions())
+    out = ext.dag.follow_path(score.problem, **schedule, control=control or ext.Control())
     return PathWeights(out["weights"], out["steps"], out["t"], out["acyclicity"], out["finished"])
 
 
