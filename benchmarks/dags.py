@@ -340,8 +340,8 @@ def write_table(own: Path, raced: Path, out: Path) -> None:
         "## Ours, every seed",
         "",
         "Defaults were chosen while looking at the first block of seeds; the second confirms, but for `nv`: the start",
-        "of its BIC search was first chosen on graphs of both, its present form on others (seeds from 400, and from 600",
-        "its price of an edge and shaken orders). A goal is met when both blocks meet it.",
+        "of its BIC search was first chosen on graphs of both, its present form on others (seeds from 400; its price",
+        "of an edge and shaken orders from 600). A goal is met when both blocks meet it.",
         "",
         *accuracy_lines(pd.read_csv(own, keep_default_na=False, na_values=["nan"])),
     ]
