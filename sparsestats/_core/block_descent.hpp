@@ -1,6 +1,6 @@
-// Sorted norms of units under a quadratic loss or a loss's quadratic model, one unit at a time: in the principal axes of a unit's Gram block its best
-// place is a matter of one number, the new norm, or the price of the norm it is held at by a tie. What is tied then moves
-// together. A sweep costs about a proximal-gradient step and goes several times as far.
+// Sorted norms of units under a loss's quadratic model, one unit at a time: in the principal axes of a unit's Gram block its
+// best place is a matter of one number, the new norm, or the price of the norm it is held at by a tie. What is tied then
+// moves together. A sweep costs about a proximal-gradient step and goes several times as far.
 #pragma once
 #include "smooth.hpp"
 
@@ -89,11 +89,10 @@ using AxesCache = std::vector<Axes>;  // by a unit's first coordinate
 class BlockDescent {
  public:
   // `weights` by rank of the norms, the last one for all ranks beyond.
-  BlockDescent(const Smooth& f, const Units& units, const std::vector<double>& weights, double alpha, AxesCache& cache)
+  BlockDescent(const Rows& f, const Units& units, const std::vector<double>& weights, double alpha, AxesCache& cache)
       : f_(f), units_(units), price_(weights) {
     for (double& w : price_) w *= alpha;
     for (auto* v : {&force_, &old_, &q_, &D_, &step_}) v->resize(WIDEST);
-    along_.resize(f.coordinates() + f.free());
     change_.resize(f.image_size());
     norm_.resize(units.count());
     std::vector<double> block;
@@ -116,8 +115,9 @@ class BlockDescent {
     return units.coordinates() >= NARROWEST * units.count();
   }
 
-  // One sweep over the model the loss was last expanded to; `img` is kept as the image of x.
+  // One sweep over the loss's model at x; `img` is kept as the image of x.
   void sweep(double* x, double* img) {
+    f_.expand(img);
     rank(x);
     for (Index u = 0; u < units_.count(); ++u) move_unit(u, x, img);
     f_.move_free(x + f_.coordinates(), img);
@@ -210,7 +210,6 @@ class BlockDescent {
   // Units of ranks [from, stop) share a norm: its best value between the norms next to them, along their directions.
   void scale(size_t from, size_t stop, double* x, double* img) {
     std::fill(change_.begin(), change_.end(), 0.0);
-    std::fill(along_.begin(), along_.end(), 0.0);
     double slope = 0;
     const double r = norm_[order_[from]];
     for (size_t i = from; i < stop; ++i) {
@@ -218,9 +217,8 @@ class BlockDescent {
       f_.force(img, at, size, force_.data());
       slope += r * price(i) - dot(force_.data(), x + at, size);
       f_.shift(at, size, x + at, change_.data());
-      std::copy_n(x + at, size, along_.data() + at);
     }
-    const double curvature = f_.bend(along_.data(), change_.data());
+    const double curvature = f_.bend(change_.data());
     if (!(curvature > 0)) return;
     double t = std::max(0.0, 1 - slope / curvature);
     if (from > 0) t = std::min(t, norm_[order_[from - 1]] / r);
@@ -235,12 +233,12 @@ class BlockDescent {
 
   static constexpr Index WIDEST = 64;    // coordinates of a unit: beyond, its axes cost more than they save
   static constexpr Index NARROWEST = 7;  // on average: below, a visit costs more than its products
-  const Smooth& f_;
+  const Rows& f_;
   const Units& units_;
   std::vector<double> price_;
   std::vector<const Axes*> axes_;
   std::vector<Index> order_;
-  std::vector<double> norm_, force_, old_, q_, D_, step_, along_, change_;
+  std::vector<double> norm_, force_, old_, q_, D_, step_, change_;
 };
 
 }  // namespace ss

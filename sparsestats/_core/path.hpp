@@ -34,9 +34,8 @@ class GramCache {
  public:
   explicit GramCache(const Design& design) : d_(design), slot_(design.atoms(), -1) {}
 
-  // G over the atoms of E, row-major, or only its lower triangle; valid until the next call.
-  const std::vector<double>& gather(const std::vector<Index>& E, bool whole) {
-    if (E == gathered_ && whole == whole_) return out_;
+  // G over the atoms of E, row-major; the lower triangle.
+  std::vector<double> gather(const std::vector<Index>& E) {
     std::vector<Index> missing;
     for (Index u : E)
       if (slot_[u] < 0) missing.push_back(u);
@@ -47,15 +46,12 @@ class GramCache {
     slots.reserve(m);
     for (Index u : E)
       for (Index j = 0; j < d_.atom_size(u); ++j) slots.push_back(slot_[u] + j);
-    out_.resize(m * m);
+    std::vector<double> G(m * m);
     for (Index i = 0; i < m; ++i) {
       const double* row = G_.data() + slots[i] * capacity_;
-      const Index stop = whole ? m : i + 1;
-      for (Index j = 0; j < stop; ++j) out_[i * m + j] = row[slots[j]];
+      for (Index j = 0; j <= i; ++j) G[i * m + j] = row[slots[j]];
     }
-    gathered_ = E;
-    whole_ = whole;
-    return out_;
+    return G;
   }
 
  private:
@@ -103,10 +99,9 @@ class GramCache {
     }
   }
   const Design& d_;
-  std::vector<Index> slot_, members_, gathered_;
-  std::vector<double> G_, out_;
+  std::vector<Index> slot_, members_;
+  std::vector<double> G_;
   Index capacity_ = 0, used_ = 0;
-  bool whole_ = false;
 };
 
 // The strong rule lets the gradient move as fast as alpha; along real paths it moves far less. A quarter of that bound
@@ -134,7 +129,6 @@ class PathSolver {
     all_ = units_of(everyone_);
     c_.assign(d_.size(), 0.0);
     z_.resize(d_.size());
-    axes_.resize(d_.size());
     gamma_.assign(q_, 0.0);
     eta_.resize(n_);
     e_.resize(n_);
@@ -437,11 +431,8 @@ class PathSolver {
       for (Index j : units.id) guess.push_back(ahead_[j]);
       for (Index k = 0; k < q; ++k) guess.push_back(ahead_[d_.size() + k]);
     }
-    const bool blockwise = d_.design().grouped() && BlockDescent::serves(units, J_.ranked());
-    const auto solve = [&](const Smooth& f, double until, bool finish, bool resumed) {
-      std::optional<BlockDescent> blocks;
-      if (blockwise && f.expands()) blocks.emplace(f, units, J_.ranked(), alpha, axes_);
-      Solver solver(f, J_, units, alpha, blocks ? &*blocks : nullptr);
+    const auto solve = [&](const Smooth& f, BlockDescent* blocks, double until, bool finish, bool resumed) {
+      Solver solver(f, J_, units, alpha, blocks);
       if (!guess.empty()) solver.offer(x, guess);
       const SolveReport report =
           solver.solve(x.data(), lipschitz_, until, opt_.max_iter - point.iterations, finish, resumed, watch);
@@ -449,22 +440,33 @@ class PathSolver {
       point.newtons += report.newtons;
       guess.clear();
     };
+    // Not under a quadratic loss: on its Gram matrix proximal steps cost less than the visits, and ties are more.
+    const bool blockwise = d_.design().grouped() && d_.responses() == 1 && !loss_.quadratic() &&
+                           BlockDescent::serves(units, J_.ranked());
+    const auto solve_rows = [&](const Rows& f, double until, bool finish, bool resumed) {
+      std::optional<BlockDescent> blocks;
+      if (blockwise) {
+        axes_.resize(d_.size());
+        blocks.emplace(f, units, J_.ranked(), alpha, axes_);
+      }
+      solve(f, blocks ? &*blocks : nullptr, until, finish, resumed);
+    };
     if (loss_.quadratic() && m <= GRAM_LIMIT * n_) {
-      solve(quadratic(E, units, blockwise), target, polish, false);
+      solve(*quadratic(E, units), nullptr, target, polish, false);
     } else {
       const bool single = singles_.serves(m), tight = target < SINGLE * null_;
       if (single)
-        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0, singles_.gather(E)), tight ? HANDOVER * null_ : target,
-              false, false);
+        solve_rows(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0, singles_.gather(E)),
+                   tight ? HANDOVER * null_ : target, false, false);
       if (!single || tight)
-        solve(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0), target, polish, single);
+        solve_rows(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0), target, polish, single);
     }
     std::fill(c_.begin(), c_.end(), 0.0);
     for (Index j = 0; j < m; ++j) c_[units.id[j]] = x[j];
     for (Index k = 0; k < q; ++k) gamma_[k] = x[m + k];
   }
 
-  Quadratic quadratic(const std::vector<Index>& E, const Units& units, bool whole) {
+  std::unique_ptr<Smooth> quadratic(const std::vector<Index>& E, const Units& units) {
     std::vector<double> b(units.coordinates());
     if (xty_.empty()) {  // the gradient at c = 0, one pass over X
       xty_.resize(d_.size());
@@ -474,7 +476,7 @@ class PathSolver {
       for (Index i = 0; i < n_; ++i) yy_ += wy[i] * y_[i];
     }
     for (size_t j = 0; j < b.size(); ++j) b[j] = xty_[units.id[j]];
-    return Quadratic(gram_.gather(E, whole), std::move(b), yy_);
+    return std::make_unique<Quadratic>(gram_.gather(E), std::move(b), yy_);
   }
 
   // alpha = 0: all columns, Newton steps, the majorant's where those go too far. Half the squared Newton decrement

@@ -27,18 +27,6 @@ class Smooth {
   // coordinates listed and the free ones. 0 where there is none.
   virtual Index root_columns() const { return 0; }
   virtual void root(const double*, const std::vector<Index>&, double*) const {}
-  // The second-order model at a point, the loss itself where it is quadratic, for moves of few coordinates at a time: minus
-  // its gradient over coordinates [at, at + size) at an image, what a change of theirs adds to the image, its curvature along
-  // a direction, and its minimum over the free coordinates.
-  virtual bool expands() const { return true; }  // whether such moves serve
-  virtual void expand(const double*) const {}
-  // The model's Hessian over few coordinates is about `level` times what unit_gram gives.
-  virtual double level() const { return 1; }
-  virtual void unit_gram(Index at, Index size, double* out) const = 0;
-  virtual void force(const double* img, Index at, Index size, double* out) const = 0;
-  virtual void shift(Index at, Index size, const double* change, double* img) const = 0;
-  virtual double bend(const double* dx, const double* dimg) const = 0;
-  virtual void move_free(double*, double*) const {}
   // Multiply-adds of a proximal-gradient step, and of a Hessian over a coordinates.
   virtual double step_cost() const = 0;
   virtual double hessian_cost(double a) const = 0;
@@ -48,11 +36,10 @@ class Smooth {
   virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
 };
 
-// f = yy/2 - b'c + c'Gc/2 : the gaussian loss through its moments; of G the lower triangle is read, and by moves of few
-// coordinates all of it.
+// f = yy/2 - b'c + b'Gb/2 : the gaussian loss through its moments; of G the lower triangle is read.
 class Quadratic final : public Smooth {
  public:
-  Quadratic(const std::vector<double>& G, std::vector<double> b, double yy) : G_(G), b_(std::move(b)), yy_(yy) {}
+  Quadratic(std::vector<double> G, std::vector<double> b, double yy) : G_(std::move(G)), b_(std::move(b)), yy_(yy) {}
   Index coordinates() const override { return static_cast<Index>(b_.size()); }
   Index free() const override { return 0; }
   Index image_size() const override { return coordinates(); }
@@ -75,17 +62,6 @@ class Quadratic final : public Smooth {
     for (size_t i = 0; i < coords.size(); ++i)
       for (size_t j = 0; j <= i; ++j) H[i * ld + j] = G_[std::max(coords[i], coords[j]) * m + std::min(coords[i], coords[j])];
   }
-  void unit_gram(Index at, Index size, double* out) const override {
-    for (Index i = 0; i < size; ++i) std::copy_n(G_.data() + (at + i) * coordinates() + at, size, out + i * size);
-  }
-  void force(const double* img, Index at, Index size, double* out) const override {
-    for (Index j = at; j < at + size; ++j) *out++ = b_[j] - img[j];
-  }
-  void shift(Index at, Index size, const double* change, double* img) const override {
-    const Index m = coordinates();
-    combine(size, change, [&](Index j) { return G_.data() + (at + j) * m; }, img, m);
-  }
-  double bend(const double* dx, const double* dimg) const override { return dot(dx, dimg, coordinates()); }
   double step_cost() const override { return static_cast<double>(coordinates()) * coordinates(); }
   double hessian_cost(double) const override { return 0; }
   double dual(const double* x, const double* img, double alpha, double dual_norm) const override {
@@ -97,8 +73,7 @@ class Quadratic final : public Smooth {
   }
 
  private:
-  const std::vector<double>& G_;
-  std::vector<double> b_;
+  std::vector<double> G_, b_;
   double yy_;
 };
 
@@ -159,9 +134,10 @@ class Rows final : public Smooth {
     for (double& v : h) v = std::sqrt(v);
     for (size_t k = 0; k < coords.size() + free_; ++k) multiply(h.data(), out + k * d_.n(), out + k * d_.n(), d_.n());
   }
-  // A quadratic loss comes here with so many columns that ties are many, and proximal steps do better.
-  bool expands() const override { return d_.responses() == 1 && !loss_.quadratic(); }
-  void expand(const double* img) const override {
+  // The second-order model at a point, for moves of few coordinates at a time: minus its gradient over coordinates
+  // [at, at + size) at an image, what a change of theirs adds to the image, its curvature along a direction, and its minimum
+  // over the free coordinates. Its Hessian over few coordinates is about `level` times what unit_gram gives.
+  void expand(const double* img) const {
     dual_point(img);
     slope_ = row_curvature(img, false);
     level_.resize(d_.n());
@@ -173,8 +149,8 @@ class Rows final : public Smooth {
     }
     mean_ = sum / weight;
   }
-  double level() const override { return mean_; }
-  void unit_gram(Index at, Index size, double* out) const override {
+  double level() const { return mean_; }
+  void unit_gram(Index at, Index size, double* out) const {
     std::vector<Index> coords(size);
     std::iota(coords.begin(), coords.end(), at);
     std::vector<double> columns((size + free_) * d_.n()), h(d_.weights());
@@ -185,21 +161,21 @@ class Rows final : public Smooth {
     for (Index i = 0; i < size; ++i)
       for (Index j = 0; j < i; ++j) out[j * size + i] = out[i * size + j];
   }
-  void force(const double* img, Index at, Index size, double* out) const override {
+  void force(const double* img, Index at, Index size, double* out) const {
     model_residual(img);
     if (!columns_.empty()) return project_on(size, [&](Index j) { return columns_[at + j]; }, e_.data(), d_.n(), out);
     d_.tdot(atoms_.data() + owner_[at], owner_[at + size - 1] + 1 - owner_[at], e_.data(), out);
   }
-  void shift(Index at, Index size, const double* change, double* img) const override {
+  void shift(Index at, Index size, const double* change, double* img) const {
     if (!columns_.empty()) return combine(size, change, [&](Index j) { return columns_[at + j]; }, img, d_.n());
     d_.axpy_atoms(atoms_.data() + owner_[at], owner_[at + size - 1] + 1 - owner_[at], change, img);
   }
-  double bend(const double*, const double* dimg) const override {
+  double bend(const double* dimg) const {
     double s = 0;
     for (Index i = 0; i < d_.n(); ++i) s += slope_[i] * dimg[i] * dimg[i];
     return s;
   }
-  void move_free(double* gamma, double* img) const override {
+  void move_free(double* gamma, double* img) const {
     for (Index k = 0; k < free_; ++k) {
       const double* q = d_.free_column(k);
       model_residual(img);

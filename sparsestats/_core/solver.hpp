@@ -176,7 +176,6 @@ class Solver {
     Index slow = 0;
     for (Index k = 0; k < steps; ++k) {
       if (gap_now <= target) return k;
-      f_.expand(ix_.data());
       y_ = x_;
       iy_ = ix_;
       blocks_->sweep(y_.data(), iy_.data());
