@@ -3,7 +3,6 @@
     python -m benchmarks.dags accuracy       # ours alone: 20 seeds from 100, and 20 from 200 to confirm
     python -m benchmarks.dags race           # next to the published path, DAGMA, BOSS, DirectLiNGAM; hours
     python -m benchmarks.dags table          # results/dags.md out of what the two have written
-    python -m benchmarks.dags step           # one step of the published path against tidy numpy
 
 ``--only ev-er4 ...`` picks problems, ``--d 50 100`` sizes, ``--peers dagma ...`` peers. ``race`` adds to
 results/dags_race.csv and leaves out what is there already; seconds are CPU seconds of one thread. Everything
@@ -31,7 +30,6 @@ import pandas as pd
 
 import sparsestats as ss
 from sparsestats.backend.graphs import cpdag
-from sparsestats.backend.native.dag import PathOptions, Score, follow_path
 from sparsestats.selection.parallel import single_threaded_blas
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -351,7 +349,7 @@ def write_table(own: Path, raced: Path, out: Path) -> None:
             "## Next to the peers",
             "",
             "`path` is the published algorithm at the authors' demo settings, our compiled copy, faster than tidy",
-            "numpy (`python -m benchmarks.dags step`), so that the ratios are on the low side; `dagma` 1.1.1, `boss`",
+            "numpy (`results/dag_speed.md`), so that the ratios are on the low side; `dagma` 1.1.1, `boss`",
             "of causal-learn 0.1.4 and `lingam` 1.13 (DirectLiNGAM) are at their defaults, DAGMA's penalty .05,",
             "threshold .3 but for `boss`. The same process and rows, three fits of ours before the peer's and three",
             "after; the ratio is the peer's time over each, - where the machine was shared or our search has changed",
@@ -364,70 +362,9 @@ def write_table(own: Path, raced: Path, out: Path) -> None:
     out.write_text("\n".join(lines) + "\n")
 
 
-# ---- one step of the path ------------------------------------------------------------------------------------
-
-
-def numpy_steps(S: np.ndarray, steps: int, alpha: float = 0.05, t: float = 1.0) -> None:
-    """The path's step in tidy numpy: one product, one inverse, buffers kept."""
-    d = len(S)
-    W, m, v = (np.zeros((d, d)) for _ in range(3))
-    G, Q, M = (np.empty((d, d)) for _ in range(3))
-    identity = t * np.eye(d)
-    for k in range(1, steps + 1):
-        np.multiply(W, W, out=M)
-        np.subtract(identity, M, out=M)
-        inverse = np.linalg.inv(M)
-        np.matmul(S, W, out=Q)
-        np.subtract(S, Q, out=Q)
-        s = np.sqrt((np.trace(Q) - np.einsum("ij,ij->", W, Q)) / d)
-        np.multiply(inverse.T, W, out=G)
-        G *= 2
-        Q *= -1 / s
-        G += Q
-        np.sign(W, out=Q)
-        Q *= alpha
-        G += Q
-        m *= 0.99
-        np.multiply(G, 0.01, out=Q)
-        m += Q
-        v *= 0.999
-        np.multiply(G, G, out=Q)
-        Q *= 0.001
-        v += Q
-        np.divide(v, 1 - 0.999**k, out=Q)
-        np.sqrt(Q, out=Q)
-        Q += 1e-8
-        np.divide(m, Q, out=Q)
-        Q *= 3e-4 / (1 - 0.99**k)
-        W -= Q
-        np.fill_diagonal(W, 0)
-
-
-def step_costs(sizes: list[int]) -> pd.DataFrame:
-    """Microseconds of CPU a step, best of seven turns of either."""
-    out = []
-    for d in sizes:
-        X = rows(graph(d, 100), 100)
-        S = np.ascontiguousarray(np.cov(X.T, ddof=0))
-        steps = int(np.clip(2e8 / d**3, 50, 2000))  # many, as in a path: each call also checks its objective twice
-        options = PathOptions(mu=(1.0,), t=(1.0,), steps=(steps,), checkpoint=10**9)
-        score = Score(S, True, 0.05, 1e-2)
-        best = dict.fromkeys(("compiled", "numpy"), np.inf)
-        for _ in range(7):
-            for name, call in (
-                ("compiled", lambda: follow_path(score, options)),  # noqa: B023
-                ("numpy", lambda: numpy_steps(S, steps)),  # noqa: B023
-            ):
-                start = time.process_time()
-                call()
-                best[name] = min(best[name], 1e6 * (time.process_time() - start) / steps)
-        out.append((d, best["compiled"], best["numpy"], best["numpy"] / best["compiled"]))
-    return pd.DataFrame(out, columns=["d", "compiled us", "numpy us", "ratio"])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["accuracy", "race", "table", "step"])
+    parser.add_argument("what", choices=["accuracy", "race", "table"])
     parser.add_argument("--only", nargs="+", choices=PROBLEMS, default=list(PROBLEMS), help="problems")
     parser.add_argument("--d", type=int, nargs="+", default=None, help="sizes")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
@@ -443,9 +380,6 @@ def main() -> None:
             accuracy(problems, asked.d, own, asked.seeds or 20)
         elif asked.what == "race":
             race(problems, asked.d, asked.peers, raced, asked.seeds)
-        elif asked.what == "step":
-            print(step_costs(asked.d or [20, 50, 100]).round(5).to_string(index=False))
-            return
     write_table(own, raced, asked.out / "dags.md")
 
 
