@@ -124,7 +124,8 @@ print(f"SHD {ss.metrics.shd(truth, blind.adjacency_)} of {edges} edges")
 
 # %% [markdown]
 # The Gaussian BIC does not depend on units, and its search begins from an order that does not either. It cannot
-# tell members of a Markov class apart, so we compare classes (SHD-C).
+# tell members of a Markov class apart, so we compare classes (SHD-C). Arrows that the class leaves open point so
+# that noise scales are as equal as can be, which is again a matter of units.
 
 # %%
 refined = ss.CoLiDE(refine="bic").fit(standardised)

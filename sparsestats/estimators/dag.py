@@ -86,7 +86,7 @@ class CoLiDE(FittedGraph):
         No unit of a column changes it. The search begins from the order of equal noise or from that by R2
         (from both up to 40 variables), goes on from the best order with a fifth of its variables put anywhere (again
         while that finds better), and once more from the order of equal noise in units of the noise scales found. Edges
-        of the Markov class found that may point either way point so that noise scales are as equal as can be.
+        that the Markov class found leaves open point so that noise scales are as equal as can be, in the data's units.
         "auto" is "bic" for noise="nv" with solver="order", None otherwise.
     threshold : float >= 0 or None, default None
         Edges with a smaller absolute weight are dropped; None is 0.3, the published value, and 0 after
