@@ -12,6 +12,7 @@ import pandas as pd
 
 from .._core import ext
 from ..backend.ordinal import probabilities
+from ..estimators.categories import n_observations
 from ..estimators.ordinal import PRESTO
 from ..exceptions import FormulaError
 from ..formula import Design, Spec, design, update_formula
@@ -174,12 +175,13 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         model.set_params(penalty_factor=None)  # alpha_po is about the penalty that was asked for
     equal = model._penalty() is None and model.l1_ratio == 1
     alphas = asked.alphas if asked.alpha is None or asked.alpha == "cv" else [float(asked.alpha)]
+    every, rows = rows, _with_weight(rows)
     path = model.path(rows.X, rows.y, alphas, sample_weight=rows.sample_weight, offset=rows.offset)
     path = replace(path, feature_names=built.spec.names, categories=_array(rows.levels or ()))
-    weights = np.ones(len(rows.y)) if rows.sample_weight is None else rows.sample_weight
     problem = model._problem(model._rows(rows.X, rows.y, rows.sample_weight, rows.offset))
-    if built.response.kind == "counts":  # as many observations as were counted, not as there are cells
-        problem = replace(problem, sample_weight=problem.weights * (np.asarray(built.y).sum() / len(rows.y)))
+    if problem.sample_weight is not None:  # as many as were observed, not as there are rows or cells
+        observed = n_observations(built.y, built.sample_weight)
+        problem = replace(problem, sample_weight=problem.weights * (observed / problem.weights.sum()))
     made = OrdinalFit(
         call=Call("", formula),
         spec=built.spec,
@@ -192,11 +194,11 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         notes=(*_notes(built), *(split_levels(built.spec, 'penalty="group"') if equal else ())),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
-        counts=np.bincount(rows.y, weights=weights, minlength=len(rows.levels or ())).tolist(),
+        counts=np.bincount(rows.y, rows.sample_weight, len(rows.levels or ())).tolist(),
         alpha_po=model.alpha_po(rows.X, rows.y, rows.sample_weight, rows.offset),
         references=_references(problem, model),
         codes=rows.y,
-        weights=weights,
+        weights=problem.weights,
         rows=rows.X,
         row_offset=rows.offset,
         tests=_tests(problem),
@@ -206,7 +208,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         return made
     if asked.alpha != "cv":
         return _at(made, float(asked.alpha))
-    cv = _validated(model, rows, built, data, made, asked)
+    cv = _validated(model, every, built, data, made, asked)
     made = replace(made, cv=cv, notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)))
     return _at(_averaged(made) if cv.scoring == "log_loss" else made, asked.selection)
 
@@ -214,11 +216,23 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
 def _averaged(made: OrdinalFit) -> OrdinalFit:
     """The fit with the mean of its path."""
     assert made.cv is not None
-    shares = likelihood_shares(made.cv.mean, made.nobs)
+    shares = likelihood_shares(made.cv.mean, round(made.weights.sum()))
     mean = made.path.averaged(shares, made.cv.alpha_min)
     scale = mean.certificates[0].scale
     share_of_deviance = 1 - made.in_sample(mean, mean.alphas[0])[0] / scale if scale > 0 else 0.0
     return replace(made, shares=shares, average=replace(mean, deviance_ratio=np.array([share_of_deviance])))
+
+
+def _with_weight(rows: Rows) -> Rows:
+    """The rows that count: tests, probabilities and tables of a fit must not meet one that it never saw."""
+    weight = rows.sample_weight
+    if weight is None or weight.min() > 0:
+        return rows
+    held = weight > 0
+    return replace(
+        rows, X=np.asfortranarray(rows.X[held]), y=rows.y[held], sample_weight=weight[held],
+        offset=None if rows.offset is None else rows.offset[held],
+    )  # fmt: skip
 
 
 def _array(levels: tuple[Any, ...]) -> np.ndarray:

@@ -388,9 +388,8 @@ def _joined(
     began: float,
 ) -> OrdinalResult:
     native, m = space.native, space.likelihood.m
-    psi = np.array([state.psi.ravel() for state in found]).reshape(len(found), -1)
-    shape = (0, (space.likelihood.p + 1) * m)
-    coefs, intercepts = native._to_data_scale(psi if len(found) else np.empty(shape))
+    psi = np.array([state.psi.ravel() for state in found]).reshape(len(found), (space.likelihood.p + 1) * m)
+    coefs, intercepts = native._to_data_scale(psi)
     losses_ = np.array([state.loss for state in found])
     kept = np.array([state.gaps is not None for state in found], dtype=bool)
     crossed = np.where(

@@ -98,6 +98,12 @@ def counted_cells(counts: np.ndarray, weight: np.ndarray | None) -> tuple[np.nda
     return source, codes, held[source, codes]
 
 
+def n_observations(y: Any, weight: Any) -> int:
+    """Observations that a likelihood speaks of: rows with weight or, of counts (n, K), what these rows count."""
+    y = np.asarray(y) if weight is None else np.asarray(y)[np.asarray(weight) > 0]
+    return int(y.sum()) if y.ndim == 2 else len(y)
+
+
 def repeat_rows(
     X: Any, counts: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None, categories: np.ndarray
 ) -> OrdinalRows:

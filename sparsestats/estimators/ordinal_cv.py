@@ -14,6 +14,7 @@ from ..backend.certificate import warn_unconverged
 from ..backend.penalties import Penalty
 from ..validation import check_groups, check_penalty_factor
 from ._crossval import CrossValidated
+from .categories import n_observations
 from .ordinal import PRESTO
 
 
@@ -238,7 +239,7 @@ class PRESTOCV(PRESTO):
         self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
         self._take(self.path_, self.cv_.index("min" if averaged else self.selection), offset is not None)
         if averaged:
-            self._average(len(labels))
+            self._average(n_observations(y, sample_weight))
         self.alpha_po_ = ordinal_path.alpha_po(problem)
         return self
 

@@ -92,6 +92,7 @@ def expected_information(problem: OrdinalProblem, coef: np.ndarray, intercept: n
     F = np.column_stack([np.zeros(n), CDF[problem.link](eta), np.ones(n)])
     density = _DENSITY_SLOPE[problem.link](eta)[0]
     p = np.diff(F, axis=1)
+    inverse = np.divide(1.0, p, out=np.zeros_like(p), where=p > 0)  # a class ruled out at a row says nothing there
     H = np.zeros((n, m, m))
     for c in range(m + 1):
         g = np.zeros((n, m))
@@ -99,7 +100,7 @@ def expected_information(problem: OrdinalProblem, coef: np.ndarray, intercept: n
             g[:, c] += density[:, c]
         if c > 0:
             g[:, c - 1] -= density[:, c - 1]
-        H += g[:, :, None] * g[:, None, :] / p[:, c, None, None]
+        H += g[:, :, None] * g[:, None, :] * inverse[:, c, None, None]
     return _assemble(design, H * problem.weights[:, None, None])
 
 

@@ -33,7 +33,7 @@ class OrdinalFit(Fit):
     references : mapping of str to ndarray (n, K)
         Probabilities of the reference models ("prop. odds", "null") at the rows of the fit.
     codes, weights : ndarray (n,)
-        Observed categories and weights of those rows.
+        Observed categories and weights of those rows; the weights sum to the number of observations.
     rows : the matrix of those rows
     tests : sequence of str
         Tests of proportional odds, in words.
@@ -375,7 +375,7 @@ class OrdinalFit(Fit):
             Standard errors and Wald tests of the coefficients or, by the delta method, of the marginal effects (only
             of a fit at alpha = 0); or tests of proportional odds: score test, likelihood ratio (None where the larger
             model crosses or has no maximum), Brant's test. A ``sample_weight`` counts no observations (it is rescaled
-            to sum to the number of rows); rows that stand for several belong in ``cbind()``.
+            to sum to the number of rows with weight); rows that stand for several belong in ``cbind()``.
 
         Returns
         -------

@@ -98,7 +98,9 @@ def _wald(table: pd.DataFrame, weighted: bool) -> Table:
     ]
     notes = ["maximum likelihood; standard errors from the observed information"]
     if weighted:
-        notes.append("weights were rescaled to sum to the number of rows: they count no observations, cbind() does")
+        notes.append(
+            "weights were rescaled to sum to the number of rows with one: they count no observations, cbind() does"
+        )
     return Table(("boundary", "term", "estimate", "std. error", "z", "p"), rows, "llrrrr", notes)
 
 

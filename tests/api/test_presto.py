@@ -256,6 +256,56 @@ def test_weights_are_told_from_counts(table):
     assert "by weight" not in str(ss.presto("state ~ x", table, alpha=0).summary())
 
 
+def test_rows_of_weight_0_are_as_if_they_were_not_there(table):
+    """One of them is far outside: the model gives it impossible probabilities, which no table may meet."""
+    frame = table.head(200).assign(w=1.0)
+    frame.loc[::4, "w"] = 0.0
+    frame.loc[frame.index[0], "x"] = 1e4
+    held = frame[frame["w"] > 0]
+    for alpha in (0.0, 0.01):
+        all_rows, some = (ss.presto("state ~ x + z", f, alpha=alpha, sample_weight="w") for f in (frame, held))
+        for what in ("score", "lr"):
+            assert all_rows.infer(what) == some.infer(what) is not None
+        pd.testing.assert_frame_equal(all_rows.infer("brant"), some.infer("brant"))
+        pd.testing.assert_frame_equal(all_rows.tidy(), some.tidy())  # with standard errors at alpha = 0
+        pd.testing.assert_frame_equal(all_rows.calibration(), some.calibration())
+        pd.testing.assert_frame_equal(all_rows.margins(), some.margins())
+
+
+def test_the_unit_of_the_weights_is_in_no_table(table):
+    frame = table.head(200).assign(w=np.linspace(1, 2, 200))
+    small = frame.assign(w=frame["w"] / frame["w"].sum())
+    one, other = (ss.presto("state ~ x", f, alpha=0.01, sample_weight="w").calibration() for f in (frame, small))
+    pd.testing.assert_frame_equal(one, other)
+    assert one["n"].sum() == pytest.approx(200)
+
+
+def test_counts_average_the_path_as_their_rows_do(table):
+    """In both doors: what weighs an alpha is the likelihood of all that was observed."""
+    rows = table.head(240).assign(x=table["x"].round())
+    counts = pd.crosstab(rows["x"], rows["state"]).reset_index()
+    folds = [(np.flatnonzero(np.arange(len(counts)) % 2 != k), np.flatnonzero(np.arange(len(counts)) % 2 == k))
+             for k in (0, 1)]  # fmt: skip
+    place = np.searchsorted(counts["x"], rows["x"])
+    by_row = [tuple(np.flatnonzero(np.isin(place, part)) for part in fold) for fold in folds]
+    asked = {"alphas": [0.05, 0.02, 0.01], "alpha": "cv", "selection": "average"}
+    tallied = ss.presto("cbind(fine, poor, bad, awful) ~ x", counts, cv=folds, **asked)
+    listed = ss.presto("state ~ x", rows, cv=by_row, **asked)
+    np.testing.assert_allclose(tallied.shares, listed.shares, rtol=1e-6)
+    assert np.ptp(listed.shares) > 1e-3
+    model = ss.PRESTOCV([0.05, 0.02, 0.01], selection="average", cv=[
+        tuple(np.flatnonzero(np.isin(np.nonzero(counts.to_numpy()[:, 1:])[0], part)) for part in fold) for fold in folds
+    ])  # fmt: skip
+    model.fit(counts[["x"]], counts[["fine", "poor", "bad", "awful"]].to_numpy())
+    np.testing.assert_allclose(model.weights_, listed.shares, rtol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", ["group", "slope", "mcp"])
+def test_without_a_penalty_its_kind_does_not_matter(table, penalty):
+    fit = ss.presto("state ~ x + g", table, alpha=0, penalty=penalty)
+    np.testing.assert_allclose(fit.coef(), ss.presto("state ~ x + g", table, alpha=0).coef(), atol=1e-8)
+
+
 def test_an_offset_moves_as_a_coefficient_of_one_does(table):
     frame = table.assign(shift=0.7 * table["x"])
     fit = ss.presto("state ~ x", frame, alpha=0, parallel=True, offset="shift")

@@ -128,3 +128,12 @@ def test_brant_refuses_a_column_for_every_level(problem):
     levels = np.arange(2000) % 3 == np.arange(3)[:, None]
     with pytest.raises(ValueError, match="collinear"):
         inference.brant_test(replace(problem, X=np.asfortranarray(levels.T.astype(float))), ["a", "b", "c"])
+
+
+def test_a_row_whose_classes_are_ruled_out_spoils_no_score_test(problem):
+    """At x = -200 all upper classes have probability 0 in double precision; their information is 0, not 0/0."""
+    X = problem.X[:400].copy(order="F")
+    codes = problem.codes[:400].copy()
+    X[0], codes[0] = [-200.0, 0.0, 0.0], 0
+    far = replace(problem, X=X, codes=codes)
+    assert 0 < inference.score_test(far).p_value < 1
