@@ -104,8 +104,8 @@ class GramCache {
   Index capacity_ = 0, used_ = 0;
 };
 
-// The strong rule lets the gradient move as fast as alpha; along real paths it moves far less. A quarter of that bound
-// keeps the working set near the active one, and the repair finds what is missed.
+// The strong rule lets the gradient move as fast as alpha. From where its last two values lead it moves far less: a quarter
+// of that bound around the prediction keeps the working set near the active one, and the repair finds what is missed.
 constexpr double SLOPE_BOUND = 0.25;
 // Working sets up to this many times n go through their Gram matrix; wider ones through the rows.
 constexpr Index GRAM_LIMIT = 3;
@@ -302,6 +302,7 @@ class PathSolver {
     std::vector<char> in(d_.atoms(), opt_.screening ? 0 : 1), out(d_.atoms(), 0);
     for (Index j = 0; j < d_.size(); ++j)
       if (c_[j] != 0) in[d_.atom_of(j)] = 1;
+    predict(alpha, previous);
     if (opt_.screening && alpha < alpha_max_) {
       std::vector<char> keep(d_.size(), 0);
       J_.screen(all_, z_.data(), alpha, alpha + SLOPE_BOUND * (previous - alpha), keep);
@@ -311,7 +312,6 @@ class PathSolver {
     const double goal = tol * null_;
     double target = 0.7 * goal;
     point.screened = count_groups([&](Index j) { return in[d_.atom_of(j)] != 0; });
-    predict(alpha, previous);
     for (int round = 0;; ++round) {
       solve_on(in, alpha, target, tol <= POLISHED, point, watch);
       ahead_.clear();
@@ -340,7 +340,7 @@ class PathSolver {
     return point;
   }
   // Between kinks a path is smooth in alpha: its last two points, prolonged, are nearer the next one than the last point
-  // is. Coordinates that are or would come to zero keep their sign or stay.
+  // is. Coordinates that are or would come to zero keep their sign or stay. The gradient z is replaced by its prediction.
   void predict(double alpha, double previous) {
     ahead_.clear();
     if (!behind_.empty() && before_ > previous) {
@@ -351,6 +351,10 @@ class PathSolver {
         ahead_[j] = c_[j] == 0 || next * c_[j] < 0 ? 0.0 : next;
       }
       for (Index k = 0; k < q_; ++k) ahead_[d_.size() + k] = gamma_[k] + t * (gamma_[k] - behind_[d_.size() + k]);
+      std::swap(z_, z_behind_);
+      for (Index j = 0; j < d_.size(); ++j) z_[j] = z_behind_[j] + t * (z_behind_[j] - z_[j]);
+    } else {
+      z_behind_ = z_;
     }
     before_ = previous;
     behind_ = c_;
@@ -578,6 +582,7 @@ class PathSolver {
   std::vector<Index> everyone_;
   std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;
   std::vector<double> behind_, ahead_;  // (c, gamma) one point back, and as predicted for the next alpha
+  std::vector<double> z_behind_;
   double before_ = 0;                   // the alpha of behind_
   double shrink_ = 1;  // what makes the last residual dual feasible
   double unit_ = 1, null_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
