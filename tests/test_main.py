@@ -92,7 +92,13 @@ def test_predict_gives_probabilities(table, tmp_path, capsys):
     assert not (tmp_path / "cv.csv").exists()
 
 
-def test_options_reach_the_model(table, tmp_path):
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Without plots, which take longer than fits."""
+    monkeypatch.setattr("sparsestats.__main__._draw", lambda *_: [])
+
+
+def test_options_reach_the_model(table, tmp_path, undrawn):
     arguments = [
         "--model",
         "slope",
@@ -193,11 +199,11 @@ def test_packed_text_is_read(tmp_path, ending):
     pd.testing.assert_frame_equal(read_table(tmp_path / f"p.csv{ending}"), table)
 
 
-def test_demo_writes_its_results(tmp_path, capsys):
+def test_demo_writes_its_results_where_it_is_told(tmp_path, capsys, undrawn):
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     out = capsys.readouterr().out
     assert "CONVERGED" in out
-    for name in ("summary.txt", "coefficients.csv", "cv.csv", "model.json", "path.png", "cv.png", "term.png"):
+    for name in ("summary.txt", "coefficients.csv", "cv.csv", "model.json"):
         assert (tmp_path / "demo" / name).stat().st_size > 0
         assert f"wrote {tmp_path / 'demo' / name}" in out
 

@@ -60,9 +60,10 @@ def test_demo_prints_what_is_shown(tmp_path, monkeypatch, capsys):
     shown = re.search(r"```text\n(.*?)\n```", TEXT, re.S)[1]
     printed = capsys.readouterr().out
     assert same_text(shown, printed), printed
-    for line in shown.splitlines():
-        if line.startswith("wrote "):
-            assert (tmp_path / line.removeprefix("wrote ")).stat().st_size > 0
+    written = [tmp_path / line.removeprefix("wrote ") for line in shown.splitlines() if line.startswith("wrote ")]
+    assert all(path.stat().st_size > 0 for path in written)
+    names = {"summary.txt", "coefficients.csv", "cv.csv", "model.json", "path.png", "cv.png", "term.png"}
+    assert {path.name for path in written} == names
 
 
 def test_python_prints_what_is_shown():

@@ -61,18 +61,22 @@ def weighted_sorted_prox(rho: np.ndarray, k: np.ndarray, weights: np.ndarray) ->
     """
     if not len(k) or np.all(k == k[0]):
         return sorted_prox(rho, k * weights)
-    W, A = 1.0 / k**2, k * rho
+    W, WA = 1.0 / k**2, rho / k
     L = np.concatenate([[0.0], np.cumsum(weights)])
     t = np.empty_like(rho)
     blocks = [(np.arange(len(rho)), 0)]
     while blocks:
         S, base = blocks.pop()
         own = L[base + 1 : base + len(S) + 1] - L[base]
-        tau = (W[S] @ A[S] - own[-1]) / W[S].sum()
-        a = W[S] * (A[S] - tau)
-        order = np.argsort(-a, kind="stable")
-        excess = np.cumsum(a[order]) - own
-        j = int(np.argmax(excess)) + 1
+        w, wa = W[S], WA[S]
+        tau = (wa.sum() - own[-1]) / w.sum()
+        if len(S) == 1:  # nothing left to split, as in half of all blocks
+            t[S] = max(tau, 0.0)
+            continue
+        a = wa - tau * w
+        order = (-a).argsort(kind="stable")
+        excess = a[order].cumsum() - own
+        j = int(excess.argmax()) + 1
         # The last excess is 0 but for rounding; a violation below that is no violation.
         if j == len(S) or excess[j - 1] <= 1e-14 * (np.abs(a).sum() + own[-1]):
             t[S] = max(tau, 0.0)

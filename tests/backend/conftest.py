@@ -2,12 +2,14 @@
 
 import warnings
 from dataclasses import replace
+from functools import cached_property
 
 import cvxpy as cp
 import numpy as np
 import pytest
 from scipy import sparse
 
+from sparsestats.backend import proximal
 from sparsestats.backend.losses import Binomial, Gaussian
 from sparsestats.backend.penalties import L1, GroupSortedL1, SortedL1
 from sparsestats.backend.problem import Problem
@@ -120,25 +122,55 @@ def without():
     return strip
 
 
+class Kind:
+    """One way to state a problem, at a tenth of its alpha_max; what several tests compare with is solved once."""
+
+    def __init__(self, **options):
+        self.name = "-".join(map(str, options.values()))
+        self.options = options
+
+    @cached_property
+    def problem(self):
+        return make_problem(**self.options)
+
+    @cached_property
+    def alpha_max(self):
+        return proximal.alpha_max(self.problem)
+
+    @property
+    def alpha(self):
+        return 0.1 * self.alpha_max
+
+    @cached_property
+    def numpy(self):
+        """(beta, b0, certificate) of the readable solver."""
+        return proximal.solve(self.problem, self.alpha, tol=1e-11)
+
+    @cached_property
+    def independent(self):
+        """(cvxpy program, beta, intercept) of :func:`independent_program`."""
+        return independent_program(self.problem, self.alpha)
+
+
 KINDS = [
     # loss, penalty, and a covering choice of everything else
-    dict(loss="gaussian", penalty="l1"),
-    dict(loss="gaussian", penalty="sorted", storage="sparse"),
-    dict(loss="gaussian", penalty="group"),
-    dict(loss="gaussian", penalty="group", standardize="group", storage="sparse"),
-    dict(loss="gaussian", penalty="sorted", standardize=False, free=False),
-    dict(loss="gaussian", penalty="group", intercept=False, weights=False),
-    dict(loss="gaussian", penalty="group", intercept=False, standardize="group", offset=False),
-    dict(loss="gaussian", penalty="sorted", n=12, p=20, free=False),
-    dict(loss="binomial", penalty="l1", storage="sparse"),
-    dict(loss="binomial", penalty="sorted"),
-    dict(loss="binomial", penalty="group", weights=False),
-    dict(loss="binomial", penalty="group", standardize="group"),
-    dict(loss="binomial", penalty="sorted", standardize=False, offset=False, free=False, storage="sparse"),
-    dict(loss="binomial", penalty="group", intercept=False),
+    Kind(loss="gaussian", penalty="l1"),
+    Kind(loss="gaussian", penalty="sorted", storage="sparse"),
+    Kind(loss="gaussian", penalty="group"),
+    Kind(loss="gaussian", penalty="group", standardize="group", storage="sparse"),
+    Kind(loss="gaussian", penalty="sorted", standardize=False, free=False),
+    Kind(loss="gaussian", penalty="group", intercept=False, weights=False),
+    Kind(loss="gaussian", penalty="group", intercept=False, standardize="group", offset=False),
+    Kind(loss="gaussian", penalty="sorted", n=12, p=20, free=False),
+    Kind(loss="binomial", penalty="l1", storage="sparse"),
+    Kind(loss="binomial", penalty="sorted"),
+    Kind(loss="binomial", penalty="group", weights=False),
+    Kind(loss="binomial", penalty="group", standardize="group"),
+    Kind(loss="binomial", penalty="sorted", standardize=False, offset=False, free=False, storage="sparse"),
+    Kind(loss="binomial", penalty="group", intercept=False),
 ]
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
 def kind(request):
     return request.param

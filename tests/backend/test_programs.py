@@ -19,12 +19,10 @@ def limit(request, monkeypatch):
     monkeypatch.setattr(slope, "DOTSORT_LIMIT", request.param)
 
 
-def test_program_and_proximal_solver_agree(kind, limit, problem_of):
+def test_program_and_proximal_solver_agree(kind, limit):
     """Two solvers, one objective, to 1e-6 relative and far better."""
-    problem = problem_of(**kind)
-    alpha = 0.1 * proximal.alpha_max(problem)
-    beta, b0, certificate, duals = solve(problem, alpha)
-    other, _, reference = proximal.solve(problem, alpha, tol=1e-10)
+    beta, b0, certificate, duals = solve(kind.problem, kind.alpha)
+    other, _, reference = kind.numpy
     assert certificate.converged and certificate.kind == "gap" and duals == []
     assert certificate.objective == pytest.approx(reference.objective, rel=1e-9)
     assert certificate.value >= certificate.objective - reference.objective - 1e-14
@@ -32,13 +30,12 @@ def test_program_and_proximal_solver_agree(kind, limit, problem_of):
     assert np.isfinite(b0)
 
 
-def test_the_program_alone_has_the_independent_optimum(kind, problem_of, independent):
+def test_the_program_alone_has_the_independent_optimum(kind):
     """Before any proximal step: what cvxpy itself returns for the text a user reads."""
-    problem = problem_of(**kind)
-    alpha = 0.1 * proximal.alpha_max(problem)
+    problem, alpha = kind.problem, kind.alpha
     text = program(problem, alpha)
     text.problem.solve(solver=cp.CLARABEL)
-    reference, beta, _ = independent(problem, alpha)
+    reference, beta, _ = kind.independent
     # both are interior point solutions, right to about 1e-8 of an objective of order 1
     assert text.problem.value == pytest.approx(reference.value, abs=1e-6)
     assert text.loss.value + alpha * text.penalty.value == pytest.approx(text.problem.value, rel=1e-9)
@@ -64,12 +61,11 @@ def constraints(v):
     ]
 
 
-def test_constrained_fits_are_optimal_feasible_and_certified(kind, problem_of, independent):
-    problem = problem_of(**kind)
-    alpha = 0.1 * proximal.alpha_max(problem)
+def test_constrained_fits_are_optimal_feasible_and_certified(kind, independent):
+    problem, alpha = kind.problem, kind.alpha
     beta, b0, certificate, duals = solve(problem, alpha, tol=1e-7, constraints=constraints)
     reference, _, _ = independent(problem, alpha, constraints)
-    free = solve(problem, alpha)[2]
+    free = kind.numpy[2]
     scale = certificate.scale
     assert certificate.converged and certificate.kind == "gap"
     assert certificate.objective == pytest.approx(reference.value, abs=1e-6 * scale)

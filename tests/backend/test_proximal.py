@@ -24,11 +24,10 @@ def small(seed=0, n=50, p=6, **changes):
     return resolved(Problem(**({"X": X, "y": y, "loss": Gaussian(), "penalty": SortedL1()} | changes)))
 
 
-def test_reaches_the_optimum_of_an_independent_program(kind, problem_of, independent):
-    problem = problem_of(**kind)
-    alpha = 0.15 * proximal.alpha_max(problem)
-    beta, b0, certificate = proximal.solve(problem, alpha, tol=1e-10)
-    program, best, _ = independent(problem, alpha)
+def test_reaches_the_optimum_of_an_independent_program(kind):
+    problem = kind.problem
+    beta, b0, certificate = kind.numpy
+    program, best, _ = kind.independent
     assert certificate.kind == "gap" and certificate.converged and certificate.stop == "tol"
     # the interior point method is right to 1e-9 of an objective of order 1
     assert certificate.objective == pytest.approx(program.value, abs=1e-8 * certificate.scale)
@@ -37,21 +36,19 @@ def test_reaches_the_optimum_of_an_independent_program(kind, problem_of, indepen
         np.testing.assert_allclose(problem.X @ beta, problem.X @ best.value, atol=1e-3)
 
 
-def test_gap_bounds_the_true_suboptimality_from_the_first_step(kind, problem_of):
-    problem = problem_of(**kind)
-    alpha = 0.1 * proximal.alpha_max(problem)
-    optimum = proximal.solve(problem, alpha, tol=1e-11)[2].objective
+def test_gap_bounds_the_true_suboptimality_from_the_first_step(kind):
+    problem, alpha = kind.problem, kind.alpha
+    optimum = kind.numpy[2].objective
     for max_iter in (1, 25):
         certificate = proximal.solve(problem, alpha, tol=1e-13, max_iter=max_iter)[2]
         # the reference is itself 1e-11 of an objective of order 1 above the optimum
         assert certificate.value >= certificate.objective - optimum - 1e-14 >= -1e-11
         assert certificate.value == max(certificate.objective - certificate.bound, 0.0)
-    assert proximal.solve(problem, alpha, tol=1e-13, max_iter=1)[2].stop == "max_iter"
+        assert certificate.stop == "max_iter"
 
 
-def test_alpha_max_is_the_smallest_alpha_that_empties_the_model(kind, problem_of):
-    problem = problem_of(**kind)
-    top = proximal.alpha_max(problem)
+def test_alpha_max_is_the_smallest_alpha_that_empties_the_model(kind):
+    problem, top = kind.problem, kind.alpha_max
     penalised = problem.penalized
     assert not proximal.solve(problem, top * (1 + 1e-9))[0][penalised].any()
     assert proximal.solve(problem, top * (1 - 1e-4), tol=1e-12)[0][penalised].any()
@@ -158,7 +155,8 @@ def test_sparse_and_dense_give_one_answer(loss, problem_of):
     for penalty in ("sorted", "group"):
         dense, csc = (problem_of(loss, penalty, storage=s) for s in ("dense", "sparse"))
         alpha = 0.1 * proximal.alpha_max(dense)
-        one, two = (proximal.solve(q, alpha, tol=1e-12) for q in (dense, csc))
+        # the same steps in other arithmetic, wherever they end
+        one, two = (proximal.solve(q, alpha, tol=1e-6) for q in (dense, csc))
         assert proximal.alpha_max(csc) == pytest.approx(proximal.alpha_max(dense), rel=1e-12)
         np.testing.assert_allclose(one[0], two[0], atol=1e-10)
         assert one[1] == pytest.approx(two[1], abs=1e-10)

@@ -45,7 +45,7 @@ told = pytest.mark.filterwarnings("ignore::sparsestats.exceptions.DataWarning")
 
 
 @told
-@parametrize_with_checks([kind() for kind in SINGLE] + [ss.Penalized(), ss.SLOPECV()])
+@parametrize_with_checks([kind() for kind in SINGLE] + [ss.Penalized(), ss.SLOPECV(ss.relative(1, 0.01, 10), cv=3)])
 def test_checks_of_sklearn(estimator, check):
     check(estimator)
 

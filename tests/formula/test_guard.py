@@ -3,6 +3,7 @@
 import builtins
 import sys
 import time
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from sparsestats.exceptions import FormulaError
 from sparsestats.formula import design
 
 # What the interpreter itself reports when code is made or run, files are opened or processes started. An
-# audit hook cannot be removed, so it listens only while a test watches.
+# audit hook cannot be removed, so the first test that watches sets it, and it listens only while one does.
 WATCHED = {
     "compile",
     "exec",
@@ -33,7 +34,9 @@ def _hook(event, arguments):
         _watch["seen"].append((event, str(arguments)[:80]))
 
 
-sys.addaudithook(_hook)
+@cache
+def listen():
+    sys.addaudithook(_hook)
 
 
 @pytest.fixture
@@ -41,6 +44,7 @@ def canary(monkeypatch):
     """A builtin that must never be called, and the interpreter's own report that no code was made."""
     calls = []
     monkeypatch.setattr(builtins, "canary", lambda *a, **k: calls.append(a) or 1.0, raising=False)
+    listen()
     _watch["seen"].clear()
     _watch["on"] = True
     yield calls

@@ -53,7 +53,10 @@ class LogisticPath(ClassifierMixin, BaseEstimator):
             for _ in range(30):
                 p = expit(known + A @ beta)
                 hessian = A.T @ ((w * p * (1 - p))[:, None] * A) / len(y) + np.diag(ridge)
-                beta = beta - np.linalg.solve(hessian, A.T @ (w * (p - code)) / len(y) + ridge * beta)
+                step = np.linalg.solve(hessian, A.T @ (w * (p - code)) / len(y) + ridge * beta)
+                beta = beta - step
+                if np.abs(step).max() < 1e-9:  # the next one would be its square
+                    break
             rows.append(beta)
         rows = np.array(rows)
         return SimpleNamespace(

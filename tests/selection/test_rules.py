@@ -14,7 +14,7 @@ curves = st.integers(1, 12).flatmap(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(curves, st.booleans())
 def test_one_standard_error_is_the_first_row_within_the_margin(curve, greater):
     mean, se = curve
@@ -27,7 +27,7 @@ def test_one_standard_error_is_the_first_row_within_the_margin(curve, greater):
     assert loss[b] == loss.min() and all(loss[:b] > loss[b])
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(curves)
 def test_the_direction_only_changes_the_sign(curve):
     mean, se = curve
