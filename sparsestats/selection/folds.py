@@ -22,7 +22,7 @@ from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils.multiclass import type_of_target
 
 from ..exceptions import DataWarning
-from ..validation import as_random_state
+from ..validation import as_random_state, check_chance
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -165,9 +165,9 @@ class Folds(GroupsConsumerMixin, BaseCrossValidator):
 
     def _seeds(self) -> list[int]:
         """One seed a repeat; the first is the one given, so that one repeat is scikit-learn's splitter."""
-        draws = as_random_state(self.random_state)
-        seed = self.random_state if isinstance(self.random_state, Integral) else draws.randint(np.iinfo(np.int32).max)
-        first = int(seed)
+        check_chance(self.random_state)
+        given = isinstance(self.random_state, Integral)
+        first = int(self.random_state if given else as_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         children = np.random.SeedSequence(first).spawn(self.repeats - 1)
         return [first] + [int(child.generate_state(1)[0]) for child in children]
 

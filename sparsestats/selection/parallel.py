@@ -63,8 +63,7 @@ def run(
     label : str
         Name of the progress bar.
     beside : callable or None
-        Called once, always in this process, by the thread that waits for the tasks; before them where there are no
-        threads.
+        Called once, always in this process, by the thread that called; before tasks of its own.
 
     Returns
     -------
@@ -113,7 +112,7 @@ def _threads(
     bar: _Bar,
     beside: Callable[[], Any] | None,
 ) -> list:
-    """The tasks here, one after the other or in a pool whose threads give fan-outs within a task to ``nested``."""
+    """The tasks here, one after the other or shared with a pool; fan-outs within a task of those go to ``nested``."""
     if min(workers, len(tasks)) <= 1:
         if beside is not None:
             beside()
@@ -127,20 +126,24 @@ def _threads(
         with nested():
             return call(task)
 
-    pool = ThreadPoolExecutor(min(workers, len(tasks)))
+    # This thread works too: with one thread more than cores, tasks push each other out of the caches, and the last ones
+    # run while a core is idle.
+    pool = ThreadPoolExecutor(min(workers, len(tasks)) - 1)
     try:
         futures = [pool.submit(work, task) for task in tasks]
         if beside is not None:
-            # In the thread that waits: as one more task it would leave a worker idle while the last one runs, where
-            # tasks are as many as workers share evenly.
             beside()
-        pending = set(futures)
+        pending, found = dict(zip(futures, tasks, strict=True)), {}
         while pending:
-            done, pending = wait(pending, INTERRUPTIBLE, FIRST_COMPLETED)
+            own = next((future for future in reversed(pending) if future.cancel()), None)  # the pool is not there yet
+            if own is not None:
+                found[own] = work(pending.pop(own))
+            done, _ = wait(pending, INTERRUPTIBLE if own is None else 0, FIRST_COMPLETED)
             for future in done:
-                future.result()  # an error ends the wait for the others
-            bar.show(len(futures) - len(pending))
-        return [future.result() for future in futures]
+                found[future] = future.result()  # an error ends the wait for the others
+                del pending[future]
+            bar.show(len(found))
+        return [found[future] for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -132,7 +132,10 @@ def test_ctrl_c_in_the_main_thread_stops_kernels_in_the_others(request):
 
     def kernel(number, control):
         started.wait(10)
-        seen.append(control.event.wait(10))
+        until = time.monotonic() + 10
+        while not control.event.wait(0.01) and time.monotonic() < until:
+            pass  # looks up now and then, as compiled kernels do
+        seen.append(control.event.is_set())
 
     def press():
         started.wait(10)
@@ -144,9 +147,9 @@ def test_ctrl_c_in_the_main_thread_stops_kernels_in_the_others(request):
         run(kernel, [(0,), (1,)], n_jobs=2, control=token)
     presser.join(10)
     deadline = time.monotonic() + 10
-    while len(seen) < 2 and time.monotonic() < deadline:
+    while not seen and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert seen == [True, True]  # stopped by the token, not by their own timeout
+    assert seen == [True]  # the other thread's: stopped by the token, not by its own timeout
     assert run(square, [(3,)], n_jobs=2) == [9]
 
 
