@@ -34,8 +34,10 @@ class GramCache {
  public:
   explicit GramCache(const Design& design) : d_(design), slot_(design.atoms(), -1) {}
 
-  // G over the atoms of E, row-major; the lower triangle.
-  std::vector<double> gather(const std::vector<Index>& E) {
+  // G over the atoms of E, row-major; the lower triangle. Valid until the next call; neighbouring models share their E.
+  const double* gather(const std::vector<Index>& E) {
+    if (E == gathered_) return gathered_G_.data();
+    gathered_ = E;
     std::vector<Index> missing;
     for (Index u : E)
       if (slot_[u] < 0) missing.push_back(u);
@@ -46,12 +48,12 @@ class GramCache {
     slots.reserve(m);
     for (Index u : E)
       for (Index j = 0; j < d_.atom_size(u); ++j) slots.push_back(slot_[u] + j);
-    std::vector<double> G(m * m);
+    gathered_G_.resize(m * m);
     for (Index i = 0; i < m; ++i) {
       const double* row = G_.data() + slots[i] * capacity_;
-      for (Index j = 0; j <= i; ++j) G[i * m + j] = row[slots[j]];
+      for (Index j = 0; j <= i; ++j) gathered_G_[i * m + j] = row[slots[j]];
     }
-    return G;
+    return gathered_G_.data();
   }
 
  private:
@@ -99,8 +101,8 @@ class GramCache {
     }
   }
   const Design& d_;
-  std::vector<Index> slot_, members_;
-  std::vector<double> G_;
+  std::vector<Index> slot_, members_, gathered_;
+  std::vector<double> G_, gathered_G_;
   Index capacity_ = 0, used_ = 0;
 };
 

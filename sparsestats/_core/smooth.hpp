@@ -36,17 +36,17 @@ class Smooth {
   virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
 };
 
-// f = yy/2 - b'c + b'Gb/2 : the gaussian loss through its moments; of G the lower triangle is read.
+// f = yy/2 - b'c + c'Gc/2 : the gaussian loss through its moments; of G, which stays the caller's, the lower triangle is read.
 class Quadratic final : public Smooth {
  public:
-  Quadratic(std::vector<double> G, std::vector<double> b, double yy) : G_(std::move(G)), b_(std::move(b)), yy_(yy) {}
+  Quadratic(const double* G, std::vector<double> b, double yy) : G_(G), b_(std::move(b)), yy_(yy) {}
   Index coordinates() const override { return static_cast<Index>(b_.size()); }
   Index free() const override { return 0; }
   Index image_size() const override { return coordinates(); }
   bool quadratic() const override { return true; }
   void image(const double* x, double* img) const override {
     const Index m = coordinates();
-    symmetric_times(G_.data(), m, m, x, img);
+    symmetric_times(G_, m, m, x, img);
   }
   double value(const double* x, const double* img) const override {
     double s = 0;
@@ -73,7 +73,8 @@ class Quadratic final : public Smooth {
   }
 
  private:
-  std::vector<double> G_, b_;
+  const double* G_;
+  std::vector<double> b_;
   double yy_;
 };
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from ..exceptions import ConvergenceWarning
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """How far the returned model can be from the optimum, recomputed from that model.
 

@@ -72,7 +72,7 @@ def relative(high: float = 1.0, low: float = 1e-2, n: int = 100) -> Relative:
 def check_alphas(alphas: Any) -> np.ndarray:
     """Alphas as given by a user: finite, >= 0; sorted largest first and without repeats on return."""
     try:
-        values = np.asarray(alphas, dtype=float)
+        values = np.array(alphas, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"alphas must be numbers, None or relative(...); {error}") from error
     if values.ndim != 1:
@@ -82,7 +82,7 @@ def check_alphas(alphas: Any) -> np.ndarray:
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         raise ValueError(f"alphas must be finite numbers >= 0; got {values[bad][0]}")
-    return np.unique(values)[::-1]
+    return values if (np.diff(values) < 0).all() else np.unique(values)[::-1]
 
 
 def grid(alphas: Relative | Sequence[float] | np.ndarray | None, alpha_max: float) -> tuple[np.ndarray, bool]:
