@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "kernels.hpp"
 #include "moments.hpp"
@@ -78,13 +79,25 @@ class Csc final : public Storage {  // compressed columns; zeros are never store
       const double d = data_[e] * unit - mean;
       squares += w[rows_[e]] * d * d;
     }
-    squares += std::max(0.0, n - present) * mean * mean;
+    squares += absent(col, w, present) * mean * mean;
     out.mean = mean * out.largest;
     out.sd = std::sqrt(squares / n) * out.largest;
     return out;
   }
 
  private:
+  // Weight of the rows that a column leaves out: what the others' leaves of n, but for a nearly full column, where that is
+  // mostly rounding, which would make a constant one vary.
+  double absent(Index col, const double* w, double present) const {
+    if (n - present > 0.01 * n) return n - present;
+    std::vector<char> stored(n, 0);
+    for (I e = starts_[col]; e < starts_[col + 1]; ++e) stored[rows_[e]] = 1;
+    double sum = 0;
+    for (Index i = 0; i < n; ++i)
+      if (!stored[i]) sum += w[i];
+    return sum;
+  }
+
   const T* data_;
   const I *rows_, *starts_;
 };

@@ -186,7 +186,10 @@ def moments(X: Any, w: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray
     stored = weight[X.indices]
     held = np.bincount(column, weights=stored, minlength=X.shape[1])
     spread = np.bincount(column, weights=stored * (X.data - center[column]) ** 2, minlength=X.shape[1])
-    return center, np.sqrt((spread + np.maximum(n - held, 0.0) * center**2) / n)
+    absent = n - held
+    for j in np.flatnonzero(absent <= 0.01 * n):  # mostly rounding, which would make a full constant column vary
+        absent[j] = np.delete(weight, X.indices[X.indptr[j] : X.indptr[j + 1]]).sum()
+    return center, np.sqrt((spread + absent * center**2) / n)
 
 
 def _relabel(labels: np.ndarray) -> np.ndarray:
