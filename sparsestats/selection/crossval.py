@@ -67,9 +67,9 @@ def cross_validate_path(
         Gaussian: "mse" (default), "mae", "r2", "deviance" (= mse). Poisson: "deviance" (default), "mse", "mae".
         Huber: "mae" (default), "mse", "r2". Binomial: "log_loss" (default),
         "deviance" (twice that), "brier", "misclassification", "accuracy", "roc_auc". Multinomial: the same but
-        "roc_auc", brier summed over the classes. Or the name of any
-        scikit-learn scorer, or ``scorer(estimator, X, y)`` (with ``sample_weight=`` when there are weights):
-        slower, because called for every alpha; greater is better.
+        "roc_auc", brier summed over the classes. Or the name of a scikit-learn scorer, of numbers for a regressor
+        and of classes for a classifier, or ``scorer(estimator, X, y)`` (with ``sample_weight=`` when there are
+        weights): slower, because called for every alpha; greater is better.
     sample_weight, offset : ndarray (n,) or None
         The rows' weights (in the fit and in the score) and known parts of their linear predictor.
     n_jobs : int or None
@@ -99,8 +99,8 @@ def cross_validate_path(
     Raises
     ------
     ValueError
-        For alphas that do not decrease, an unknown score, a score undefined everywhere, or what a fold's fit
-        raises, with the fold's number in a note.
+        For alphas that do not decrease, an unknown score, one of other predictions or undefined everywhere, or
+        what a fold's fit raises, with the fold's number in a note.
 
     Warns
     -----

@@ -103,7 +103,8 @@ def score_of(scoring: str | Callable | None) -> OrdinalScore:
     if callable(scoring):
         return OrdinalScore(getattr(scoring, "__name__", str(scoring)), scoring, greater_is_better=True)
     try:
-        return OrdinalScore(scoring, NamedScorer(scoring, "an ordinal model", sorted(SCORES)), greater_is_better=True)
+        scorer = NamedScorer(scoring, "an ordinal model", sorted(SCORES), ordered=True)
+        return OrdinalScore(scoring, scorer, greater_is_better=True)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"Unknown scoring {scoring!r}: use one of {sorted(SCORES)}, the name of a scikit-learn scorer, "

@@ -99,8 +99,15 @@ class SklearnScore:
         )
 
 
+MEASURED = {"sklearn.metrics._regression": "numbers", "sklearn.metrics._classification": "classes"}
+"""What the metrics of a file of scikit-learn compare. Some take the other kind without a word where it looks like
+theirs: classes that are called 0 and 1, predicted numbers that are whole."""
+
+
 class NamedScorer:
     """A scikit-learn scorer by its name; what it refuses is told in terms of the models it is to score.
+
+    ``ordered`` tells that classes are categories of a scale, whose numbers, where they have some, measure distances.
 
     Raises
     ------
@@ -108,20 +115,26 @@ class NamedScorer:
         For a name scikit-learn does not know, or, when called, a scorer of another kind of predictions.
     """
 
-    def __init__(self, name: str, models: str, ours: Sequence[str]):
-        self.name, self.models, self.ours = name, models, ours
+    def __init__(self, name: str, models: str, ours: Sequence[str], *, ordered: bool = False):
+        self.name, self.models, self.ours, self.ordered = name, models, ours, ordered
         self.scorer = get_scorer(name)
+        self.measures = MEASURED.get(getattr(getattr(self.scorer, "_score_func", None), "__module__", ""))
 
     def __call__(self, estimator: Any, X: Any, y: Any, **weighted: Any) -> float:
+        predicted = "classes" if is_classifier(estimator) else "numbers"
+        if self.measures not in (None, predicted) and not self.ordered:
+            raise self._refusal(estimator, f"it is a measure of {self.measures}")
         try:
             return float(self.scorer(estimator, X, y, **weighted))
         except (ValueError, TypeError, AttributeError) as error:
-            predicted = f"{len(estimator.classes_)} classes" if is_classifier(estimator) else "numbers"
-            raise ValueError(
-                f"scoring={self.name!r} does not score what {self.models} predicts, {predicted} (scikit-learn: "
-                f"{str(error).rstrip('.')}). Use one of {list(self.ours)}, another scikit-learn scorer, or a function "
-                "of (estimator, X, y)."
-            ) from error
+            raise self._refusal(estimator, f"scikit-learn: {str(error).rstrip('.')}") from error
+
+    def _refusal(self, estimator: Any, why: str) -> ValueError:
+        predicted = f"{len(estimator.classes_)} classes" if is_classifier(estimator) else "numbers"
+        return ValueError(
+            f"scoring={self.name!r} does not score what {self.models} predicts, {predicted} ({why}). Use one of "
+            f"{list(self.ours)}, another scikit-learn scorer, or a function of (estimator, X, y)."
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn import metrics
 
+from sparsestats import SLOPEClassifierCV, relative
 from sparsestats.selection.ordinal import _Known, score_of
 from sparsestats.selection.scores import FAMILIES, HeldOut, resolve
 
@@ -182,6 +183,30 @@ def test_a_scorer_of_other_predictions_is_refused_with_those_that_serve(scoring,
         ValueError, match=f"{scoring!r} does not score what the {family} family predicts, {predicted}.*Use"
     ):
         resolve(scoring, FAMILIES[family])(HeldOut(np.zeros((4, 1)), y, y, eta, None, classes))
+
+
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_squared_error", "neg_mean_poisson_deviance"])
+def test_classes_called_0_and_1_are_no_numbers_to_a_regression_scorer(scoring):
+    """scikit-learn would average the labels."""
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    model = SLOPEClassifierCV(relative(1, 0.1, 3), cv=2, scoring=scoring)
+    with pytest.raises(
+        ValueError, match=r"predicts, 2 classes \(it is a measure of numbers\).*Use one of .*'log_loss'"
+    ):
+        model.fit(X, (X[:, 0] > 0).astype(int))
+
+
+def test_whole_numbers_are_no_classes_to_a_classification_scorer():
+    y = np.array([1.0, 2.0, 1.0, 2.0])
+    rows = HeldOut(np.zeros((4, 1)), y, y, y[:, None])
+    with pytest.raises(ValueError, match=r"'accuracy' .* numbers \(it is a measure of classes\).*Use one of .*'mae'"):
+        resolve("accuracy", FAMILIES["gaussian"])(rows)
+
+
+def test_numbered_categories_of_a_scale_have_distances():
+    """A probability of a half each for 1 and 2: the class is 1, and one row in two is off by 1."""
+    score = score_of("neg_mean_absolute_error")
+    assert score.function(_Known(np.full((4, 2), 0.5), np.array([1, 2])), None, np.array([1, 2, 1, 2])) == -0.5
 
 
 def test_ordinal_models_refuse_scorers_in_the_same_words():
