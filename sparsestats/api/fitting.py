@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from .._core import ext
+from ..backend import sequences
 from ..estimators._crossval import FoldPaths
 from ..estimators.group_slope import GroupSLOPE, GroupSLOPEClassifier
 from ..estimators.slope import SLOPE, SLOPEClassifier
@@ -142,9 +143,9 @@ def _fitted(
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
     if not built.names:
         raise FormulaError(f"The formula {formula!r} has no term besides the intercept: nothing to select.")
-    rows = _rows(model, built, family)
     joined = params.get("groups", model.get_params(deep=False).get("groups"))
     model = _prepared(model, params, built.spec, whole_terms)
+    rows = _rows(model, built, family)
     alpha = model.alpha if asked.alpha is None else asked.alpha
     alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
     worker = clone(model)
@@ -194,7 +195,8 @@ def _rows(model: Any, built: Design, family: str | None = None) -> Rows:
         return response.numeric(built)
     assert built.response is not None
     several = family is None and len(built.response.levels or ()) > 2
-    return response.several_classes(built) if several or family == "multinomial" else response.two_classes(built)
+    coded = response.several_classes if several or family == "multinomial" else response.two_classes
+    return coded(built, each=sequences.depends_on_n(model.get_params(deep=False).get("sequence", ())))
 
 
 def _relaxed(

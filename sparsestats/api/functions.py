@@ -60,7 +60,9 @@ def slope(
     family : {"gaussian", "binomial", "multinomial", "poisson", "huber"}
         For "binomial" the response has two levels and the last is the event (declare an order with
         ``C(y, levels=[...])`` or an ordered dtype), or is 0/1, or ``cbind(yes, no)`` counts.
-        "multinomial" takes three levels or more, or counts of them: ``cbind(a, b, c)``.
+        "multinomial" takes three levels or more, or counts of them: ``cbind(a, b, c)``. Sequences that
+        depend on n ("gaussian", "corrected") take the number of outcomes for it: a table of counts gives the model of
+        its outcomes written out, a row each.
     alphas : array-like, ``ss.relative(...)`` or None
         The path; None is 100 values from alpha_max to 0.01 alpha_max.
     sample_weight, offset, row_groups : array-like, name of a column, or None

@@ -51,8 +51,8 @@ def numeric(built: Design) -> Rows:
     return Rows(built.X, built.y, built.sample_weight, built.offset, built.row_groups)
 
 
-def two_classes(built: Design) -> Rows:
-    """Rows for a loss over two classes, y = 1 for the event, which is the last level.
+def two_classes(built: Design, *, each: bool = False) -> Rows:
+    """Rows for a loss over two classes, y = 1 for the event, which is the last level; ``each`` as in :func:`counted`.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def two_classes(built: Design) -> Rows:
     if response.kind == "counts":
         if len(response.levels or ()) > 2:
             raise ValueError(f"A binomial response needs two classes; {response.name} counts {y.shape[1]}.")
-        return counted(built)
+        return counted(built, each=each)
     levels = (0, 1) if response.kind == "numeric" else response.levels or ()
     if response.kind == "numeric" and not np.isin(y, (0.0, 1.0)).all():
         found = np.unique(y)
@@ -89,8 +89,9 @@ def two_classes(built: Design) -> Rows:
     return Rows(built.X, codes, built.sample_weight, built.offset, built.row_groups, levels=levels)
 
 
-def several_classes(built: Design) -> Rows:
-    """Rows for a loss over three classes and more, coded in the order of the levels that occur.
+def several_classes(built: Design, *, each: bool = False) -> Rows:
+    """Rows for a loss over three classes and more, coded in the order of the levels that occur; ``each`` as in
+    :func:`counted`.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def several_classes(built: Design) -> Rows:
             f"A multinomial response needs classes; {response.name} is a number. Write C({response.name}) for classes."
         )
     if response.kind == "counts":
-        rows = counted(built)
+        rows = counted(built, each=each)
     else:
         present, codes = np.unique(y, return_inverse=True)
         found = tuple(response.levels[int(k)] for k in present)
@@ -118,8 +119,10 @@ def several_classes(built: Design) -> Rows:
     return rows
 
 
-def counted(built: Design) -> Rows:
+def counted(built: Design, *, each: bool = False) -> Rows:
     """Every row of ``cbind(...)`` as one for each class, the counts as weights; the folds never part them.
+
+    With ``each`` there is a row for each outcome, for what depends on their number: weights have no scale.
 
     ``cbind(yes, no)`` names the event first, as glm() does in R; three columns and more are in the order of the levels.
 
@@ -137,6 +140,9 @@ def counted(built: Design) -> Rows:
     absent = np.setdiff1d(np.arange(len(levels)), y)
     if len(absent):
         raise ValueError(f"{response.name} never counts {levels[absent[0]]!r}: it is 0 in every row used.")
+    if each:
+        times = counts[source, y].astype(np.intp)
+        source, y, weight = (np.repeat(values, times) for values in (source, y, weight / times))
     groups = np.arange(len(counts)) if built.row_groups is None else built.row_groups
     return Rows(
         X=np.asfortranarray(built.X[source]),

@@ -70,6 +70,12 @@ def elementwise(
     return _make(sequence, makers, p, "penalised columns")
 
 
+def depends_on_n(sequence: Any) -> bool:
+    """Whether the weights of this name, or of a pair that holds it, depend on the number of observations."""
+    names = sequence if isinstance(sequence, list | tuple) else [sequence]
+    return any(isinstance(name, str) and name in ("gaussian", "corrected") for name in names)
+
+
 def groupwise(
     sequence: str | Sequence[float] | np.ndarray,
     sizes: Sequence[int] | np.ndarray,

@@ -33,6 +33,7 @@ class GroupSLOPE(_Grouped, PathRegressor):
         0 gives the unpenalised fit.
     sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
         Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
+        "corrected" depends on n, the number of rows with weight.
     q : float in (0, 1), default 0.1
         Target group false discovery rate of the named shapes that have one.
     groups : None, "auto", array of p hashable labels, or dict column name -> label
@@ -152,6 +153,7 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
         0 gives the unpenalised fit.
     sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
         Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
+        "corrected" depends on n, the number of rows with weight.
     q : float in (0, 1), default 0.1
         Target group false discovery rate of the named shapes that have one.
     groups : None, "auto", array of p hashable labels, or dict column name -> label
@@ -258,6 +260,7 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         The path; None is 100 geometric values from alpha_max to alpha_max / 100.
     sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
         Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
+        "corrected" depends on n, the number of rows with weight.
     q : float in (0, 1), default 0.1
         Target group false discovery rate of the named shapes that have one.
     groups : None, "auto", array of p hashable labels, or dict column name -> label
@@ -406,6 +409,7 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         The path; None is 100 geometric values from alpha_max to alpha_max / 100.
     sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
         Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
+        "corrected" depends on n, the number of rows with weight.
     q : float in (0, 1), default 0.1
         Target group false discovery rate of the named shapes that have one.
     groups : None, "auto", array of p hashable labels, or dict column name -> label

@@ -32,6 +32,7 @@ class SLOPE(_Elementwise, PathRegressor):
         0 gives the unpenalised fit.
     sequence : {"bh", "gaussian", "oscar", "lasso"} or array-like (p,), default "bh"
         Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
+        "gaussian" depends on n, the number of rows with weight.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
     family : {"gaussian", "poisson", "huber"}, default "gaussian"
@@ -144,6 +145,7 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
         0 gives the unpenalised fit.
     sequence : {"bh", "gaussian", "oscar", "lasso"} or array-like (p,), default "bh"
         Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
+        "gaussian" depends on n, the number of rows with weight.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
     standardize : bool, default True
@@ -244,6 +246,7 @@ class SLOPECV(CrossValidated, SLOPE):
         The path; None is 100 geometric values from alpha_max to alpha_max / 100.
     sequence : {"bh", "gaussian", "oscar", "lasso"} or array-like (p,), default "bh"
         Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
+        "gaussian" depends on n, the number of rows with weight.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
     family : {"gaussian", "poisson", "huber"}, default "gaussian"
@@ -385,6 +388,7 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
         The path; None is 100 geometric values from alpha_max to alpha_max / 100.
     sequence : {"bh", "gaussian", "oscar", "lasso"} or array-like (p,), default "bh"
         Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
+        "gaussian" depends on n, the number of rows with weight.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
     standardize : bool, default True

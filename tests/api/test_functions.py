@@ -167,6 +167,27 @@ def test_counts_are_expanded_rows(measured):
     assert validated.cv.table["fold"].nunique() == 4
 
 
+@pytest.mark.parametrize(("function", "sequence"), [(ss.slope, "gaussian"), (ss.gslope, "corrected")])
+def test_every_outcome_counted_is_one_of_the_n_of_a_sequence(function, sequence):
+    """A table of counts is its outcomes written out; its 16 cells are too few observations for 6 columns."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(8, 6)), columns=list("abcdef"))
+    chance = 1 / (1 + np.exp(-2 * table["a"]))
+    table["yes"] = rng.binomial(12, chance)
+    table["no"] = 12 - table["yes"]
+    rows = table.loc[np.repeat(table.index, 12)].assign(
+        y=np.concatenate([[1] * k + [0] * (12 - k) for k in table["yes"]])
+    )
+    asked = dict(family="binomial", alpha=0.02, sequence=sequence, q=0.3, tol=1e-12)
+    counted = function("cbind(yes, no) ~ a + b + c + d + e + f", table, **asked)
+    written = function("y ~ a + b + c + d + e + f", rows, **asked)
+    np.testing.assert_allclose(counted.coef(), written.coef(), atol=1e-5)  # gaps of 1e-12 of one objective
+    cells = pd.concat([table.assign(y=1, w=table["yes"]), table.assign(y=0, w=table["no"])])
+    weighted = function("y ~ a + b + c + d + e + f", cells, sample_weight="w", **asked)
+    assert np.abs(weighted.coef() - counted.coef()).max() > 0.01
+    assert counted.nobs == 8
+
+
 @pytest.mark.parametrize("function", [ss.presto, ss.slope])
 def test_a_row_that_counts_nothing_takes_no_part(function):
     table = pd.DataFrame({"yes": [3, 0, 1, 2, 0], "no": [1, 0, 4, 2, 0], "x": [0.5, 9.0, -1.0, 0.0, -7.0]})
