@@ -242,17 +242,24 @@ def _refuse_response(left: Node, pieces: Sequence[Piece]) -> None:
 
 
 def _refuse_identifiers(blocks: Sequence[Bare | Product], rows: Table, written: Collection[str]) -> None:
-    """Refuse a factor with a level for each row that only ``.`` names: it tells rows apart and nothing else."""
+    """Refuse a factor of identifiers that only ``.`` names: it tells rows apart and says little else.
+
+    The share of rows that are alone at their level estimates the probability that the next row has a level never met
+    (Good & Turing). Above one half, predictions would more often end in an unseen level than not.
+    """
     for block in blocks:
         for factor in block.factors if isinstance(block, Product) else ():
             if not isinstance(factor, Name) or factor.name in written or rows[factor.name].kind != "factor":
                 continue
-            levels = len(np.unique(rows[factor.name].values))
-            if levels == len(rows) > 2:
+            counts = np.unique(rows[factor.name].values, return_counts=True)[1]
+            alone = np.sum(counts == 1)
+            if len(rows) > 2 and 2 * alone > len(rows):
+                who, what = ("each", "row") if alone == len(rows) else (f"{alone} rows each", "level")
                 raise FormulaError(
-                    f"Formula refused at '.': it takes in column {factor.name!r}, a factor of {levels} levels in "
-                    f"{len(rows)} rows, so that no two rows share one and no new row can have one. Write "
-                    f"'. - {show(factor)}' to leave it out, or '. + {show(factor)}' if an effect of each row is meant."
+                    f"Formula refused at '.': it takes in column {factor.name!r}, a factor of {len(counts)} levels in "
+                    f"{len(rows)} rows, {who} with a level of its own, so that most new rows will have a level never "
+                    f"met. Write '. - {show(factor)}' to leave it out, or '. + {show(factor)}' if an effect of each "
+                    f"{what} is meant."
                 )
 
 

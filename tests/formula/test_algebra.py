@@ -92,7 +92,21 @@ def test_dot_refuses_a_factor_that_only_tells_rows_apart(formula):
         design(formula, rows)
     assert design("y ~ . - `patient no`", rows).names == ["x"]
     assert len(design("y ~ . + `patient no`", rows).names) == 6  # asked for, as for outliers
-    assert len(design("y ~ .", rows.fillna(0.0)).names) == 6  # one level is shared
+
+
+@pytest.mark.parametrize(("twice", "refused"), [(0, True), (20, True), (29, True), (30, False), (60, False)])
+def test_dot_refuses_a_factor_by_which_most_new_rows_would_be_unseen(twice, refused):
+    """120 visits, some patients with two: those with one are the share of new visits whose patient is new."""
+    who = np.concatenate([np.repeat(np.arange(twice), 2), np.arange(twice, 120 - twice)])
+    visits = pd.DataFrame({"y": np.arange(120.0), "patient": [f"p{i}" for i in who]})
+    if not refused:
+        assert len(design("y ~ .", visits).names) == 120 - twice
+        return
+    told = "each" if twice == 0 else f"{120 - 2 * twice} rows each"
+    with pytest.raises(
+        FormulaError, match=f"a factor of {120 - twice} levels in 120 rows, {told} with a level of its own"
+    ):
+        design("y ~ .", visits)
 
 
 def test_dot_on_a_float_frame_reads_the_data_in_place():
