@@ -17,11 +17,13 @@ struct OrderedQuadratic {
   Index size() const { return static_cast<Index>(slope.size()); }
   Index blocks() const { return static_cast<Index>(radius.size()); }
 
-  // The minimiser without constraints.
-  void straight() {
+  // The minimiser without constraints; `factored` says that R is the last one's.
+  void straight(bool factored) {
     dir = slope;
-    factor_ = R;
-    cholesky(factor_.data(), size(), size(), 1e-12, pinned_);
+    if (!factored) {
+      factor_ = R;
+      cholesky(factor_.data(), size(), size(), 1e-12, pinned_);
+    }
     cholesky_solve(factor_.data(), size(), size(), pinned_, dir.data());
   }
 

@@ -36,12 +36,14 @@ class PatternNewton {
   // Newton on the pattern at x, in coordinates where a unit is (radius, tangent): the penalty is linear in the radii, and
   // its only curvature is slope / radius on the tangents. `attempt` is shown points, best first, until it accepts one: the
   // part of the direction taken there, and 0 when it accepts none.
+  // With `chord` the matrix and its factor are those of the last step, which ended near x on the same pattern.
   template <class Attempt>
-  double step(const double* x, const double* img, const double* gradient, Attempt attempt) {
+  double step(const double* x, const double* img, const double* gradient, bool chord, Attempt attempt) {
     x_ = x;
     const Index actives = static_cast<Index>(pat_.part.size()), blocks = static_cast<Index>(pat_.slope.size());
     coords_.clear();
     at_.clear();
+    place_.clear();
     for (Index u : pat_.part) {
       at_.push_back(static_cast<Index>(coords_.size()));
       for (Index j = 0; j < part_size(u); ++j) coords_.push_back(part_start(u) + j);
@@ -49,6 +51,7 @@ class PatternNewton {
     const Index q = f_.free(), a = static_cast<Index>(coords_.size()), full = a + q;
     const Index d = full - (actives - blocks);
     wide_ = wide_cost() < plain_cost();
+    chord = chord && !wide_ && d == quadratic_.size();
     if (d == 0 || (full > NEWTON_LIMIT && !wide_)) return 0;
     rhs_.assign(full, 0.0);
     for (Index i = 0; i < a; ++i) rhs_[i] = gradient[coords_[i]];
@@ -57,7 +60,7 @@ class PatternNewton {
     frame_.resize(actives);
     const Index size = wide_ ? blocks + q : d;
     if (flat()) {
-      collapse_signed(img, actives, blocks, full, d);
+      collapse_signed(img, actives, blocks, full, d, chord);
     } else {
       // The unknowns: one radius a block, the free coordinates, and the tangents.
       target_.assign(full, -1);
@@ -68,13 +71,14 @@ class PatternNewton {
         target_[at_[t]] = pat_.block[t];
         for (Index j = 1; j < part_size(pat_.part[t]); ++j) target_[at_[t] + j] = next++;
       }
-      if (!wide_) collapse_rotated(img, full, d);
+      if (!wide_) turn_gradient(d);
+      if (!wide_ && !chord) collapse_rotated(img, full, d);
       if (wide_ && !collapse_by_rows(img, full, size)) return 0;
     }
     quadratic_.ordered = pat_.ordered;
     quadratic_.radius.assign(blocks, 0.0);
     for (Index k = 0; k < actives; ++k) quadratic_.radius[pat_.block[k]] = radius_[k];
-    quadratic_.straight();
+    quadratic_.straight(chord);
 
     // Where radii would cross, those blocks are joined; both ends of the step are then in order, and so is all between.
     // Shorter steps serve where the loss is far from its quadratic model.
@@ -101,11 +105,8 @@ class PatternNewton {
   Index part_start(Index u) const { return pat_.single ? u : units_.offset[u]; }
 
   // The model  v'R v / 2 - slope'v  where every unit is one coordinate: radii are the coordinates up to sign, and come by
-  // block. The lower triangle of R is made from that of H.
-  void collapse_signed(const double* img, Index actives, Index blocks, Index full, Index d) {
-    H_.resize(full * full);
-    f_.hessian(img, coords_, H_.data(), full);
-    quadratic_.R.assign(d * d, 0.0);
+  // block. The lower triangle of R is made from that of H, unless it is `known`.
+  void collapse_signed(const double* img, Index actives, Index blocks, Index full, Index d, bool known) {
     quadratic_.slope.assign(d, 0.0);
     target_.resize(full);
     row_.assign(full, 1.0);  // signs
@@ -117,37 +118,57 @@ class PatternNewton {
       target_[t] = pat_.block[t];
     }
     for (Index k = actives; k < full; ++k) target_[k] = blocks + k - actives;
+    for (Index i = 0; i < full; ++i) quadratic_.slope[target_[i]] -= row_[i] * rhs_[i];
+    for (Index b = 0; b < blocks; ++b) quadratic_.slope[b] -= alpha_ * pat_.slope[b];
+    if (known) return;
+    H_.resize(full * full);
+    f_.hessian(img, coords_, H_.data(), full);
+    quadratic_.R.assign(d * d, 0.0);
     for (Index i = 0; i < full; ++i) {
       const double *h = H_.data() + i * full, s = row_[i];
       double* r = quadratic_.R.data() + target_[i] * d;
       for (Index j = 0; j <= i; ++j) r[target_[j]] += s * row_[j] * h[j];
       for (Index j = i; j-- > 0 && target_[j] == target_[i];) r[target_[i]] += s * row_[j] * h[j];  // the pair (j, i)
-      quadratic_.slope[target_[i]] -= s * rhs_[i];
     }
-    for (Index b = 0; b < blocks; ++b) quadratic_.slope[b] -= alpha_ * pat_.slope[b];
   }
 
-  // The same where units have tangents or smooth norms: units are turned so that the first coordinate is their radius.
+  // The slope of the model where units have tangents or smooth norms: units are turned so that the first coordinate is their
+  // radius.
+  void turn_gradient(Index d) {
+    for (const auto& [u, factor] : pat_.smooth) {
+      const double* c = x_ + units_.offset[u];
+      const double f = alpha_ * factor / std::sqrt(norm2(c, units_.size(u)));
+      for_members(u, [&](Index a, Index i) { rhs_[a] += f * c[i]; });
+    }
+    for (size_t t = 0; t < frame_.size(); ++t) reflect_rows(t, rhs_.data() + at_[t], 1, 1);
+    quadratic_.slope.assign(d, 0.0);
+    for (size_t i = 0; i < rhs_.size(); ++i) quadratic_.slope[target_[i]] -= rhs_[i];
+    for (size_t b = 0; b < pat_.slope.size(); ++b) quadratic_.slope[b] -= alpha_ * pat_.slope[b];
+  }
+  // Its matrix, turned block by block of the lower triangle.
   void collapse_rotated(const double* img, Index full, Index d) {
     H_.resize(full * full);
     f_.hessian(img, coords_, H_.data(), full);
-    for (Index i = 0; i < full; ++i)
-      for (Index j = 0; j < i; ++j) H_[j * full + i] = H_[i * full + j];
     add_smooth_norms(full);
-    for (size_t t = 0; t < frame_.size(); ++t) {
-      reflect_rows(t, H_.data(), full);
-      reflect_columns(t, H_.data(), full);
-      reflect_rows(t, rhs_.data(), 1);
+    for (Index t = 0; t < static_cast<Index>(frame_.size()); ++t) {
+      const Index top = at_[t], end = top + part_size(pat_.part[t]);
+      for (Index i = top; i < end; ++i)
+        for (Index j = i + 1; j < end; ++j) H_[i * full + j] = H_[j * full + i];
+      reflect_rows(t, H_.data() + top * full, full, end);
+      for (Index i = top; i < end; ++i)
+        for (Index s = 0; s <= t; ++s) reflect(s, H_.data() + i * full + at_[s]);
     }
+    for (Index i = full - f_.free(); i < full; ++i)
+      for (size_t s = 0; s < frame_.size(); ++s) reflect(s, H_.data() + i * full + at_[s]);
     quadratic_.R.assign(d * d, 0.0);
-    quadratic_.slope.assign(d, 0.0);
     for (Index i = 0; i < full; ++i) {
-      row_.assign(d, 0.0);
-      for (Index j = 0; j < full; ++j) row_[target_[j]] += H_[i * full + j];
-      for (Index j = 0; j < d; ++j) quadratic_.R[target_[i] * d + j] += row_[j];
-      quadratic_.slope[target_[i]] -= rhs_[i];
+      const double* h = H_.data() + i * full;
+      for (Index j = 0; j < i; ++j) {
+        const Index a = target_[i], b = target_[j];
+        quadratic_.R[std::max(a, b) * d + std::min(a, b)] += a == b ? 2 * h[j] : h[j];  // with the pair (j, i)
+      }
+      quadratic_.R[target_[i] * (d + 1)] += h[i];
     }
-    for (size_t b = 0; b < pat_.slope.size(); ++b) quadratic_.slope[b] -= alpha_ * pat_.slope[b];
     for (size_t t = 0; t < frame_.size(); ++t)
       for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
         const Index r = target_[at_[t] + j];
@@ -165,8 +186,8 @@ class PatternNewton {
     H_.resize(full * n);
     f_.root(img, coords_, H_.data());
     for (size_t t = 0; t < frame_.size(); ++t) {
-      reflect_rows(t, H_.data(), n);
-      reflect_rows(t, rhs_.data(), 1);
+      reflect_rows(t, H_.data() + at_[t] * n, n, n);
+      reflect_rows(t, rhs_.data() + at_[t], 1, 1);
       if (!(bend(t) > 0) && part_size(pat_.part[t]) > 1) return false;
     }
     across_.resize(n * tangents);
@@ -233,24 +254,24 @@ class PatternNewton {
 
   // The smooth norms of the pattern: factor * |c_u| has gradient factor * d and Hessian factor / |c_u| (I - d d'), d = c_u / |c_u|.
   void add_smooth_norms(Index full) {
-    if (pat_.smooth.empty()) return;
-    place_.assign(f_.coordinates(), -1);
-    for (size_t i = 0; i < coords_.size(); ++i) place_[coords_[i]] = static_cast<Index>(i);
     for (const auto& [u, factor] : pat_.smooth) {
       const double* c = x_ + units_.offset[u];
-      const double r = std::sqrt(norm2(c, units_.size(u)));
-      for (Index i = 0; i < units_.size(u); ++i) {
-        const Index a = place_[units_.offset[u] + i];
-        if (a < 0) continue;
-        const double f = alpha_ * factor / r, di = c[i] / r;
-        rhs_[a] += f * c[i];
+      const double r = std::sqrt(norm2(c, units_.size(u))), f = alpha_ * factor / r;
+      for_members(u, [&](Index a, Index i) {
         H_[a * full + a] += f;
-        for (Index j = 0; j < units_.size(u); ++j) {
-          const Index b = place_[units_.offset[u] + j];
-          if (b >= 0) H_[a * full + b] -= f * di * c[j] / r;
-        }
-      }
+        for_members(u, [&](Index b, Index j) { H_[a * full + b] -= f * (c[i] / r) * (c[j] / r); });
+      });
     }
+  }
+  // The coordinates of a unit that take part: where they stand here, and in the unit.
+  template <class Visit>
+  void for_members(Index u, Visit visit) {
+    if (place_.empty()) {
+      place_.assign(f_.coordinates(), -1);
+      for (size_t i = 0; i < coords_.size(); ++i) place_[coords_[i]] = static_cast<Index>(i);
+    }
+    for (Index i = 0; i < units_.size(u); ++i)
+      if (place_[units_.offset[u] + i] >= 0) visit(place_[units_.offset[u] + i], i);
   }
 
   // The radius of part t, and the reflection after which its first coordinate points along it.
@@ -276,28 +297,26 @@ class PatternNewton {
     for (double& e : v) e *= scale;
     v.push_back(sign);
   }
-  // The rows of part t, and the columns, of a matrix over the coordinates.
-  void reflect_rows(Index t, double* M, Index columns) {
+  // Turn the rows of part t, the first `columns` of each, `ld` apart.
+  void reflect_rows(Index t, double* rows, Index ld, Index columns) {
     const std::vector<double>& v = frame_[t];
     const Index size = part_size(pat_.part[t]);
-    double* rows = M + at_[t] * columns;
     if (size > 1) {
       row_.assign(columns, 0.0);
-      for (Index j = 0; j < size; ++j) axpy(v[j], rows + j * columns, row_.data(), columns);
-      for (Index j = 0; j < size; ++j) axpy(-v[j], row_.data(), rows + j * columns, columns);
+      for (Index j = 0; j < size; ++j) axpy(v[j], rows + j * ld, row_.data(), columns);
+      for (Index j = 0; j < size; ++j) axpy(-v[j], row_.data(), rows + j * ld, columns);
     }
     if (v.back() < 0)
       for (Index j = 0; j < columns; ++j) rows[j] = -rows[j];
   }
-  void reflect_columns(Index t, double* M, Index rows) const {
+  // Turn the entries of part t.
+  void reflect(Index t, double* h) const {
     const std::vector<double>& v = frame_[t];
-    const Index size = part_size(pat_.part[t]);
-    for (Index i = 0; i < rows; ++i) {
-      double* h = M + i * rows + at_[t];
-      const double k = size > 1 ? dot(h, v.data(), size) : 0.0;
-      for (Index j = 0; size > 1 && j < size; ++j) h[j] -= k * v[j];
-      if (v.back() < 0) h[0] = -h[0];
-    }
+    const Index size = static_cast<Index>(v.size()) - 1;
+    double k = 0;
+    for (Index j = 0; j < size; ++j) k += h[j] * v[j];
+    for (Index j = 0; j < size; ++j) h[j] -= k * v[j];
+    h[0] *= v.back();
   }
 
   // y = x moved by t along the direction; units keep the radius the step gives them, so ties stay exact.

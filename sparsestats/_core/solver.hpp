@@ -93,15 +93,18 @@ class Solver {
       left = report.gap < from ? spent * std::log(report.gap / target) / std::log(from / report.gap) : spent;
       if (stalled(report.gap)) break;
     }
-    // A gap at rounding still leaves the root of it in x: Newton steps square what is left, judged by the gap.
+    // A gap at rounding still leaves the root of it in x: a Newton step squares what is left, judged by the gap, and a second
+    // one with the factor of the first takes it to rounding.
     for (int k = 0; polish && k < 2 && report.gap <= target; ++k) {
       Pattern here;
-      if (!J_.pattern(units_, x_.data(), here) || (minimised_ && same_as_last(here))) break;
+      if (!J_.pattern(units_, x_.data(), here)) break;
+      const bool same = same_as_last(here);
+      if (minimised_ && same) break;
       pat_ = std::move(here);
       if (newton_.plain_cost() > POLISH * step_cost()) break;
       const std::vector<double> kept = x_, image_kept = ix_;
       const double before = report.gap;
-      if (!newton_step(1e-13)) break;
+      if (!newton_step(1e-13, k > 0 && same)) break;
       ++report.newtons;
       ++report.iterations;
       report.gap = gap();
@@ -243,9 +246,9 @@ class Solver {
   }
   // A Newton step and one proximal step, which may change the pattern. g_ is the gradient at x.
   // `slack` is how much the objective may rise, relatively: none, or its rounding for a last step.
-  bool newton_step(double slack = 0) {
+  bool newton_step(double slack = 0, bool chord = false) {
     const double taken =
-        newton_.step(x_.data(), ix_.data(), g_.data(), [&](const std::vector<double>& y) { return try_point(y, slack); });
+        newton_.step(x_.data(), ix_.data(), g_.data(), chord, [&](const std::vector<double>& y) { return try_point(y, slack); });
     minimised_ = taken == 1 && newton_.flat() && !newton_.crossed() && f_.quadratic();
     return taken > 0;
   }
