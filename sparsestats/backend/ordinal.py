@@ -92,7 +92,8 @@ class OrdinalResult:
         Coefficients by boundary, on the data's own scale.
     alpha_max, null_objective : float
     losses (k,) : mean negative log-likelihood
-    crossing (k,) : rows at which the fit without order constraints had boundaries out of order
+    crossing (k,) : rows at which the fit without order constraints had boundaries out of order; 0 after the first
+        alpha where some had, since no such fit is made there
     constrained (k,) : whether the order was imposed
     duals : multipliers of the user's constraints, one list an alpha (cvxpy only)
     info : diagnostics, one value an alpha

@@ -114,7 +114,8 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         a penalty other than "l1").
     certificate_ : Certificate
     n_crossing_ : int
-        Rows at which the fit without order constraints had boundaries out of order.
+        Rows at which the fit without order constraints had boundaries out of order. A path makes that fit down to the
+        first alpha where some cross; smaller ones are fitted in order from the start and say 0.
     ordered_ : bool
         Whether order constraints were imposed.
     n_iter_ : int

@@ -15,6 +15,14 @@ from ..backend.ordinal import probabilities
 from . import plots
 from .path import Path
 
+MODELLED = {
+    "cumulative": ("P(Y <= k)", "P(Y > k)"),
+    "sratio": ("P(Y = k | Y >= k)", "P(Y = k + 1 | Y <= k + 1)"),
+    "cratio": ("P(Y <= k | Y <= k + 1)", "P(Y > k | Y >= k)"),
+    "acat": ("P(Y = k | Y in {k, k + 1})", "P(Y = k + 1 | Y in {k, k + 1})"),
+}
+"""What a boundary's linear predictor gives, and what it gives with ``reverse=True``."""
+
 
 @dataclass(frozen=True, eq=False)
 class OrdinalPath(Path):
@@ -54,6 +62,11 @@ class OrdinalPath(Path):
         return [f"x{j}" for j in range(self.coefs.shape[2])]
 
     @property
+    def modelled(self) -> str:
+        """The probability that a boundary's linear predictor gives, and a positive coefficient raises."""
+        return MODELLED[self.family][self.reverse]
+
+    @property
     def boundaries(self) -> list[str]:
         """Names of the boundaries: ``"<=low"``, or ``">low"`` with ``reverse``."""
         sign = ">" if self.reverse else "<="
@@ -70,6 +83,7 @@ class OrdinalPath(Path):
             f"{m} boundaries: {self.n_nonzero[0]} to {self.n_nonzero[-1]} of {p} columns selected, "
             f"{self.n_steps[0]} to {self.n_steps[-1]} steps between boundaries; "
             + (f"{missed} NOT CONVERGED" if missed else "all converged")
+            + f"; a positive coefficient raises {self.modelled}"
         )
 
     def intercept(self, alpha: float) -> np.ndarray:  # type: ignore[override]
@@ -228,7 +242,7 @@ class OrdinalPath(Path):
             ax.plot(self.alphas, values[:, :, j], color=colour, linewidth=1.3, zorder=3)
         plots.alpha_axis(ax, self.alphas)
         ax.axhline(0, color=plots.INK, linewidth=0.8, zorder=2)
-        ax.set_ylabel("coefficient" + (" x sd of the column" if self.sd is not None else ""))
+        ax.set_ylabel(self.axis_label)
         plots.counts_on_top(ax, self.alphas, self.n_nonzero, "columns selected")
         named = order[:top]
         plots.label_ends(
@@ -240,6 +254,12 @@ class OrdinalPath(Path):
         if mark:
             plots.mark_alphas(ax, mark)
         return ax
+
+    @property
+    def axis_label(self) -> str:
+        """Of the axis of coefficients in plots: their scale, and what those above 0 do."""
+        scale = "" if self.sd is None else " x sd of the column"
+        return f"coefficient{scale}\nabove 0 raises {self.modelled}"
 
     def profile(self, alpha: float) -> pd.DataFrame:
         """Coefficients over the boundaries at one alpha: boundaries x columns, the intercept first."""

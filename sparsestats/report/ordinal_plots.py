@@ -26,8 +26,8 @@ def profile(fit: OrdinalFit, ax: Any, columns: np.ndarray, top: int = 9) -> Any:
     for j, colour in zip(shown, plots.COLOURS, strict=False):
         ax.plot(names, scaled[:, j], "o-", color=colour, linewidth=1.6, markersize=4)
     ax.axhline(0, color=plots.INK, linewidth=0.8)
-    ax.set_xlabel("boundary")
-    ax.set_ylabel("coefficient" + (" x sd of the column" if fit.path.sd is not None else ""))
+    ax.set_xlabel("boundary k")
+    ax.set_ylabel(fit.path.axis_label)
     plots.label_ends(
         ax,
         [float(scaled[-1, j]) for j in shown],

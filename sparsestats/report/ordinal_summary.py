@@ -33,21 +33,12 @@ def _weighted(fit: OrdinalFit) -> bool:
     return fit.response.kind != "counts" and float(np.sum(fit.counts)) != fit.nobs
 
 
-_MODELS = {
-    "cumulative": ("P(Y <= k)", "P(Y > k)"),
-    "sratio": ("P(Y = k | Y >= k)", "P(Y = k + 1 | Y <= k + 1)"),
-    "cratio": ("P(Y <= k | Y <= k + 1)", "P(Y > k | Y >= k)"),
-    "acat": ("P(Y = k | Y in {k, k + 1})", "P(Y = k + 1 | Y in {k, k + 1})"),
-}
-"""What a boundary's linear predictor gives, and what it gives with ``reverse=True``."""
-
-
 def _direction(fit: OrdinalFit) -> str:
     reverse = fit.path.reverse
     link = {"logit": "F logistic", "probit": "F normal"}.get(fit.path.link, f"F {fit.path.link}")
     towards = fit.levels[-1 if reverse else 0]
     note = " (MASS::polr prints the opposite sign)" if fit.path.family == "cumulative" and not reverse else ""
-    model = f"{_MODELS[fit.path.family][reverse]} = F(a_k + x'b_k), {link}"
+    model = f"{fit.path.modelled} = F(a_k + x'b_k), {link}"
     return f'{model}: a POSITIVE estimate moves towards "{towards}"{note}'
 
 

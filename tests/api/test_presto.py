@@ -386,6 +386,19 @@ def test_plots_are_returned(fitted):
     pyplot.close("all")
 
 
+@pytest.mark.parametrize(("reverse", "raised"), [(False, "raises P(Y <= k)"), (True, "raises P(Y > k)")])
+def test_paths_and_their_plots_say_what_a_positive_coefficient_raises(table, reverse, raised):
+    fit = ss.presto("state ~ x", table, alpha=0.01, reverse=reverse)
+    assert repr(fit.path).endswith(f"a positive coefficient {raised}")
+    lower = fit.predict(pd.DataFrame({"x": [0.0, 1.0]}), type="cumulative").iloc[:, 0]
+    named = 1 - lower if reverse else lower
+    assert (named[1] > named[0]) == (fit.coef()["x"].iloc[0] > 0)
+    for kind in ("path", "profile"):
+        ax = fit.plot(kind)
+        assert ax.get_ylabel().endswith(f"above 0 {raised}")
+        ax.figure.clear()
+
+
 def test_a_profile_can_be_of_one_term(fitted):
     term = fitted.columns.terms[0]
     columns = [fitted.columns.names[j] for j in fitted.columns.by_term[0]]

@@ -231,6 +231,7 @@ def test_order_constrained_optimum_is_reached_not_frozen(crossing):
     alphas = native.alpha_max() * np.geomspace(1, 0.003, 12)
     result = native.solve_path(alphas)
     assert result.constrained[-1] and not result.constrained[0]
+    assert np.flatnonzero(result.crossing).tolist() == [np.argmax(result.constrained)]  # below it no free fit is made
     objectives = [c.objective for c in result.certificates]
     assert np.all(np.diff(objectives) < 0)
     for row in np.flatnonzero(result.constrained)[[0, -1]]:
