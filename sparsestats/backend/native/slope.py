@@ -182,15 +182,8 @@ class NativeProblem:
             control=control,
         )
         k, scale = len(out["alphas"]), out["null_objective"]
-        rows = zip(
-            out["gaps"],
-            out["objectives"],
-            out["bounds"],
-            out["iterations"],
-            out["stops"],
-            out["alphas"],
-            strict=True,
-        )
+        proved = ("gaps", "objectives", "bounds", "iterations", "stops", "alphas")
+        rows = zip(*(np.asarray(out[key]).tolist() for key in proved), strict=True)
         return PathResult(
             alphas=alphas[:k],
             coefs=out["coefs"],
@@ -198,12 +191,12 @@ class NativeProblem:
             certificates=[
                 Certificate(
                     "gap" if a > 0 or self.problem.loss.flat else "newton",
-                    float(g),
+                    g,
                     scale,
                     tol,
-                    float(f),
-                    float(b),
-                    int(i),
+                    f,
+                    b,
+                    i,
                     s,
                 )
                 for g, f, b, i, s, a in rows
