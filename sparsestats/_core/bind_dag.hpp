@@ -207,18 +207,20 @@ inline void bind_supports(nb::module_& m) {
       "Least squares on supports, thresholded once; weights and residual variances.");
   m.def(
       "select_parents",
-      [](const Problem& p, double n, double price, Index max_parents, nb::object likely, nb::object possible) {
+      [](const Problem& p, double n, double price, Index max_parents, const std::vector<Index>& order,
+         nb::object likely) {
+        p.check({order});
         const Index d = p.moments.d;
-        const std::vector<char> first = mask(likely, d), then = mask(possible, d);
+        const std::vector<char> first = mask(likely, d);
         std::vector<std::uint8_t> parents;
         {
           nb::gil_scoped_release release;
-          parents = ss::select_parents(p.moments, n, price, max_parents, p.known, first, then);
+          parents = ss::select_parents(p.moments, n, price, max_parents, p.known, order, first);
         }
         return give(std::move(parents), {static_cast<size_t>(d), static_cast<size_t>(d)});
       },
-      "problem"_a, "n"_a, "price"_a, "max_parents"_a, "likely"_a, "possible"_a,
-      "Parents of every variable grown and shrunk by BIC, among the likely ones, then from these among the possible.");
+      "problem"_a, "n"_a, "price"_a, "max_parents"_a, "order"_a, "likely"_a,
+      "Parents of every variable by BIC on an order: grown and shrunk from the likely ones, or from those that all need.");
 }
 
 inline void bind_orientation(nb::module_& m) {

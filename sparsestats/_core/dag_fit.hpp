@@ -259,24 +259,53 @@ inline RefitResult refit_support(const SecondMoments& m, const std::vector<char>
   return out;
 }
 
-// Parents of every variable grown and shrunk by BIC among the likely ones, then from these among the possible;
-// all masks are [from * d + to].
+// Rows a predecessor that a regression on all of them takes: close to saturation the residual vanishes and so does the sense of
+// BIC.
+constexpr double kRowsPerPredecessor = 3;
+
+// [from * d + to]: the regression of `to` on all before it would lose BIC without `from`. With S_pi = R'R and T = R^{-1}, leaving
+// i out of the regression of k multiplies the residual by 1 + T_ik^2 / (sum of T_il^2 over l < k): running sums give them all.
+inline std::vector<char> needed_among_all(const SecondMoments& m, double n, double price, const std::vector<Index>& order) {
+  std::vector<char> needed(m.d * m.d, 0);
+  const Index first = std::min<Index>(m.d, static_cast<Index>(n / kRowsPerPredecessor) + 1);
+  std::vector<double> S(first * first);
+  for (Index a = 0; a < first; ++a)
+    for (Index b = 0; b < first; ++b) S[a * first + b] = m.S[order[a] * m.d + order[b]];
+  std::vector<Index> straight(first);
+  std::iota(straight.begin(), straight.end(), Index{0});
+  const Precedence nothing;
+  OrderSearch factor(S.data(), first, m.equal, nothing);
+  if (!factor.start(straight)) return needed;
+  const double worth = std::expm1(price / n);
+  for (Index i = 0; i < first; ++i) {
+    const double* t = factor.row(i);
+    double sum = 0;
+    for (Index k = i + 1; k < first; ++k) {
+      sum += t[k - 1] * t[k - 1];
+      needed[order[i] * m.d + order[k]] = t[k] * t[k] > worth * sum;
+    }
+  }
+  return needed;
+}
+
+// Parents of every variable by BIC, [from * d + to]: grown and shrunk among the likely ones, then from these among all before it
+// on the order. Where the regression on all of these needs one that is not among them (forward steps take a proxy for parents
+// whose effects cancel), the same begins from those it needs, and stays where it is better by an edge's worth.
 inline std::vector<std::uint8_t> select_parents(const SecondMoments& m, double n, double price, Index max_parents,
-                                                const Knowledge& known, const std::vector<char>& likely,
-                                                const std::vector<char>& possible) {
+                                                const Knowledge& known, const std::vector<Index>& order,
+                                                const std::vector<char>& likely) {
   const Index d = m.d;
   std::vector<std::uint8_t> parents(d * d, 0);
+  const std::vector<char> possible = candidates(order, known), needed = needed_among_all(m, n, price, order);
   GrowShrink scorer(m.S, d, n, price, max_parents, known.required);
-  GrownNode node;
-  std::vector<char> allowed(d), everyone(d, 1), held;
+  GrownNode node, other;
+  std::vector<char> everyone(d, 1), held;
   std::vector<double> S;
-  std::vector<Index> few;  // the likely parents, then the variable itself
+  std::vector<Index> few, seeds;  // the likely parents, then the variable itself
   for (Index j = 0; j < d; ++j) {
     few.clear();
-    for (Index k = 0; k < d; ++k) {
-      allowed[k] = possible[k * d + j];
+    for (Index k = 0; k < d; ++k)
       if (k != j && (likely[k * d + j] || (!known.required.empty() && known.required[k * d + j]))) few.push_back(k);
-    }
     const Index last = few.size();
     few.push_back(j);
     S.resize((last + 1) * (last + 1));
@@ -289,10 +318,18 @@ inline std::vector<std::uint8_t> select_parents(const SecondMoments& m, double n
     node.parents.clear();  // another variable's
     GrowShrink(S.data(), last + 1, n, price, max_parents, held).solve(last, everyone.data(), node);
     everyone[last] = 1;
-    std::vector<Index> seeds;
+    seeds.clear();
     for (Index a : node.parents) seeds.push_back(few[a]);
-    scorer.solve_from(j, allowed.data(), seeds, node);
-    for (Index k : node.parents) parents[k * d + j] = 1;
+    const double score = scorer.solve_from(j, &possible[j * d], seeds, node);
+    seeds.clear();
+    bool missed = false;
+    for (Index k = 0; k < d; ++k) {
+      if (!possible[j * d + k] || !needed[k * d + j]) continue;
+      seeds.push_back(k);
+      missed |= std::find(node.parents.begin(), node.parents.end(), k) == node.parents.end();
+    }
+    const bool lower = missed && scorer.solve_from(j, &possible[j * d], seeds, other) < score - price;
+    for (Index k : (lower ? other : node).parents) parents[k * d + j] = 1;
   }
   return parents;
 }
@@ -307,15 +344,14 @@ struct BicResult {
 };
 
 // Backward elimination of every variable from all before it, as hints for the scorer; true when one was new and better.
-// Only with rows enough for all of them: close to saturation the residual vanishes and so does the sense of BIC.
+// Only with rows enough for all of them.
 inline bool find_hints(const SecondMoments& m, double n, OrderSearch& factor, OrderPolish<GrowShrink>& polish, GrowShrink& scorer) {
-  constexpr double kRows = 3;
   const std::vector<Index>& order = polish.order();
   if (!factor.start(order)) return false;
   std::vector<double> precision(m.d * m.d, 0.0), inverse, w;  // of the variables before k, by position
   std::vector<Index> all;
   bool found = false;
-  for (Index k = 0; k < m.d && kRows * k <= n; ++k) {
+  for (Index k = 0; k < m.d && kRowsPerPredecessor * k <= n; ++k) {
     const Index z = order[k];
     const char* allowed = polish.mask() + z * m.d;
     all.clear();

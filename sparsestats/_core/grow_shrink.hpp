@@ -131,14 +131,14 @@ class GrowShrink {
     node.grown.push_back(a);
   }
 
-  // Drop parents whose removal costs less than the price, cheapest first.
+  // Drop parents whose removal costs less than the price, cheapest first, and those beyond the cap that seeds brought.
   double shrink(Index z, Node& node) {
     const Index k = node.grown.size();
     invert_grown(node.grown);
     w_.assign(k, 0.0);
     for (Index i = 0; i < k; ++i)
       for (Index l = 0; l < k; ++l) w_[i] += inverse_[i * k + l] * S_[z * d_ + node.grown[l]];
-    node.residual = drop(z, node.grown, inverse_, w_, node.residual, k);
+    node.residual = drop(z, node.grown, inverse_, w_, node.residual, cap_);
     node.parents.clear();
     for (Index i = 0; i < k; ++i)
       if (in_[i]) node.parents.push_back(node.grown[i]);

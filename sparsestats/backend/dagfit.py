@@ -160,8 +160,8 @@ def estimate(
                 S,
                 n,
                 bic_price(n, d),
+                fit.order,
                 parents,
-                known.allowed(fit.order),
                 known,
                 max_parents=settings.max_parents,
             )

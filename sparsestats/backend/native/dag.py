@@ -173,18 +173,19 @@ def select_parents(
     S: np.ndarray,
     n: float,
     price: float,
+    order: np.ndarray,
     likely: np.ndarray,
-    possible: np.ndarray,
     known: Knowledge,
     *,
     max_parents: int | None = None,
 ) -> np.ndarray:
-    """Parents forward and backward by BIC: among the likely ``[from, to]``, then from these among the
-    possible.
+    """Parents forward and backward by BIC: among the likely ``[from, to]``, then from these among all earlier ones.
+
+    Where the regression on all earlier ones would lose BIC without a variable that this left out, it is done again
+    from those that this regression needs, and stays where it is better by an edge's worth.
     """
-    return ext.dag.select_parents(
-        _problem(S, known), n, price, len(S) if max_parents is None else max_parents, mask(likely), mask(possible)
-    ).astype(bool)
+    most = len(S) if max_parents is None else max_parents
+    return ext.dag.select_parents(_problem(S, known), n, price, most, list(map(int, order)), mask(likely)).astype(bool)
 
 
 def refit_support(
