@@ -63,7 +63,7 @@ PROBLEMS = {
     p.name: p
     for p in (
         Problem("ev er4", sizes=(20, 50, 100, 200), goal=dict.fromkeys((20, 50, 100, 200), 1.0)),
-        Problem("ev sf4", kind="sf", sizes=(20, 50, 100, 200)),
+        Problem("ev sf4", kind="sf", sizes=(20, 50, 100, 200), goal=dict.fromkeys((20, 50, 100, 200), 1.0)),
         # igraph, which the published code draws its graphs with, lets new nodes point at the hubs
         Problem("ev sf4 sinks", kind="sinks", sizes=(20, 50, 100, 200), goal=dict.fromkeys((20, 50, 100, 200), 1.0)),
         Problem("ev er4 exponential", law="exponential"),
