@@ -13,7 +13,7 @@ from sklearn.base import is_classifier
 from ..backend.losses import Multinomial
 from ..estimators._path import PathEstimator
 from ..estimators.ordinal import PRESTO
-from ..formula import Spec
+from ..formula.store import spec_from_dict
 from ..report import ordinal_store, store
 from ..report.fit import Fit
 from ..report.graphfit import GRAPH_FORMAT, GraphFit, graph_from_dict
@@ -369,9 +369,9 @@ def load(path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | N
         return graph_from_dict(saved, GRAPHS)
     if isinstance(saved, dict) and saved.get("format") == ordinal_store.FORMAT:
         return ordinal_store.from_dict(
-            saved, spec=partial(Spec.from_dict, env=env), estimator=lambda params: PRESTO(**params)
+            saved, spec=partial(spec_from_dict, env=env), estimator=lambda params: PRESTO(**params)
         )
-    return store.from_dict(saved, spec=partial(Spec.from_dict, env=env), estimator=_saved_model)
+    return store.from_dict(saved, spec=partial(spec_from_dict, env=env), estimator=_saved_model)
 
 
 def _saved_model(

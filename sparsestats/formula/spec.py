@@ -10,16 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from . import bases
-from .algebra import expand
 from .evaluate import Encoded, Evaluator, check_unseen
 from .frame import Level, Subset, Table, complete_rows, row_list
-from .grammar import Node, label, names_in, parse, parse_factor, show
-from .guard import Guard, check_env, refuse, variables
+from .grammar import Node, label, show
+from .guard import refuse, variables
 from .response import Response
-from .vocabulary import CONTRASTS, MAX_CELLS
-
-VERSION = 1
+from .vocabulary import MAX_CELLS
 
 
 class Term(NamedTuple):
@@ -321,104 +317,6 @@ class Spec:
             total = total + _offset_values(node, table, self.states, self.env)
         return total, np.isnan(total)
 
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-safe description; no data rows are in it.
-
-        Raises
-        ------
-        ValueError
-            When a factor column's name holds a backtick and cannot be written in a formula.
-        """
-        return {
-            "version": VERSION,
-            "formula": self.formula,
-            "n_rows": self.n_rows,
-            "fit_intercept": self.fit_intercept,
-            "kinds": dict(self.kinds),
-            "offsets": [show(node) for node in self.offsets],
-            "offset_column": self.offset_column,
-            "offset_array": self.offset_array,
-            "response": None if self.response is None else self.response.to_dict(),
-            "env": sorted(self.env),
-            "states": {key: bases.store(state) for key, state in self.states.items()},
-            "blocks": [_block_to_dict(block) for block in self.blocks],
-        }
-
-    @classmethod
-    def from_dict(cls, saved: Mapping[str, Any], *, env: Mapping[str, Callable[..., Any]] | None = None) -> Spec:
-        """Rebuild a spec from `to_dict`. Every text in it passes the guard again; no code is executed.
-
-        Parameters
-        ----------
-        saved : mapping
-            As `to_dict` wrote it, also after a trip through JSON.
-        env : dict, optional
-            The functions that were lent at fit; they are not stored.
-
-        Raises
-        ------
-        ValueError
-            When a key is missing, the version is newer, or a lent function is not given.
-        FormulaError
-            When a text in it would be refused in a formula.
-        """
-        missing = {
-            "version",
-            "formula",
-            "n_rows",
-            "blocks",
-            "states",
-            "kinds",
-            "offsets",
-            "fit_intercept",
-        } - set(saved)
-        if missing:
-            raise ValueError(f"This is no saved design: it lacks {sorted(missing)}.")
-        if saved["version"] != VERSION:
-            raise ValueError(f"The design was saved in version {saved['version']}; this release reads {VERSION}.")
-        lent = check_env(env)
-        absent = [name for name in saved.get("env", ()) if name not in lent]
-        if absent:
-            raise ValueError(f"The formula calls functions that were lent at fit; pass env= with {absent}.")
-        try:
-            spec = cls(
-                formula=saved["formula"],
-                blocks=[_block_from_dict(block) for block in saved["blocks"]],
-                states=_restored_states(saved["states"]),
-                kinds=dict(saved["kinds"]),
-                fit_intercept=bool(saved["fit_intercept"]),
-                n_rows=int(saved["n_rows"]),
-                offsets=tuple(parse_factor(text) for text in saved["offsets"]),
-                offset_column=saved.get("offset_column"),
-                offset_array=bool(saved.get("offset_array")),
-                response=None if saved.get("response") is None else Response.from_dict(saved["response"]),
-                env=lent,
-            )
-            spec._check()
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"This saved design is damaged: {error!r}.") from error
-        return spec
-
-    def _check(self) -> None:
-        """Run the guard over every text of a loaded spec, then see that states and names fit together."""
-        formula = parse(self.formula)
-        guard = Guard({*self.variables, *names_in(formula.right)} - set(CONTRASTS), self.n_rows, self.env)
-        expand(formula.right, guard, lambda: self.variables)
-        for block in self.blocks:
-            for factor in block.factors if isinstance(block, Product) else ():
-                guard.factor(factor)
-        for node in self.offsets:
-            guard.arithmetic(node)
-        if formula.left is not None:
-            Guard(names_in(formula.left), self.n_rows, self.env).response(formula.left, ("Surv",))
-        if self.response is not None and (formula.left is None or self.response.name != show(formula.left)):
-            raise ValueError("This saved design is damaged: its response is not the left side of its formula.")
-        if not self.env:  # a lent function need not understand an empty column
-            empty = pd.DataFrame({name: np.empty(0) for name in self.variables})
-            width = self.transform(empty, need_offset=False).X.shape[1]
-            if width != len(self.names):
-                raise ValueError(f"This saved design is damaged: it makes {width} columns and names {len(self.names)}.")
-
 
 def assemble(
     evaluator: Evaluator, blocks: Sequence[Bare | Product], bare: Sequence[str]
@@ -533,42 +431,3 @@ def _offset_values(
 
 def _names(block: Bare | Product) -> Sequence[str]:
     return block.names if isinstance(block, Bare) else block.columns
-
-
-def _block_to_dict(block: Bare | Product) -> dict[str, Any]:
-    if isinstance(block, Bare):
-        return {"bare": block.names, "free": block.free}
-    for name in block.variables:
-        if "`" in name:
-            raise ValueError(f"The column name {name!r} holds a backtick and cannot be saved; rename the column.")
-    return {
-        "factors": [show(factor) for factor in block.factors],
-        "full": list(block.full),
-        "free": block.free,
-        "group": block.group,
-        "columns": list(block.columns),
-        "kind": block.kind,
-        "levels": None if block.levels is None else list(block.levels),
-    }
-
-
-def _block_from_dict(saved: Mapping[str, Any]) -> Bare | Product:
-    if "bare" in saved:
-        return Bare([str(name) for name in saved["bare"]], bool(saved["free"]))
-    return Product(
-        factors=tuple(parse_factor(text) for text in saved["factors"]),
-        full=tuple(bool(flag) for flag in saved["full"]),
-        free=bool(saved["free"]),
-        group=saved["group"],
-        columns=tuple(str(name) for name in saved["columns"]),
-        kind=str(saved["kind"]),
-        levels=None if saved["levels"] is None else tuple(saved["levels"]),
-    )
-
-
-def _restored_states(saved: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    states = {}
-    for key, state in saved.items():
-        function = key.split("(", 1)[0]
-        states[key] = bases.restore(function, state)
-    return states

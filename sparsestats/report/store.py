@@ -16,6 +16,7 @@ from scipy import sparse
 
 from ..backend.certificate import Certificate
 from ..backend.penalties import SHIPPED, Penalty
+from ..formula.store import spec_to_dict
 from .call import Call
 from .cvresult import CVResult
 from .path import Path
@@ -105,7 +106,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
             "formula": fit.call.formula,
             "arguments": dict(fit.call.arguments),
         },
-        "spec": fit.spec.to_dict(),
+        "spec": spec_to_dict(fit.spec),
         "estimator": {"class": type(fit.template).__name__, "params": params, "not_saved": lost},
         "family": fit.family,
         "levels": None if fit.levels is None else plain(list(fit.levels)),
