@@ -215,7 +215,7 @@ def _relaxed(
     """
     built = _designed(formula, data, asked, params)
     rows = _rows(fitted, built)
-    path = fitted.relaxed_path(rows.X, rows.y, rows.sample_weight, rows.offset, gamma=gamma, clusters=clusters)
+    path = fitted.relaxed_path(rows.X, rows.y, rows.sample_weight, rows.offset, gamma, clusters)
     return _named(path, built.spec, fitted, rows.levels, joined)
 
 

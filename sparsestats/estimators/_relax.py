@@ -70,7 +70,7 @@ class Relaxable:
         """
         import copy
 
-        path = self.relaxed_path(X, y, sample_weight, offset, gamma=gamma, clusters=clusters)
+        path = self.relaxed_path(X, y, sample_weight, offset, gamma, clusters)
         relaxed = copy.copy(self)
         relaxed.gamma_ = float(gamma)
         relaxed._take(path, 0, offset is not None)
@@ -78,22 +78,8 @@ class Relaxable:
             relaxed.clusters_ = path.cluster_labels(relaxed.alpha_).reshape(relaxed.coef_.shape)
         return relaxed
 
-    def relaxed_path(
-        self: Any,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        offset: Any = None,
-        *,
-        gamma: float = 0.0,
-        clusters: bool = False,
-    ) -> Path:
-        """The relaxed fit as a path of its one alpha; arguments and errors as in ``relax``.
-
-        Returns
-        -------
-        Path
-        """
+    def relaxed_path(self: Any, X: Any, y: Any, sample_weight: Any, offset: Any, gamma: float, clusters: bool) -> Path:
+        """The relaxed fit as a path of its one alpha; arguments and errors as in ``relax``."""
         from time import perf_counter
 
         from sklearn.base import clone

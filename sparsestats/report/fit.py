@@ -519,11 +519,8 @@ class Fit:
 
         Parameters
         ----------
-        gamma : float in [0, 1]
-            Coefficients are ``gamma`` times the penalised ones plus ``1 - gamma`` times the unpenalised.
-        clusters : bool
-            One coefficient a cluster, its members keeping their signs and their common size on the
-            standardised scale (SLOPE alone).
+        gamma, clusters : as in ``relax`` of the estimator
+            The share of the penalised coefficients, and whether a cluster of SLOPE has one coefficient.
 
         Returns
         -------
@@ -535,8 +532,7 @@ class Fit:
         Raises
         ------
         ValueError
-            When no alpha was chosen, the fit was loaded from a file, the family has no relaxed fit, there are
-            no fewer parameters than rows, or the selected columns separate the classes.
+            When no alpha was chosen, the fit was loaded from a file, the family has no relaxed fit, or as in ``relax``.
 
         Examples
         --------
