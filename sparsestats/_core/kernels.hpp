@@ -78,10 +78,14 @@ inline __attribute__((always_inline)) void dot4_inline(const T* const* x, const 
 template <class T>
 inline __attribute__((always_inline)) void axpy4_inline(const double* c, const T* const* x, double* y, Index n) {
   Index i = 0;
-  for (; i + 4 <= n; i += 4) {
-    Vec4 v = load4(y + i);
-    for (int k = 0; k < 4; ++k) v += c[k] * widen4(x[k] + i);
-    __builtin_memcpy(y + i, &v, sizeof v);
+  for (; i + 8 <= n; i += 8) {
+    Vec4 v0 = load4(y + i), v1 = load4(y + i + 4);
+    for (int k = 0; k < 4; ++k) {
+      v0 += c[k] * widen4(x[k] + i);
+      v1 += c[k] * widen4(x[k] + i + 4);
+    }
+    __builtin_memcpy(y + i, &v0, sizeof v0);
+    __builtin_memcpy(y + i + 4, &v1, sizeof v1);
   }
   for (; i < n; ++i)
     for (int k = 0; k < 4; ++k) y[i] += c[k] * static_cast<double>(x[k][i]);
