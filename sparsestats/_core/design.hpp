@@ -65,7 +65,10 @@ class Design {
   // out = X~_U' r for the atoms listed, coordinates packed in their order. r is any n-vector; it is first made
   // orthogonal to Q through the products qr = Q'r.
   void tdot(const Index* us, Index m, const double* r, double* out) const {
-    const std::vector<Index> ids = columns_of(us, m);
+    std::vector<Index> ids;
+    ids.reserve(m);
+    for (Index t = 0; t < m; ++t)
+      for (Index j = start_[us[t]]; j < start_[us[t] + 1]; ++j) ids.push_back(cols_[j]);
     X_.dots(ids.data(), static_cast<Index>(ids.size()), r, out);
     std::vector<double> qr(q());
     for (Index k = 0; k < q(); ++k) qr[k] = dot(free_column(k), r, n_);
@@ -78,13 +81,18 @@ class Design {
       if (opt_.orthonormalise) rotate_transposed(us[t], out + at - atom_size(us[t]));
     }
   }
-  // eta += X~_U c
+  // eta += X~_U c; atoms of zeros cost a look
   void axpy_atoms(const Index* us, Index m, const double* c, double* eta) const {
-    const std::vector<Index> ids = columns_of(us, m);
-    std::vector<double> raw(c, c + ids.size());
-    if (opt_.orthonormalise)
-      for (Index t = 0, at = 0; t < m; at += atom_size(us[t++])) rotate(us[t], raw.data() + at);
-    axpy_scaled(us, m, ids, raw, eta);
+    std::vector<Index> at;
+    std::vector<double> raw;
+    for (Index t = 0; t < m; c += atom_size(us[t++])) {
+      const Index u = us[t], size = atom_size(u);
+      if (zero(c, size)) continue;
+      for (Index j = 0; j < size; ++j) at.push_back(start_[u] + j);
+      raw.insert(raw.end(), c, c + size);
+      if (opt_.orthonormalise) rotate(u, raw.data() + raw.size() - size);
+    }
+    axpy_scaled(at, raw, eta);
   }
   // v <- v - Q (Q'Wv / n)
   void project(double* v) const {
@@ -93,12 +101,13 @@ class Design {
   // The coordinates of an atom as dense columns of length n, written one after another.
   void columns(Index u, double* out) const {
     const Index size = atom_size(u);
-    const std::vector<Index> ids = columns_of(&u, 1);
+    std::vector<Index> at(size);
     std::vector<double> raw(size);
     std::fill(out, out + n_ * size, 0.0);
     for (Index j = 0; j < size; ++j) {
+      std::iota(at.begin(), at.end(), start_[u]);
       for (Index i = 0; i < size; ++i) raw[i] = opt_.orthonormalise ? T_[u][i * size + j] : i == j;
-      axpy_scaled(&u, 1, ids, raw, out + j * n_);
+      axpy_scaled(at, raw, out + j * n_);
     }
   }
 
@@ -108,6 +117,7 @@ class Design {
     std::vector<double> rest(gamma, gamma + q()), raw;
     for (Index u = 0; u < atoms(); ++u) {
       const Index s = start_[u], size = atom_size(u);
+      if (zero(c + s, size)) continue;
       raw.assign(c + s, c + s + size);
       if (opt_.orthonormalise) rotate(u, raw.data());
       for (Index j = 0; j < size; ++j) {
@@ -129,23 +139,18 @@ class Design {
   }
 
  private:
-  std::vector<Index> columns_of(const Index* us, Index m) const {
-    std::vector<Index> ids;
-    ids.reserve(m);
-    for (Index t = 0; t < m; ++t) ids.insert(ids.end(), cols_.begin() + start_[us[t]], cols_.begin() + start_[us[t] + 1]);
-    return ids;
+  static bool zero(const double* c, Index size) {
+    return std::all_of(c, c + size, [](double v) { return v == 0; });
   }
-  // eta += the columns of some atoms, centred and scaled but not rotated, times raw; `ids` are their places in X.
-  void axpy_scaled(const Index* us, Index m, const std::vector<Index>& ids, std::vector<double>& raw, double* eta) const {
+  // eta += coordinates `at`, centred and scaled but not rotated, times raw; both are used up.
+  void axpy_scaled(std::vector<Index>& at, std::vector<double>& raw, double* eta) const {
     std::vector<double> shift(q(), 0.0);
-    Index at = 0;
-    for (Index t = 0; t < m; ++t)
-      for (Index j = start_[us[t]]; j < start_[us[t] + 1]; ++j, ++at) {
-        if (raw[at] == 0) continue;
-        raw[at] *= inv_[j];
-        for (Index k = 0; k < q(); ++k) shift[k] += raw[at] * A_[j * q() + k];
-      }
-    X_.axpys(ids.data(), static_cast<Index>(ids.size()), raw.data(), eta);
+    for (size_t i = 0; i < at.size(); ++i) {
+      raw[i] *= inv_[at[i]];
+      for (Index k = 0; k < q(); ++k) shift[k] += raw[i] * A_[at[i] * q() + k];
+      at[i] = cols_[at[i]];
+    }
+    X_.axpys(at.data(), static_cast<Index>(at.size()), raw.data(), eta);
     for (Index k = 0; k < q(); ++k)
       if (shift[k] != 0) axpy(-shift[k], free_column(k), eta, n_);
   }
