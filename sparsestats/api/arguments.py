@@ -12,6 +12,8 @@ import numpy as np
 
 from ..validation import check_chance, check_jobs
 
+_BOUNDS = "constraints=lambda v: [v['term'] >= low, v['term'] <= high]"
+
 OURS = {
     "weights": "sample_weight",
     "weight": "sample_weight",
@@ -42,8 +44,12 @@ OURS = {
     "thresh": "tol",
     "whitelist": "required, a list of (from, to) pairs",
     "blacklist": "forbidden, a list of (from, to) pairs",
-    "lower_limits": "constraints=lambda v: [v['term'] >= bound]",
-    "upper_limits": "constraints=lambda v: [v['term'] <= bound]",
+    "bounds": _BOUNDS,
+    "positive": _BOUNDS,
+    "lower_bnd": _BOUNDS,
+    "upper_bnd": _BOUNDS,
+    "lower_limits": _BOUNDS,
+    "upper_limits": _BOUNDS,
 }
 """What people coming from elsewhere write -> what it is here."""
 

@@ -50,7 +50,7 @@ def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.Dat
     name, beta = find_term(fit, term), fit.path.coef(fit._alpha(None, "a term plot"))
     index = fit.columns.terms.index(name)
     beta = beta[..., fit.columns.by_term[index]].T  # a column a class, of several
-    given = fit._training("a term plot").frame if data is None else data
+    given = fit._training("a term plot without data=").frame if data is None else data
     table = Table(given)
     variables = fit.spec.terms[index].variables
     complete, _ = complete_rows(table, variables)

@@ -386,7 +386,7 @@ class Fit:
     def _inputs(self, newdata: Any, offset: Any, unseen: str) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """The frame asked about, its design (NaN in rows that miss an input), and its offset."""
         if newdata is None:
-            newdata = self._training("predict() without newdata").frame
+            newdata = self._training("predict() or augment() without newdata").frame
         if offset is None and self.training is not None and newdata is self.training.frame:
             offset = self.training.offset_given
         rows = self.spec.transform(newdata, unseen=unseen, offset=offset)
@@ -394,7 +394,7 @@ class Fit:
 
     def _training(self, who: str) -> Training:
         if self.training is None:
-            raise ValueError(f"{who} needs the rows of the fit, and a saved model holds none: pass newdata.")
+            raise ValueError(f"{who} needs the rows of the fit, and a saved model holds none.")
         return self.training
 
     # ---- print and plot ----

@@ -380,6 +380,7 @@ def test_constraints_name_terms(measured):
         ("lambda_", "Here it is alpha"),
         ("penalty", "sequence"),
         ("nfolds", "Here it is cv"),
+        ("bounds", r"Here it is constraints=lambda v: \[v"),
         ("seed", "Here it is random_state"),
         ("sequense", "Did you mean sequence"),
         ("ofset", "Did you mean offset"),

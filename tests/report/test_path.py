@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+import sparsestats as ss
 from sparsestats.backend.certificate import Certificate
 from sparsestats.report.path import Path
 
@@ -215,3 +216,13 @@ def test_a_plot_of_a_hundred_groups_names_the_ones_that_enter_first():
     assert named(name="largest") == {0, 1, 2, *range(4, 10)}
     with pytest.raises(ValueError, match='"first" or "largest"'):
         path.plot(name="early")
+
+
+def test_no_zero_has_a_sign():
+    """It would print as -0.000, as a small effect does."""
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        X = rng.normal(size=(30, 6))
+        y = X[:, 0] + rng.normal(size=30)
+        coefs = ss.GroupSLOPE(groups=[0, 0, 1, 1, 2, 2]).path(X, y, ss.relative(1, 0.1, 10)).coefs
+        assert (coefs == 0).any() and not np.signbit(coefs[coefs == 0]).any()

@@ -55,7 +55,7 @@ def test_the_file_holds_versions_and_seed_and_no_rows(saved, penguins):
 
 def test_without_rows_some_verbs_say_what_they_need(saved):
     again = ss.load(saved)
-    with pytest.raises(ValueError, match="pass newdata"):
+    with pytest.raises(ValueError, match="without newdata needs the rows of the fit, and a saved model holds none"):
         again.predict()
     with pytest.raises(ValueError, match="holds no rows"):
         again.update(". ~ . - sex")

@@ -186,7 +186,7 @@ class NativeProblem:
         rows = zip(*(np.asarray(out[key]).tolist() for key in proved), strict=True)
         return PathResult(
             alphas=alphas[:k],
-            coefs=out["coefs"],
+            coefs=np.add(out["coefs"], 0.0, out=out["coefs"]),  # a zero prints without a sign
             intercepts=out["intercepts"] + self._level,
             certificates=[
                 Certificate(
