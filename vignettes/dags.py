@@ -161,7 +161,7 @@ pd.DataFrame(
 # replaces it (started from the order of equal noise).
 
 # %%
-rng = np.random.default_rng(0)
+rng = np.random.default_rng(1)
 sd = np.sqrt(rng.uniform(0.5, 10, 30))
 Z = rng.normal(size=(1000, 30)) * sd
 unequal = Z @ np.linalg.inv(np.eye(30) - truth)
@@ -183,7 +183,8 @@ pd.DataFrame(rows).T.round(3)
 
 # %% [markdown]
 # The refined graph is the better one although its objective is *higher*: for unequal noise the objective
-# is not what to go by.
+# is not what to go by. (It is not always so: with noise drawn eight times for this graph, the refined one was
+# nearer the truth six times, the other once by one edge.)
 #
 # ## 4. A real table
 #
