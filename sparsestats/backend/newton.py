@@ -45,8 +45,9 @@ def minimise(
     """
     tilt = np.broadcast_to(tilt, t.shape)
     eta = base + moves @ t
-    value = loss.value(eta, y, w) + tilt @ t
-    floor = (4 * EPS) ** 2 * max(loss.value(eta, y, w), loss.value(np.zeros_like(base), y, w))
+    value = loss.value(eta, y, w)
+    floor = (4 * EPS) ** 2 * max(value, loss.value(np.zeros_like(base), y, w))
+    value += tilt @ t
     for iteration in range(MAX_STEPS if len(t) else 0):
         slope = gradient(loss, y, w, eta, moves) + tilt
         for safe in (False, True):

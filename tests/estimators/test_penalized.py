@@ -166,7 +166,7 @@ class LogCosh(ss.losses.Loss):
         return self._share(y, w) / np.cosh(y - eta) ** 2
 
 
-@parametrize_with_checks([ss.PenalizedCV(cv=3)])
+@parametrize_with_checks([ss.PenalizedCV(alphas=ss.relative(1, 0.01, 10), cv=3)])
 def test_sklearn_conventions_of_the_cv_twin(estimator, check):
     check(estimator)
 
