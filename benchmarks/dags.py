@@ -376,7 +376,7 @@ def write_table(own: Path, raced: Path, out: Path) -> None:
             "three after, or, where our search has changed since, all six later by the present one (`again`); the",
             "ratio is the peer's time over each. Few seeds, as told: a peer's fit takes minutes. The difference of the",
             "distances (SHD; SHD-C for `boss`, which gives a Markov class) is on the same graphs, with its standard",
-            "error; FARTHER marks one above zero. On `nv sf4` the BIC gives away what variances tell: with noise=\"ev\"",
+            'error; FARTHER marks one above zero. On `nv sf4` the BIC gives away what variances tell: with noise="ev"',
             "ours is 5.6 off on the 13 graphs of 20 variables, but 29.6, not 13.5, on the first 8 of 50.",
             "",
             *race_lines(pd.read_csv(raced, keep_default_na=False, na_values=["nan"])),
