@@ -110,7 +110,7 @@ class GramCache {
 // of that bound around the prediction keeps the working set near the active one, and the repair finds what is missed.
 constexpr double SLOPE_BOUND = 0.25;
 // Working sets up to this many times n go through their Gram matrix; wider ones through the rows.
-constexpr Index GRAM_LIMIT = 3;
+constexpr Index GRAM_LIMIT = 2;
 // Tolerances at or below this end with a polish, so that predictions agree far beyond what the gap alone promises.
 constexpr double POLISHED = 1e-8;
 // Down to gaps of this share of the null objective, fits through the rows read columns in single precision.
