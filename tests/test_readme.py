@@ -32,13 +32,14 @@ def same_text(shown: str, printed: str) -> bool:
 
 def same_word(a: str, b: str) -> bool:
     try:
-        return math.isclose(float(a.strip(",;")), float(b.strip(",;")), rel_tol=1e-3)
+        return math.isclose(float(a.strip(",;()")), float(b.strip(",;()")), rel_tol=1e-3)
     except ValueError:
         return a == b
 
 
 def test_comparison_tells_texts_apart():
     assert same_text("a 1.0000, b\n", "a  1.0001, b")
+    assert same_text("mse 2 (se 5286), b", "mse 2 (se 5287), b")
     assert not same_text("a 1.0", "a 1.1")
     assert not same_text("a 1.0", "b 1.0")
     assert not same_text("a", "a\na")
