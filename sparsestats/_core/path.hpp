@@ -584,7 +584,7 @@ class PathSolver {
   std::vector<Index> everyone_;
   std::vector<double> y_, offset_, c_, z_, gamma_, eta_, e_, u_, xty_;
   std::vector<double> behind_, ahead_;  // (c, gamma) one point back, and as predicted for the next alpha
-  std::vector<double> z_behind_;
+  std::vector<double> z_behind_;        // the gradient one point back
   double before_ = 0;                   // the alpha of behind_
   double shrink_ = 1;  // what makes the last residual dual feasible
   double unit_ = 1, null_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
