@@ -228,11 +228,14 @@ class Design {
     std::vector<char> constant(size(), 0);
     for (Index j = 0; j < size(); ++j) {
       Moments m = X_.moments(cols_[j], w_.data());
-      // Rounding of the mean alone leaves about eps |x|: below that a column has no variation of its own. Without an
-      // intercept a constant column still carries a fit, unless it is to be scaled by its (zero) deviation.
-      const bool flat = !(m.sd > 64 * std::numeric_limits<double>::epsilon() * m.largest);
-      constant[j] = m.largest == 0 || (flat && (opt_.fit_intercept || opt_.scale));
-      if (!flat && opt_.fit_intercept && std::abs(m.mean) > FAR * m.sd) m = X_.move(cols_[j], m.mean, w_.data());
+      // Rounding of the mean alone leaves about eps |x|: below that a column has no variation of its own, nor where next to
+      // nothing is left of it once it has been moved to 0. Without an intercept a constant column still carries a fit, unless
+      // it is to be scaled by its (zero) deviation.
+      const double largest = m.largest, rounding = 64 * std::numeric_limits<double>::epsilon() * largest;
+      const bool moved = m.sd > rounding && opt_.fit_intercept && std::abs(m.mean) > FAR * m.sd;
+      if (moved) m = X_.move(cols_[j], m.mean, w_.data());
+      const bool flat = !(m.sd > rounding);
+      constant[j] = largest == 0 || (flat && (opt_.fit_intercept || opt_.scale));
       mean[j] = m.mean;
       if (constant[j]) continue;
       inv_[j] = opt_.scale ? 1 / m.sd : opt_.orthonormalise ? 1 / (flat ? m.largest : m.sd) : 1.0;
