@@ -161,30 +161,25 @@ pd.DataFrame(
 # replaces it (started from the order of equal noise).
 
 # %%
-rng = np.random.default_rng(1)
-sd = np.sqrt(rng.uniform(0.5, 10, 30))
-Z = rng.normal(size=(1000, 30)) * sd
-unequal = Z @ np.linalg.inv(np.eye(30) - truth)
-rows = {}
-for name, model in {
-    "noise='nv', refine=None": ss.CoLiDE("nv", refine=None),
-    "noise='nv' (refined by BIC)": ss.CoLiDE("nv"),
-}.items():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the first warns as above, and rightly
-        model.fit(unequal)
-    rows[name] = {
-        "objective": model.objective_,
-        "SHD": ss.metrics.shd(truth, model.adjacency_),
-        "SHD-C": ss.metrics.shd_cpdag(truth, model.adjacency_),
-        "SID": ss.metrics.sid(truth, model.adjacency_),
-    }
-pd.DataFrame(rows).T.round(3)
+draws = {}
+for seed in range(8):
+    rng = np.random.default_rng(seed)
+    sd = np.sqrt(rng.uniform(0.5, 10, 30))
+    unequal = rng.normal(size=(1000, 30)) * sd @ np.linalg.inv(np.eye(30) - truth)
+    found = {}
+    for name, refine in {"refine=None": None, "refined by BIC": "bic"}.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the first warns as above, and rightly
+            model = ss.CoLiDE("nv", refine=refine).fit(unequal)
+        found[name, "objective"] = model.objective_
+        found[name, "SHD"] = ss.metrics.shd(truth, model.adjacency_)
+        found[name, "SID"] = ss.metrics.sid(truth, model.adjacency_)
+    draws[f"noise {seed}"] = found
+pd.DataFrame(draws).T.round(3)
 
 # %% [markdown]
-# The refined graph is the better one although its objective is *higher*: for unequal noise the objective
-# is not what to go by. (It is not always so: with noise drawn eight times for this graph, the refined one was
-# nearer the truth six times, the other once by one edge.)
+# On six of eight draws of the noise the refined graph is the nearer one, once it is an edge farther, and each time its
+# objective is *higher*: for unequal noise the objective is not what to go by.
 #
 # ## 4. A real table
 #

@@ -279,7 +279,7 @@ class Solver {
   static constexpr double POLISH = 100;  // in proximal steps
   static constexpr Index MANY_TIES = 4;  // one in so many active units: sweeps no longer serve
   static constexpr double SWEPT = 0.9;  // of the gap, at most left by a sweep that serves
-  static constexpr Index SETTLE = 8;  // steps between two looks at the gap
+  static constexpr Index SETTLE = 8;  // steps between two looks at the pattern
   double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
   bool minimised_ = false;  // x minimises the objective over the pattern the last Newton step had
