@@ -63,23 +63,30 @@ class Design {
   const double* free_column(Index k) const { return Q_.data() + k * n_; }
 
   // out = X~_U' r for the atoms listed, coordinates packed in their order. r is any n-vector; it is first made
-  // orthogonal to Q through the products qr = Q'r.
-  void tdot(const Index* us, Index m, const double* r, double* out) const {
+  // orthogonal to Q through the products Q'r. Of several vectors, one behind the other, the products are too.
+  void tdot(const Index* us, Index m, const double* r, double* out, Index vectors = 1) const {
     std::vector<Index> ids;
     ids.reserve(m);
     for (Index t = 0; t < m; ++t)
       for (Index j = start_[us[t]]; j < start_[us[t] + 1]; ++j) ids.push_back(cols_[j]);
-    X_.dots(ids.data(), static_cast<Index>(ids.size()), r, out);
-    std::vector<double> qr(q());
-    for (Index k = 0; k < q(); ++k) qr[k] = dot(free_column(k), r, n_);
-    Index at = 0;
-    for (Index t = 0; t < m; ++t) {
-      for (Index j = start_[us[t]]; j < start_[us[t] + 1]; ++j, ++at) {
-        for (Index k = 0; k < q(); ++k) out[at] -= A_[j * q() + k] * qr[k];
-        out[at] *= inv_[j];
+    const Index size = static_cast<Index>(ids.size());
+    Index v = 0;
+    for (; v + 2 <= vectors; v += 2)
+      X_.dots2(ids.data(), size, r + v * n_, r + (v + 1) * n_, out + v * size, out + (v + 1) * size);
+    if (v < vectors) X_.dots(ids.data(), size, r + v * n_, out + v * size);
+    for (v = 0; v < vectors; ++v) {
+      const std::vector<double> qr = free_dots(r + v * n_);
+      for (Index t = 0; t < m; out += atom_size(us[t++])) {
+        standardise(start_[us[t]], atom_size(us[t]), qr, out);
+        if (opt_.orthonormalise) rotate_transposed(us[t], out);
       }
-      if (opt_.orthonormalise) rotate_transposed(us[t], out + at - atom_size(us[t]));
     }
+  }
+  // out = X~' r
+  void tdot_all(const double* r, double* out) const {
+    X_.dots(cols_.data(), size(), r, out);
+    standardise(0, size(), free_dots(r), out);
+    for (Index u = 0; opt_.orthonormalise && u < atoms(); ++u) rotate_transposed(u, out + start_[u]);
   }
   // eta += X~_U c; atoms of zeros cost a look
   void axpy_atoms(const Index* us, Index m, const double* c, double* eta) const {
@@ -118,13 +125,17 @@ class Design {
     for (Index u = 0; u < atoms(); ++u) {
       const Index s = start_[u], size = atom_size(u);
       if (zero(c + s, size)) continue;
-      raw.assign(c + s, c + s + size);
-      if (opt_.orthonormalise) rotate(u, raw.data());
+      const double* own = c + s;
+      if (opt_.orthonormalise) {
+        raw.assign(own, own + size);
+        rotate(u, raw.data());
+        own = raw.data();
+      }
       for (Index j = 0; j < size; ++j) {
-        raw[j] *= inv_[s + j];
-        beta[cols_[s + j]] = raw[j];
-        for (Index k = 0; k < q(); ++k) rest[k] -= raw[j] * A_[(s + j) * q() + k];
-        if (opt_.fit_intercept) rest[0] -= raw[j] * X_.shift(cols_[s + j]) * R_[0];
+        const double b = own[j] * inv_[s + j];
+        beta[cols_[s + j]] = b;
+        for (Index k = 0; k < q(); ++k) rest[k] -= b * A_[(s + j) * q() + k];
+        if (opt_.fit_intercept) rest[0] -= b * X_.shift(cols_[s + j]) * R_[0];
       }
     }
     // The free columns F = Q R: back-substitute R phi = gamma - A beta.
@@ -139,8 +150,22 @@ class Design {
   }
 
  private:
+  std::vector<double> free_dots(const double* r) const {  // Q'r
+    std::vector<double> qr(q());
+    for (Index k = 0; k < q(); ++k) qr[k] = dot(free_column(k), r, n_);
+    return qr;
+  }
+  // From products with columns to those with their centred and scaled coordinates, `count` of them from `first` on.
+  void standardise(Index first, Index count, const std::vector<double>& qr, double* out) const {
+    const Index q = static_cast<Index>(qr.size());
+    for (Index k = 0; k < q; ++k)
+      for (Index j = 0; j < count; ++j) out[j] -= A_[(first + j) * q + k] * qr[k];
+    for (Index j = 0; j < count; ++j) out[j] *= inv_[first + j];
+  }
   static bool zero(const double* c, Index size) {
-    return std::all_of(c, c + size, [](double v) { return v == 0; });
+    for (Index i = 0; i < size; ++i)  // most often one: std::all_of would be unrolled for more
+      if (c[i] != 0) return false;
+    return true;
   }
   // eta += coordinates `at`, centred and scaled but not rotated, times raw; both are used up.
   void axpy_scaled(std::vector<Index>& at, std::vector<double>& raw, double* eta) const {

@@ -138,17 +138,17 @@ inline void combine(Index m, const double* coef, Column column, double* y, Index
   for (int k = 0; k < held; ++k) axpy(c[k], x[k], y, n);
 }
 
-// Eight inner products of two rows a0, a1 with four rows b0..b3: the block that Gram and Cholesky are made of.
-// 8 accumulators and 6 loads for 8 multiply-adds keep both FMA ports busy.
-SS_CLONES static void dot2x4(const double* a0, const double* a1, const double* b0, const double* b1,
-                             const double* b2, const double* b3, Index n, double* out) {
-  using detail::Vec4;
+namespace detail {
+
+template <class T>
+inline __attribute__((always_inline)) void dot2x4_inline(const double* a0, const double* a1, const T* b0, const T* b1,
+                                                         const T* b2, const T* b3, Index n, double* out) {
   Vec4 c[8] = {};
   Index i = 0;
   for (; i + 4 <= n; i += 4) {
-    const Vec4 x0 = detail::load4(a0 + i), x1 = detail::load4(a1 + i);
-    const Vec4 y0 = detail::load4(b0 + i), y1 = detail::load4(b1 + i);
-    const Vec4 y2 = detail::load4(b2 + i), y3 = detail::load4(b3 + i);
+    const Vec4 x0 = load4(a0 + i), x1 = load4(a1 + i);
+    const Vec4 y0 = widen4(b0 + i), y1 = widen4(b1 + i);
+    const Vec4 y2 = widen4(b2 + i), y3 = widen4(b3 + i);
     c[0] += x0 * y0;
     c[1] += x0 * y1;
     c[2] += x0 * y2;
@@ -158,14 +158,40 @@ SS_CLONES static void dot2x4(const double* a0, const double* a1, const double* b
     c[6] += x1 * y2;
     c[7] += x1 * y3;
   }
-  for (int k = 0; k < 8; ++k) out[k] = detail::sum4(c[k]);
+  for (int k = 0; k < 8; ++k) out[k] = sum4(c[k]);
   for (; i < n; ++i) {
-    const double y[4] = {b0[i], b1[i], b2[i], b3[i]};
+    const double y[4] = {static_cast<double>(b0[i]), static_cast<double>(b1[i]), static_cast<double>(b2[i]),
+                         static_cast<double>(b3[i])};
     for (int k = 0; k < 4; ++k) {
       out[k] += a0[i] * y[k];
       out[4 + k] += a1[i] * y[k];
     }
   }
+}
+
+}  // namespace detail
+
+// Eight inner products of two rows a0, a1 with four rows b0..b3: the block that Gram and Cholesky are made of.
+// 8 accumulators and 6 loads for 8 multiply-adds keep both FMA ports busy.
+SS_CLONES static void dot2x4(const double* a0, const double* a1, const double* b0, const double* b1,
+                             const double* b2, const double* b3, Index n, double* out) {
+  detail::dot2x4_inline(a0, a1, b0, b1, b2, b3, n, out);
+}
+SS_CLONES static void dot2x4(const double* a0, const double* a1, const float* b0, const float* b1,
+                             const float* b2, const float* b3, Index n, double* out) {
+  detail::dot2x4_inline(a0, a1, b0, b1, b2, b3, n, out);
+}
+
+// out0[k] = column(k)' r0 and out1[k] = column(k)' r1: every column is read once for both.
+template <class Column>
+inline void project_on2(Index m, Column column, const double* r0, const double* r1, Index n, double* out0, double* out1) {
+  Index k = 0;
+  for (; k + 4 <= m; k += 4) {
+    double both[8];
+    dot2x4(r0, r1, column(k), column(k + 1), column(k + 2), column(k + 3), n, both);
+    for (int j = 0; j < 4; ++j) out0[k + j] = both[j], out1[k + j] = both[4 + j];
+  }
+  for (; k < m; ++k) out0[k] = dot(column(k), r0, n), out1[k] = dot(column(k), r1, n);
 }
 
 // y0 += c0[0] x[0] + ... + c0[3] x[3], and y1 likewise with c1: each column is loaded once for both.

@@ -84,21 +84,20 @@ class GramCache {
       members_.push_back(u);
       used_ += d_.atom_size(u);
     }
-    std::vector<double> block, products(used_);
+    std::vector<double> block(n * extra), products(used_ * extra);
+    double* x = block.data();
     for (Index u : units) {
-      block.resize(n * d_.atom_size(u));
-      d_.columns(u, block.data());
-      for (Index j = 0; j < d_.atom_size(u); ++j) {
-        double* x = block.data() + j * n;
+      d_.columns(u, x);
+      for (Index end = d_.atom_size(u); end-- > 0; x += n)
         for (Index i = 0; i < n; ++i) x[i] *= d_.weights()[i] / n;
-        d_.tdot(members_.data(), static_cast<Index>(members_.size()), x, products.data());
-        const Index row = slot_[u] + j;
-        for (Index k = 0; k < used_; ++k) {
-          G_[row * capacity_ + k] = products[k];
-          if (k < first) G_[k * capacity_ + row] = products[k];
-        }
-      }
     }
+    d_.tdot(members_.data(), static_cast<Index>(members_.size()), block.data(), products.data(), extra);
+    for (Index j = 0; j < extra; ++j)
+      for (Index k = 0; k < used_; ++k) {
+        const double product = products[j * used_ + k];
+        G_[(first + j) * capacity_ + k] = product;
+        if (k < first) G_[k * capacity_ + first + j] = product;
+      }
   }
   const Design& d_;
   std::vector<Index> slot_, members_, gathered_;
@@ -238,7 +237,7 @@ class PathSolver {
     loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
     u_.resize(n_);
     for (Index i = 0; i < n_; ++i) u_[i] = e_[i] * d_.weights()[i] / n_;
-    d_.tdot(everyone_.data(), d_.atoms(), u_.data(), z_.data());
+    d_.tdot_all(u_.data(), z_.data());
   }
 
   // The duality gap of (c, gamma) on the full problem.
@@ -478,7 +477,7 @@ class PathSolver {
       xty_.resize(d_.size());
       std::vector<double> wy(n_);
       for (Index i = 0; i < n_; ++i) wy[i] = y_[i] * d_.weights()[i] / n_;
-      d_.tdot(everyone_.data(), d_.atoms(), wy.data(), xty_.data());
+      d_.tdot_all(wy.data(), xty_.data());
       for (Index i = 0; i < n_; ++i) yy_ += wy[i] * y_[i];
     }
     for (size_t j = 0; j < b.size(); ++j) b[j] = xty_[units.id[j]];

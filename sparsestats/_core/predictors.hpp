@@ -14,6 +14,10 @@ namespace ss {
 class Predictors {
  public:
   explicit Predictors(const Design& design) : d_(design), K_(design.responses()) {
+    atom_.reserve(size());
+    for (Index u = 0; u < atoms(); ++u) atom_.insert(atom_.end(), atom_size(u), u);
+    if (d_.grouped())
+      for (Index j = 0; j < size(); ++j) group_.push_back(d_.group_of(j / K_));
     if (K_ == 1) return;
     weights_.reserve(n());
     for (Index k = 0; k < K_; ++k)
@@ -31,12 +35,9 @@ class Predictors {
   Index start(Index u) const { return d_.start(u / K_) * K_ + (u % K_) * d_.atom_size(u / K_); }
   Index atom_size(Index u) const { return d_.atom_size(u / K_); }
   Index block(Index u) const { return u % K_; }
-  Index atom_of(Index coordinate) const {
-    const Index a = d_.atom_of(coordinate / K_);
-    return a * K_ + (coordinate - d_.start(a) * K_) / d_.atom_size(a);
-  }
+  Index atom_of(Index coordinate) const { return atom_[coordinate]; }
   Index groups() const { return d_.grouped() ? d_.groups() : size(); }
-  Index group_of(Index coordinate) const { return d_.grouped() ? d_.group_of(coordinate / K_) : coordinate; }
+  Index group_of(Index coordinate) const { return group_.empty() ? coordinate : group_[coordinate]; }
   Index group_rank(Index g) const { return d_.grouped() ? d_.group_rank(g) * K_ : 1; }
   double length(Index coordinate) const {
     const Index u = atom_of(coordinate);
@@ -54,6 +55,13 @@ class Predictors {
       for (size_t t = 0; t < part.atoms.size(); ++t)
         for (Index j = 0; j < d_.atom_size(part.atoms[t]); ++j) out[part.place[t] + j] = packed[at++];
     });
+  }
+  // The same for all atoms.
+  void tdot_all(const double* r, double* out) const {
+    if (K_ == 1) return d_.tdot_all(r, out);
+    std::vector<Index> everyone(atoms());
+    std::iota(everyone.begin(), everyone.end(), Index{0});
+    tdot(everyone.data(), atoms(), r, out);
   }
   // eta += X~_U c
   void axpy_atoms(const Index* us, Index m, const double* c, double* eta) const {
@@ -136,6 +144,7 @@ class Predictors {
   const Design& d_;
   Index K_;
   std::vector<double> weights_;
+  std::vector<Index> atom_, group_;  // of every coordinate: asked for at every alpha, and divisions are slow
 };
 
 // Lower triangle of the Hessian over columns that each live in one block: `columns` (a x n row-major, overwritten) and

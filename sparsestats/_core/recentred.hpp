@@ -27,6 +27,10 @@ class Recentred final : public Storage {
     X_.dots(cols, m, r, out);
     each_moved(cols, m, [&](Index k, const double* x) { out[k] = dot(x, r, n); });
   }
+  void dots2(const Index* cols, Index m, const double* r0, const double* r1, double* out0, double* out1) const override {
+    X_.dots2(cols, m, r0, r1, out0, out1);
+    each_moved(cols, m, [&](Index k, const double* x) { out0[k] = dot(x, r0, n), out1[k] = dot(x, r1, n); });
+  }
   void axpys(const Index* cols, Index m, const double* coef, double* eta) const override {
     if (!moved_) return X_.axpys(cols, m, coef, eta);
     std::vector<double> rest(coef, coef + m);

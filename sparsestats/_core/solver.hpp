@@ -155,8 +155,8 @@ class Solver {
       for (Index j = 0; j < dim_; ++j) cand_[j] = y[j] - g_[j] / L_;
       J_.prox(units_, cand_.data(), alpha_ / L_);
       f_.image(cand_.data(), icand_.data());
-      double size = 0;
-      for (Index j = 0; j < dim_; ++j) d[j] = cand_[j] - y[j], size += d[j] * d[j];
+      for (Index j = 0; j < dim_; ++j) d[j] = cand_[j] - y[j];
+      const double size = norm2(d.data(), dim_);
       J_.set_precision(0.1 * std::sqrt(size / dim_));
       // Differences at the rounding of the images are noise: taken for curvature they would drive L up without end.
       for (Index i = 0; i < img_size_; ++i) {
@@ -225,8 +225,8 @@ class Solver {
       for (Index j = 0; j < dim_; ++j) y_[j] = x_[j] + beta * (x_[j] - last_[j]);
       for (Index i = 0; i < img_size_; ++i) iy_[i] = ix_[i] + beta * (ix_[i] - ilast_[i]);
       prox_step(y_, iy_);
-      double uphill = 0;
-      for (Index j = 0; j < dim_; ++j) uphill += (y_[j] - cand_[j]) * (cand_[j] - x_[j]);
+      for (Index j = 0; j < dim_; ++j) last_[j] = cand_[j] - x_[j];
+      const double uphill = -dot(step_.data(), last_.data(), dim_);
       last_.swap(x_);
       ilast_.swap(ix_);
       x_.swap(cand_);

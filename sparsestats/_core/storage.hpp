@@ -16,6 +16,11 @@ class Storage {
   virtual ~Storage() = default;
   // out[k] = x_{cols[k]}' r
   virtual void dots(const Index* cols, Index m, const double* r, double* out) const = 0;
+  // out0[k] and out1[k] likewise with r0 and r1
+  virtual void dots2(const Index* cols, Index m, const double* r0, const double* r1, double* out0, double* out1) const {
+    dots(cols, m, r0, out0);
+    dots(cols, m, r1, out1);
+  }
   // eta += sum_k coef[k] x_{cols[k]}; zero coefficients cost nothing
   virtual void axpys(const Index* cols, Index m, const double* coef, double* eta) const = 0;
   virtual bool dense() const { return false; }
@@ -30,6 +35,9 @@ class Dense final : public Storage {  // Fortran order, columns `stride` apart
   bool dense() const override { return true; }
   void dots(const Index* cols, Index m, const double* r, double* out) const override {
     project_on(m, [&](Index k) { return column(cols[k]); }, r, n, out);
+  }
+  void dots2(const Index* cols, Index m, const double* r0, const double* r1, double* out0, double* out1) const override {
+    project_on2(m, [&](Index k) { return column(cols[k]); }, r0, r1, n, out0, out1);
   }
   void axpys(const Index* cols, Index m, const double* coef, double* eta) const override {
     combine(m, coef, [&](Index k) { return column(cols[k]); }, eta, n);
