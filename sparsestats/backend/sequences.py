@@ -125,13 +125,24 @@ def groupwise(
     m = len(sizes)
     if sizes.min(initial=1) < 1:
         raise ValueError(f"group sizes must be at least 1; got {sizes.tolist()}")
+    if not isinstance(sequence, str):
+        return _checked(sequence, m, "penalised groups")
+    rate = _rate(q) if sequence in ("mean", "max", "corrected") else 0.0
+    rows = _observations(n, sequence) if depends_on_n(sequence) else 0
+    return _named_groupwise(sequence, tuple(sizes.tolist()), rate, rows).copy()
+
+
+@lru_cache(maxsize=32)
+def _named_groupwise(sequence: str, sizes: tuple[float, ...], q: float, n: int) -> np.ndarray:
+    """The named shapes; kept, because the folds of a cross-validation ask for the same ones."""
     # Groups of one size share their quantiles: the work is per distinct size, not per group.
-    size, count = np.unique(sizes, return_counts=True)
-    ranks, even = np.arange(1, m + 1) / max(m, 1), np.ones(len(size))
+    size, count = np.unique(np.array(sizes), return_counts=True)
+    m = len(sizes)
+    tails, even = q * np.arange(1, m + 1) / max(m, 1), np.ones(len(size))
     makers: dict[str, Callable[[], np.ndarray]] = {
-        "mean": lambda: _mean_of_sizes(tuple(size), tuple(count), _rate(q)).copy(),
-        "max": lambda: _chi_quantiles(size, _rate(q) * ranks, even).max(axis=1),
-        "corrected": lambda: _chi_corrected(size, count, _rate(q), _observations(n, sequence)),
+        "mean": lambda: _chi_mean(size, count, tails, even),
+        "max": lambda: _chi_quantiles(size, tails, even).max(axis=1),
+        "corrected": lambda: _chi_corrected(size, count, q, n),
         "lasso": lambda: np.ones(m),
         "oscar": lambda: 1.0 + np.arange(m - 1.0, -1.0, -1.0) / m,
     }
@@ -229,13 +240,6 @@ def _named_sparse_group(
             f"penalised column and one of w for each penalised group; got {sequence!r}"
         )
     return (makers[sequence]() if m else np.zeros(0)), w
-
-
-@lru_cache(maxsize=32)
-def _mean_of_sizes(size: tuple[float, ...], count: tuple[int, ...], q: float) -> np.ndarray:
-    """The "mean" sequence; kept, because the folds of a cross-validation ask for the same one."""
-    m = sum(count)
-    return _chi_mean(np.array(size), np.array(count), q * np.arange(1, m + 1) / max(m, 1), np.ones(len(size)))
 
 
 def _make(sequence: Any, makers: dict[str, Callable[[], np.ndarray]], length: int, what: str) -> np.ndarray:
