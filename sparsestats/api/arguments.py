@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from ..selection.folds import Folds
 from ..validation import check_chance, check_jobs
 
 _BOUNDS = "constraints=lambda v: [v['term'] >= low, v['term'] <= high]"
@@ -82,6 +83,21 @@ class Asked:
         """What differs from the defaults, for the printed call."""
         both = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
         return {name: value for name, value, usual in both if not _same(value, usual)}
+
+    def settled(self) -> Asked:
+        """The same with a column that the folds name as the row groups, which is what it holds."""
+        if not (isinstance(self.cv, Folds) and isinstance(self.cv.by, str)):
+            return self
+        if self.row_groups is not None:
+            raise ValueError("Row groups came twice: as by= of the folds and as row_groups. Give one of them.")
+        return replace(self, cv=self.cv.labelled(None), row_groups=self.cv.by)
+
+    def unheeded(self, alpha: Any) -> tuple[str, ...]:
+        """A note on what shapes a cross-validation where there is none."""
+        idle = [name for name in ("cv", "selection", "scoring") if name in self.changed()]
+        if alpha == "cv" or not idle:
+            return ()
+        return (f'No effect of {" and ".join(idle)}: only alpha="cv" cross-validates.',)
 
     def check(self, rules: tuple[str, ...] = ("min", "1se")) -> None:
         """Refuse values out of range before any work is done; ``rules`` are what ``selection`` may be.

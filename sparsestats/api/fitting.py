@@ -99,7 +99,7 @@ def start(
         own["family"] = family
     return replace(
         # A model that came as an object keeps its own way to standardise.
-        _fitted(formula, data, model, asked, params, family, whole_terms=function in ("slope", "gslope")),
+        _fitted(formula, data, model, asked.settled(), params, family, whole_terms=function in ("slope", "gslope")),
         call=Call.of(f"ss.{function}", formula, {**own, **asked.changed(), **params}),
         again=partial(_again, function, formula, data, model, asked, params, family),
     )
@@ -160,7 +160,7 @@ def _fitted(
         levels=rows.levels,
         nobs=len(built.X),
         n_dropped=built.n_dropped,
-        notes=(*_notes(built), *_split_note(model, built.spec)),
+        notes=(*_notes(built), *_split_note(model, built.spec), *asked.unheeded(alpha)),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
         relaxation=partial(_relaxed, formula, data, asked, params, joined),

@@ -132,7 +132,7 @@ def _start(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> 
             f'selection="average" weighs by likelihood: scoring must be "log_loss", got {asked.scoring!r}.'
         )
     return replace(
-        _fitted(formula, data, asked, params),
+        _fitted(formula, data, asked.settled(), params),
         call=Call.of("ss.presto", formula, {**asked.changed(), **params}),
         again=partial(_again, formula, data, asked, params),
     )
@@ -191,7 +191,11 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
         levels=rows.levels or (),
         nobs=len(built.X),
         n_dropped=built.n_dropped,
-        notes=(*_notes(built), *(split_levels(built.spec, 'penalty="group"') if equal else ())),
+        notes=(
+            *_notes(built),
+            *(split_levels(built.spec, 'penalty="group"') if equal else ()),
+            *asked.unheeded(asked.alpha),
+        ),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
         counts=np.bincount(rows.y, rows.sample_weight, len(rows.levels or ())).tolist(),

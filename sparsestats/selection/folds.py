@@ -43,9 +43,9 @@ def folds(
     ----------
     n_splits : int >= 2
         Number of folds.
-    by : array-like (n_rows,) or None
+    by : array-like (n_rows,), name of a column, or None
         A label for every row, such as a patient or a site: rows with the same label are never split between
-        training and held-out rows.
+        training and held-out rows. A column's name is understood where the data are a table and a formula.
     stratify : "auto", True or False, default "auto"
         Give every fold about the same share of each class. "auto" does so when the response holds classes:
         where a sparsestats model is cross-validated, when the model is a classifier; elsewhere, when the
@@ -109,6 +109,10 @@ class Folds(GroupsConsumerMixin, BaseCrossValidator):
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Number of splits: folds times repeats."""
         return self.n_splits * self.repeats
+
+    def labelled(self, by: Any) -> Folds:
+        """The same folds by other labels."""
+        return Folds(self.n_splits, by=by, stratify=self.stratify, repeats=self.repeats, random_state=self.random_state)
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:
         """Yield (train, test) row numbers.
@@ -293,8 +297,7 @@ def about_rows_used(cv: Any, origin: np.ndarray, n_rows: int) -> Any:
     int, splitter, list of pairs or None
     """
     if isinstance(cv, Folds) and cv.by is not None:
-        options = {"stratify": cv.stratify, "repeats": cv.repeats, "random_state": cv.random_state}
-        return Folds(cv.n_splits, by=_labels(cv.by, n_rows, "by")[origin], **options)
+        return cv.labelled(_labels(cv.by, n_rows, "by")[origin])
     if isinstance(cv, PredefinedSplit):
         cv = list(cv.split())
     if isinstance(cv, str) or hasattr(cv, "split") or not isinstance(cv, Iterable):
@@ -355,6 +358,11 @@ def _n_rows(data: Any) -> int:
 
 
 def _labels(values: Any, n_rows: int, name: str) -> np.ndarray:
+    if isinstance(values, str):
+        raise ValueError(
+            f"{name}={values!r} names a column, but no table comes along here: give the labels themselves, one a row. "
+            'Where there is one, as in ss.slope(formula, data, cv=ss.folds(5, by="site")), a name will do.'
+        )
     labels = np.asarray(values)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]

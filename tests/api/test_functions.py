@@ -319,6 +319,31 @@ def test_row_groups_stay_together(measured):
     np.testing.assert_allclose(fit.cv.mean, by_hand.cv.mean, rtol=1e-12)
 
 
+def test_folds_may_name_a_column_which_is_no_term_then(measured):
+    table = measured[["body_mass_g", "year", "bill_length_mm"]].assign(p=np.arange(len(measured)) // 3)
+    table.loc[4, "p"] = np.nan  # without a label a row has no fold: it is dropped as with row_groups
+    fit = ss.slope("body_mass_g ~ .", table, alpha="cv", cv=ss.folds(5, by="p"), alphas=FEW)
+    same = ss.slope("body_mass_g ~ .", table, alpha="cv", cv=5, row_groups="p", alphas=FEW)
+    assert "row groups kept whole" in fit.cv.folds and fit.n_dropped == 1
+    np.testing.assert_array_equal(fit.cv.mean, same.cv.mean)
+    assert fit.path.feature_names == ["year", "bill_length_mm"]
+    assert fit.update(cv=4).cv.folds == "4 folds (shuffled, random_state 0)"
+    with pytest.raises(ValueError, match="Row groups came twice"):
+        fit.update(row_groups="year")
+    with pytest.raises(ValueError, match="'q' is not a column of the data"):
+        fit.update(cv=ss.folds(5, by="q"))
+    with pytest.raises(ValueError, match="by='p' names a column, but no table comes along here"):
+        ss.SLOPECV(cv=ss.folds(5, by="p")).fit(table[["year"]], table["body_mass_g"])
+
+
+def test_what_shapes_a_cross_validation_says_so_where_there_is_none(measured):
+    fit = ss.slope("body_mass_g ~ year", measured, cv=5, selection="1se", alphas=FEW)
+    assert 'No effect of cv and selection: only alpha="cv" cross-validates.' in str(fit.summary())
+    assert "No effect" not in str(fit.update(alpha="cv").summary())
+    ordered = ss.presto("C(species, levels=['Adelie', 'Chinstrap', 'Gentoo']) ~ body_mass_g", measured, alpha=0.1, cv=5)
+    assert 'No effect of cv: only alpha="cv" cross-validates.' in ordered.notes
+
+
 def test_one_answer_for_any_number_of_workers(measured):
     one, two = (
         ss.gslope("body_mass_g ~ species + year", measured, alpha="cv", cv=4, alphas=FEW, n_jobs=n) for n in (1, 2)
