@@ -84,21 +84,29 @@ class GramCache {
       members_.push_back(u);
       used_ += d_.atom_size(u);
     }
-    std::vector<double> block(n * extra), products(used_ * extra);
-    double* x = block.data();
-    for (Index u : units) {
-      d_.columns(u, x);
-      for (Index end = d_.atom_size(u); end-- > 0; x += n)
-        for (Index i = 0; i < n; ++i) x[i] *= d_.weights()[i] / n;
-    }
-    d_.tdot(members_.data(), static_cast<Index>(members_.size()), block.data(), products.data(), extra);
-    for (Index j = 0; j < extra; ++j)
-      for (Index k = 0; k < used_; ++k) {
-        const double product = products[j * used_ + k];
-        G_[(first + j) * capacity_ + k] = product;
-        if (k < first) G_[k * capacity_ + first + j] = product;
+    std::vector<double> block, products;
+    for (size_t t = 0, row = first; t < units.size();) {  // a few columns at a time, read against all members together
+      block.clear();
+      Index width = 0;
+      for (; t < units.size() && width < TOGETHER; ++t) {
+        const Index size = d_.atom_size(units[t]);
+        block.resize((width + size) * n);
+        d_.columns(units[t], block.data() + width * n);
+        width += size;
       }
+      for (Index j = 0; j < width; ++j)
+        for (Index i = 0; i < n; ++i) block[j * n + i] *= d_.weights()[i] / n;
+      products.resize(width * used_);
+      d_.tdot(members_.data(), static_cast<Index>(members_.size()), block.data(), products.data(), width);
+      for (Index j = 0; j < width; ++j, ++row)
+        for (Index k = 0; k < used_; ++k) {
+          const double product = products[j * used_ + k];
+          G_[row * capacity_ + k] = product;
+          if (k < first) G_[k * capacity_ + row] = product;
+        }
+    }
   }
+  static constexpr Index TOGETHER = 32;  // columns
   const Design& d_;
   std::vector<Index> slot_, members_, gathered_;
   std::vector<double> G_, gathered_G_;
