@@ -59,15 +59,17 @@ inline __attribute__((always_inline)) Vec4 widen4(const float* p) { return Vec4{
 
 template <class T>
 inline __attribute__((always_inline)) void dot4_inline(const T* const* x, const double* r, Index n, double* out) {
-  Vec4 c[8] = {};
+  Vec4 c[8] = {};  // in registers only while every index is a constant
   Index i = 0;
   for (; i + 8 <= n; i += 8) {
     const Vec4 r0 = load4(r + i), r1 = load4(r + i + 4);
+#pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
       c[k] += widen4(x[k] + i) * r0;
       c[4 + k] += widen4(x[k] + i + 4) * r1;
     }
   }
+#pragma GCC unroll 4
   for (int k = 0; k < 4; ++k) {
     double tail = 0;
     for (Index j = i; j < n; ++j) tail += static_cast<double>(x[k][j]) * r[j];
@@ -158,6 +160,7 @@ inline __attribute__((always_inline)) void dot2x4_inline(const double* a0, const
     c[6] += x1 * y2;
     c[7] += x1 * y3;
   }
+#pragma GCC unroll 8
   for (int k = 0; k < 8; ++k) out[k] = sum4(c[k]);
   for (; i < n; ++i) {
     const double y[4] = {static_cast<double>(b0[i]), static_cast<double>(b1[i]), static_cast<double>(b2[i]),
