@@ -179,27 +179,34 @@ class Solver {
   Index descend(Index steps, double target, double& gap_now) {
     momentum_ = 0;
     minimised_ = false;
-    Index slow = 0;
-    for (Index k = 0; k < steps; ++k) {
-      if (gap_now <= target) return k;
+    Index slow = 0, unseen = 0, ahead = 1;  // sweeps since the gap was looked at, and from that look to the next
+    Index k = 0;
+    while (k < steps && gap_now > target) {
       y_ = x_;
       iy_ = ix_;
       blocks_->sweep(y_.data(), iy_.data());
       const bool moved = shorten();
+      ++k;
+      if (++unseen < ahead && moved && k < steps) continue;
       const double before = gap_now;
       gap_now = gap();
-      slow = moved && gap_now < SWEPT * before ? 0 : slow + 1;
+      const double rate = std::pow(gap_now / before, 1.0 / unseen);
+      slow = moved && rate < SWEPT ? 0 : slow + 1;
       if (!moved || slow > 1) {
         blocks_ = nullptr;
-        return k + 1;
+        break;
       }
+      unseen = 0;
+      ahead = rate < 1 ? static_cast<Index>(std::min(4.0, std::log(target / gap_now) / std::log(rate))) : 1;
     }
-    return steps;
+    return k;
   }
   // From x towards y, where a sweep of the loss's model has led, as far as lowers the objective.
   bool shorten() {
     for (int tries = 0; tries < 4; ++tries) {
-      if (objective(y_, iy_) < F_) {
+      const double F = objective(y_, iy_);
+      if (F < F_) {
+        F_ = F;
         x_.swap(y_);
         ix_.swap(iy_);
         return true;
