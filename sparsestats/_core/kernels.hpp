@@ -42,6 +42,14 @@ inline __attribute__((always_inline)) Vec4 load4(const double* p) {
   return v;
 }
 
+typedef float Vec8f __attribute__((vector_size(32)));
+
+inline __attribute__((always_inline)) Vec8f load8(const float* p) {
+  Vec8f v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
 inline __attribute__((always_inline)) double sum4(Vec4 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 
 }  // namespace detail
@@ -49,7 +57,6 @@ inline __attribute__((always_inline)) double sum4(Vec4 v) { return (v[0] + v[2])
 SS_CLONES static double dot(const double* x, const double* y, Index n) { return detail::dot_inline(x, y, n); }
 SS_CLONES static double dot(const float* x, const double* y, Index n) { return detail::dot_inline(x, y, n); }
 SS_CLONES static void axpy(double c, const double* x, double* y, Index n) { detail::axpy_inline(c, x, y, n); }
-SS_CLONES static void axpy(double c, const float* x, double* y, Index n) { detail::axpy_inline(c, x, y, n); }
 
 namespace detail {
 
@@ -109,24 +116,57 @@ SS_CLONES static void axpy4(const double* c, const float* const* x, double* y, I
   detail::axpy4_inline(c, x, y, n);
 }
 
-// out[k] = column(k)' r over k < m, four columns at a time.
-template <class Column>
-inline void project_on(Index m, Column column, const double* r, Index n, double* out) {
-  using T = std::remove_pointer_t<decltype(column(Index{0}))>;
-  Index k = 0;
-  for (; k + 4 <= m; k += 4) {
-    const T* x[4] = {column(k), column(k + 1), column(k + 2), column(k + 3)};
-    dot4(x, r, n, out + k);
+// The same in single precision throughout, where what rounding leaves is looked at again in double.
+SS_CLONES static void dot4(const float* const* x, const float* r, Index n, double* out) {
+  detail::Vec8f c[4] = {};
+  Index i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const detail::Vec8f v = detail::load8(r + i);
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) c[k] += detail::load8(x[k] + i) * v;
   }
-  for (; k < m; ++k) out[k] = dot(column(k), r, n);
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) {
+    float tail = 0;
+    for (Index j = i; j < n; ++j) tail += x[k][j] * r[j];
+    out[k] = (((c[k][0] + c[k][4]) + (c[k][1] + c[k][5])) + ((c[k][2] + c[k][6]) + (c[k][3] + c[k][7]))) + tail;
+  }
+}
+SS_CLONES static void axpy4(const float* c, const float* const* x, float* __restrict y, Index n) {
+  const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+  const float c0 = c[0], c1 = c[1], c2 = c[2], c3 = c[3];
+  for (Index i = 0; i < n; ++i) y[i] += (c0 * x0[i] + c1 * x1[i]) + (c2 * x2[i] + c3 * x3[i]);
+}
+SS_CLONES static void add(const float* x, double* y, Index n) {
+  for (Index i = 0; i < n; ++i) y[i] += x[i];
+}
+// out = level - slope * x
+SS_CLONES static void fall(const double* level, const double* slope, const double* x, double* out, Index n) {
+  for (Index i = 0; i < n; ++i) out[i] = level[i] - slope[i] * x[i];
+}
+SS_CLONES static void fall(const double* level, const double* slope, const double* x, float* out, Index n) {
+  for (Index i = 0; i < n; ++i) out[i] = static_cast<float>(level[i] - slope[i] * x[i]);
+}
+
+// out[k] = column(k)' r over k < m, four columns at a time.
+template <class Column, class R>
+inline void project_on(Index m, Column column, const R* r, Index n, double* out) {
+  using T = std::remove_pointer_t<decltype(column(Index{0}))>;
+  for (Index k = 0; k < m; k += 4) {
+    const T* x[4];
+    for (Index t = 0; t < 4; ++t) x[t] = column(k + t < m ? k + t : m - 1);
+    double rest[4];
+    dot4(x, r, n, k + 4 <= m ? out + k : rest);
+    for (Index t = k; k + 4 > m && t < m; ++t) out[t] = rest[t - k];
+  }
 }
 
 // Adds coef[k] column(k) to y over k < m, four columns at a time, skipping zeros.
-template <class Column>
-inline void combine(Index m, const double* coef, Column column, double* y, Index n) {
+template <class Column, class R>
+inline void combine(Index m, const R* coef, Column column, R* y, Index n) {
   using T = std::remove_pointer_t<decltype(column(Index{0}))>;
   const T* x[4];
-  double c[4];
+  R c[4];
   int held = 0;
   for (Index k = 0; k < m; ++k) {
     if (coef[k] == 0) continue;
@@ -137,7 +177,9 @@ inline void combine(Index m, const double* coef, Column column, double* y, Index
       held = 0;
     }
   }
-  for (int k = 0; k < held; ++k) axpy(c[k], x[k], y, n);
+  if (held == 0) return;
+  for (int k = held; k < 4; ++k) x[k] = x[0], c[k] = 0;
+  axpy4(c, x, y, n);
 }
 
 namespace detail {

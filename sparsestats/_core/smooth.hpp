@@ -142,6 +142,7 @@ class Rows final : public Smooth {
     dual_point(img);
     slope_ = row_curvature(img, false);
     level_.resize(d_.n());
+    single_.resize(d_.n());
     double sum = 0, weight = 0;
     for (Index i = 0; i < d_.n(); ++i) {
       level_[i] = e_[i] + slope_[i] * img[i];
@@ -163,12 +164,20 @@ class Rows final : public Smooth {
       for (Index j = 0; j < i; ++j) out[j * size + i] = out[i * size + j];
   }
   void force(const double* img, Index at, Index size, double* out) const {
+    if (!columns_.empty()) {
+      fall(level_.data(), slope_.data(), img, single_.data(), d_.n());
+      return project_on(size, [&](Index j) { return columns_[at + j]; }, single_.data(), d_.n(), out);
+    }
     model_residual(img);
-    if (!columns_.empty()) return project_on(size, [&](Index j) { return columns_[at + j]; }, e_.data(), d_.n(), out);
     d_.tdot(atoms_.data() + owner_[at], owner_[at + size - 1] + 1 - owner_[at], e_.data(), out);
   }
   void shift(Index at, Index size, const double* change, double* img) const {
-    if (!columns_.empty()) return combine(size, change, [&](Index j) { return columns_[at + j]; }, img, d_.n());
+    if (!columns_.empty()) {
+      moves_.assign(change, change + size);
+      std::fill(single_.begin(), single_.end(), 0.0f);
+      combine(size, moves_.data(), [&](Index j) { return columns_[at + j]; }, single_.data(), d_.n());
+      return add(single_.data(), img, d_.n());
+    }
     d_.axpy_atoms(atoms_.data() + owner_[at], owner_[at + size - 1] + 1 - owner_[at], change, img);
   }
   double bend(const double* dimg) const {
@@ -208,7 +217,7 @@ class Rows final : public Smooth {
     for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
   }
   void model_residual(const double* img) const {
-    for (Index i = 0; i < d_.n(); ++i) e_[i] = level_[i] - slope_[i] * img[i];
+    fall(level_.data(), slope_.data(), img, e_.data(), d_.n());
   }
   std::vector<double> row_curvature(const double* img, bool safe) const {
     std::vector<double> h(d_.n());
@@ -249,6 +258,7 @@ class Rows final : public Smooth {
   std::vector<const float*> columns_;
   mutable double mean_ = 1;
   mutable std::vector<double> e_, level_, slope_;  // of the model: residuals are level - slope * image
+  mutable std::vector<float> single_, moves_;      // what a sweep reads and adds
 };
 
 }  // namespace ss

@@ -197,7 +197,7 @@ class Solver {
         break;
       }
       unseen = 0;
-      ahead = rate < 1 ? static_cast<Index>(std::min(4.0, std::log(target / gap_now) / std::log(rate))) : 1;
+      ahead = rate * rate * gap_now > target ? 2 : 1;  // a look costs a third of a sweep
     }
     return k;
   }
@@ -284,7 +284,7 @@ class Solver {
   static constexpr double PATIENCE = 2;  // Newton steps
   static constexpr double RELAX = 0.65;  // of L, at a restart
   static constexpr double POLISH = 100;  // in proximal steps
-  static constexpr Index MANY_TIES = 4;  // one in so many active units: sweeps no longer serve
+  static constexpr Index MANY_TIES = 2;  // one in so many active units: sweeps no longer serve
   static constexpr double SWEPT = 0.9;  // of the gap, at most left by a sweep that serves
   static constexpr Index SETTLE = 8;  // steps between two looks at the pattern
   double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
