@@ -46,7 +46,6 @@ class Design {
   Index atoms() const { return static_cast<Index>(start_.size()) - 1; }
   Index start(Index a) const { return start_[a]; }
   Index atom_size(Index a) const { return start_[a + 1] - start_[a]; }
-  Index atom_of(Index coordinate) const { return opt_.orthonormalise ? group_[coordinate] : coordinate; }
   Index groups() const { return static_cast<Index>(label_.size()); }
   Index group_of(Index coordinate) const { return group_[coordinate]; }
   Index group_rank(Index g) const { return rank_[g]; }  // its size, unless orthonormalised

@@ -232,6 +232,7 @@ class Solver {
       for (Index j = 0; j < dim_; ++j) y_[j] = x_[j] + beta * (x_[j] - last_[j]);
       for (Index i = 0; i < img_size_; ++i) iy_[i] = ix_[i] + beta * (ix_[i] - ilast_[i]);
       prox_step(y_, iy_);
+      // (y - cand)'(cand - x); what was last_ is not needed any more
       for (Index j = 0; j < dim_; ++j) last_[j] = cand_[j] - x_[j];
       const double uphill = -dot(step_.data(), last_.data(), dim_);
       last_.swap(x_);
