@@ -8,7 +8,6 @@
 #include "bind_common.hpp"
 #include "dag_exact.hpp"
 #include "dag_fit.hpp"
-#include "dag_orient.hpp"
 #include "dag_path.hpp"
 
 namespace dag {
@@ -112,11 +111,13 @@ inline void bind_search(nb::module_& m) {
   m.def(
       "refine_bic",
       [](const Problem& p, double n, double price, Index max_parents, const Orders& starts, Index restarts,
-         std::uint64_t seed, Index sweeps, Index shakes, ss::Control& control) {
+         std::uint64_t seed, Index sweeps, Index shakes, std::vector<double> centre, double precision,
+         ss::Control& control) {
         p.check(starts);
+        const ss::Beliefs beliefs{std::move(centre), precision};
         ss::BicResult r = released(control, [&](ss::Watch& watch) {
           return ss::refine_bic(p.moments, n, price, max_parents, p.known, starts, restarts, seed, sweeps, shakes,
-                                watch);
+                                beliefs.centre.empty() ? nullptr : &beliefs, watch);
         });
         nb::dict out;
         const size_t d = r.order.size(), k = r.starts.size();
@@ -129,7 +130,7 @@ inline void bind_search(nb::module_& m) {
         return out;
       },
       "problem"_a, "n"_a, "price"_a, "max_parents"_a, "starts"_a, "restarts"_a, "seed"_a, "sweeps"_a,
-      "shakes"_a, "control"_a, "Insertion search on the Gaussian BIC.");
+      "shakes"_a, "centre"_a, "precision"_a, "control"_a, "Insertion search on the Gaussian BIC, or with beliefs (a centre for every variable) on the marginal likelihood.");
   m.def(
       "best_order",
       [](const Problem& p, double tol, ss::Control& control) {
@@ -223,24 +224,6 @@ inline void bind_supports(nb::module_& m) {
       "Parents of every variable by BIC on an order: grown and shrunk from the likely ones, or from those that all need.");
 }
 
-inline void bind_orientation(nb::module_& m) {
-  m.def(
-      "orient",
-      [](const Problem& p, const std::vector<Index>& order, nb::object parents, ss::Control& control) {
-        p.check({order});
-        ss::Orientation found(p.moments, p.known, mask(parents, p.moments.d));
-        released(control, [&](ss::Watch& watch) {
-          found.settle(watch);
-          return true;
-        });
-        const size_t d = order.size();
-        const std::vector<char>& edges = found.parents();
-        return nb::make_tuple(indices(found.along(order)), give(std::vector<std::uint8_t>(edges.begin(), edges.end()), {d, d}));
-      },
-      "problem"_a, "order"_a, "parents"_a, "control"_a,
-      "The member of a Markov class with the least sum of noise scales, its order near the one given.");
-}
-
 inline void bind_path(nb::module_& m) {
   m.def(
       "follow_path",
@@ -322,7 +305,6 @@ inline void bind_dag(nanobind::module_& m) {
   dag::bind_search(sub);
   dag::bind_weights(sub);
   dag::bind_supports(sub);
-  dag::bind_orientation(sub);
   dag::bind_path(sub);
   nanobind::module_ kernels = sub.def_submodule("testing", "Kernels for tests/core.");
   dag::bind_kernels(kernels);

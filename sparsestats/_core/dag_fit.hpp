@@ -351,6 +351,7 @@ inline bool find_hints(const SecondMoments& m, double n, OrderSearch& factor, Or
   std::vector<double> precision(m.d * m.d, 0.0), inverse, w;  // of the variables before k, by position
   std::vector<Index> all;
   bool found = false;
+  double log_det = 0;
   for (Index k = 0; k < m.d && kRowsPerPredecessor * k <= n; ++k) {
     const Index z = order[k];
     const char* allowed = polish.mask() + z * m.d;
@@ -365,21 +366,23 @@ inline bool find_hints(const SecondMoments& m, double n, OrderSearch& factor, Or
         w[i] = factor.ols(i, k);
       }
       const double r = factor.column(k)[k];
-      found |= scorer.eliminate(z, all, inverse, w, r * r, polish.scores()[z]);
+      found |= scorer.eliminate(z, all, inverse, w, r * r, log_det, polish.scores()[z]);
     }
+    log_det += 2 * std::log(factor.column(k)[k]);
     for (Index i = 0; i <= k; ++i)
       for (Index l = 0; l <= k; ++l) precision[i * m.d + l] += factor.row(i)[k] * factor.row(l)[k];
   }
   return found;
 }
 
-// Insertion search on the Gaussian BIC of grown-and-shrunk parents, from each of the orders given and from random ones; then
-// from the best with a fifth of its variables put anywhere, until `shakes` times in a row that finds nothing better.
+// Insertion search on the Gaussian BIC of grown-and-shrunk parents, or the marginal likelihood that beliefs make of it, from
+// each of the orders given and from random ones; then from the best with a fifth of its variables put anywhere, until `shakes`
+// times in a row that finds nothing better.
 inline BicResult refine_bic(const SecondMoments& m, double n, double price, Index max_parents, const Knowledge& known,
                             const std::vector<std::vector<Index>>& given, Index restarts, std::uint64_t seed,
-                            Index sweeps, Index shakes, Watch& watch) {
+                            Index sweeps, Index shakes, const Beliefs* beliefs, Watch& watch) {
   BicResult best;
-  GrowShrink scorer(m.S, m.d, n, price, max_parents, known.required);
+  GrowShrink scorer(m.S, m.d, n, price, max_parents, known.required, beliefs);
   OrderSearch helper(m.S, m.d, m.equal, known.must);
   std::mt19937_64 random(seed);
   auto run = [&](const std::vector<Index>& order, bool fresh = true) {

@@ -1,4 +1,7 @@
 // Score of a node by BIC: parents grown forward and shrunk backward on the Gram,  n log rss + price * (number of parents).
+// With beliefs it is minus twice the logarithm of the marginal likelihood, whose first terms these are: weights that are
+// independent before the data bring log det of the parents' Gram, less log rss for each of them, a normal law of the
+// logarithms of noise variances its square.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -16,13 +19,24 @@ struct GrownNode {
   double residual = 0;
 };
 
+// Of the logarithms of the noise variances, before the data: where each is expected, and 1 / the variance around that.
+struct Beliefs {
+  std::vector<double> centre;
+  double precision = 0;
+};
+
 class GrowShrink {
  public:
   using Node = GrownNode;
 
-  // required[y * d + z] holds y in z's parents. max_parents caps the growth.
-  GrowShrink(const double* S, Index d, double n, double price, Index max_parents, const std::vector<char>& required)
-      : S_(S), d_(d), n_(n), price_(price), keep_(std::exp(-price / n)), cap_(max_parents), required_(required), hints_(d) {}
+  // required[y * d + z] holds y in z's parents. max_parents caps the growth. No beliefs: the BIC.
+  GrowShrink(const double* S, Index d, double n, double price, Index max_parents, const std::vector<char>& required,
+             const Beliefs* beliefs = nullptr)
+      : S_(S), d_(d), n_(n), price_(price), keep_(std::exp(-price / n)), cap_(max_parents), required_(required),
+        beliefs_(beliefs), hints_(d) {
+    if (beliefs_)
+      for (Index k = 0; k < d; ++k) largest_.push_back(std::log(S[k * d + k]));
+  }
 
   // Growth from nothing, from what is allowed of the parents before, and of z's hint if it has one, compete.
   double solve(Index z, const char* allowed, Node& node) {
@@ -43,14 +57,15 @@ class GrowShrink {
     return shrink(z, node);
   }
 
-  // Backward elimination from all that z is allowed, given the inverse of their Gram (k x k) and their coefficients, both spent.
+  // Backward elimination from all that z is allowed, given the inverse of their Gram (k x k) and their coefficients (both spent),
+  // and the log of its determinant.
   // Kept as a hint where it beats `score`: forward steps are blind to parents whose effects cancel until all are in.
   bool eliminate(Index z, const std::vector<Index>& all, std::vector<double>& inverse, std::vector<double>& w, double rss,
-                 double score) {
+                 double log_det, double score) {
     const Index k = all.size();
-    rss = drop(z, all, inverse, w, rss, cap_);
+    rss = drop(z, all, inverse, w, rss, cap_, log_det);
     const Index count = std::count(in_.begin(), in_.end(), 1);
-    if (!(n_ * std::log(std::max(rss, 1e-300)) + price_ * count < score - 1e-6 * price_)) return false;
+    if (!(scored(z, rss, log_det, count) < score - 1e-6 * price_)) return false;
     hints_[z].clear();
     for (Index i = 0; i < k; ++i)
       if (in_[i]) hints_[z].push_back(all[i]);
@@ -138,35 +153,54 @@ class GrowShrink {
     w_.assign(k, 0.0);
     for (Index i = 0; i < k; ++i)
       for (Index l = 0; l < k; ++l) w_[i] += inverse_[i * k + l] * S_[z * d_ + node.grown[l]];
-    node.residual = drop(z, node.grown, inverse_, w_, node.residual, cap_);
+    double log_det = 0;
+    if (beliefs_)
+      for (Index i = 0; i < k; ++i) log_det += 2 * std::log(rows_[i * d_ + node.grown[i]]);
+    node.residual = drop(z, node.grown, inverse_, w_, node.residual, cap_, log_det);
     node.parents.clear();
     for (Index i = 0; i < k; ++i)
       if (in_[i]) node.parents.push_back(node.grown[i]);
-    return n_ * std::log(std::max(node.residual, 1e-300)) + price_ * node.parents.size();
+    return scored(z, node.residual, log_det, node.parents.size());
   }
 
-  // Backward steps from the variables `all`, given the inverse of their Gram and their coefficients (both spent); in_ tells
-  // who stays. Returns the residual.
+  double scored(Index z, double rss, double log_det, double count) const {
+    const double level = std::log(std::max(rss, 1e-300));
+    if (!beliefs_) return n_ * level + price_ * count;
+    const double off = level - beliefs_->centre[z];
+    return (n_ - count) * level + log_det + price_ * count + beliefs_->precision * off * off;
+  }
+
+  // Backward steps from the variables `all`, given the inverse of their Gram and their coefficients (both spent) and the log of
+  // its determinant, which is kept; in_ tells who stays. Returns the residual.
   double drop(Index z, const std::vector<Index>& all, std::vector<double>& inverse, std::vector<double>& w, double rss,
-              Index cap) {
+              Index cap, double& log_det) {
     const Index k = all.size();
     in_.assign(k, 1);
     for (Index count = k; count > 0; --count) {
+      const double level = beliefs_ ? std::log(std::max(rss, 1e-300)) : 0, rows = n_ - count + 1;
+      // What the dearest variable that may go costs: a share of the residual, or of the score where beliefs price it.
+      const double most = count > cap ? std::numeric_limits<double>::infinity() : beliefs_ ? price_ : rss * (1 / keep_ - 1);
+      double least = most;
       Index cheapest = -1;
-      double least = std::numeric_limits<double>::infinity();
       for (Index i = 0; i < k; ++i) {
         if (!in_[i] || held(all[i], z)) continue;
-        const double cost = w[i] * w[i] / inverse[i * k + i];
+        double cost = w[i] * w[i] / inverse[i * k + i];
+        if (beliefs_) {
+          // Most are dear by a bound without logarithms.
+          if (rows * cost / (rss + cost) + level - largest_[all[i]] >= least) continue;
+          cost = rows * std::log1p(cost / rss) + level + std::log(inverse[i * k + i]);
+        }
         if (cost < least) {
           least = cost;
           cheapest = i;
         }
       }
-      if (cheapest < 0 || (least >= rss * (1 / keep_ - 1) && count <= cap)) break;
+      if (cheapest < 0) break;
       in_[cheapest] = 0;
-      rss += least;
       const double* out = &inverse[cheapest * k];
       const double pivot = 1 / out[cheapest], change = w[cheapest] * pivot;
+      rss += w[cheapest] * change;
+      if (beliefs_) log_det -= std::log(pivot);
       for (Index i = 0; i < k; ++i)
         if (in_[i]) {
           axpy(-out[i] * pivot, out, &inverse[i * k], k);
@@ -203,9 +237,11 @@ class GrowShrink {
   double n_, price_, keep_;
   Index cap_;
   const std::vector<char>& required_;
+  const Beliefs* beliefs_;
   std::vector<std::vector<Index>> hints_;
   std::vector<Index> seeds_;
   Node other_;
+  std::vector<double> largest_;  // log of each variance: no partial variance is larger
   std::vector<double> cov_, var_, gain_ = std::vector<double>(d_), rows_, gram_, inverse_, w_;
   std::vector<char> inside_, in_;
 };

@@ -67,9 +67,9 @@ class CoLiDE(FittedGraph):
     that survive ``threshold`` are then fitted again by least squares.
 
     With noise="ev" (all noise variances equal) the graph is identified. With noise="nv" it is not: the score
-    prefers orders whose conditional variances are equal, whatever the truth, so by default a search on the
-    Gaussian BIC, started from the order of equal noise, replaces it; its answer is a Markov class
-    (``cpdag_``).
+    prefers orders whose conditional variances are equal, whatever the truth, so by default a search for the graph
+    of the largest marginal likelihood (``refine="bic"``), started from the order of equal noise, replaces it. Within
+    the Markov class (``cpdag_``) of its answer only the belief that noise variances are alike tells directions.
 
     Parameters
     ----------
@@ -82,11 +82,17 @@ class CoLiDE(FittedGraph):
         acyclicity penalty. "hybrid": both, the better objective.
     refine : {"auto", None, "bic"}, default "auto"
         "bic": an order is improved, and parents chosen, by the Gaussian BIC
-        n log rss + (log n + 2 gamma log d) edges, gamma 1/2 up to 100 rows, 1 from 1000 on and in between by log n.
-        No unit of a column changes it. The search begins from the order of equal noise or from that by R2
-        (from both up to 40 variables), goes on from the best order with a fifth of its variables put anywhere (again
-        while that finds better), and once more from the order of equal noise in units of the noise scales found. Edges
-        that the Markov class found leaves open point so that noise scales are as equal as can be, in the data's units.
+        n log rss + (log n + 2 gamma log d) edges, gamma 1/2 up to 100 rows, 1 from 1000 on and in between by log n,
+        with terms that do not grow with n: log det of the covariance of each variable's parents less log rss for
+        each of them (weights are N(0, 1) before the data), and (log rss - m)^2 / tau^2, m and tau^2 the mean and
+        variance of the log noise variances of the graph the search last found, in the end d log tau^2 (noise
+        variances are lognormal). The first is in the data's units or in units of the noise scales, whichever make
+        weights more alike. One factor for all columns changes nothing; columns in units of their own make tau large,
+        which leaves little more than the BIC, and cost what equal noise would tell (20 variables with hubs as causes:
+        mean SHD 5.6, and 13.3 when columns are multiplied by anything; the BIC alone 13.9). The search begins from the
+        order of equal noise or from that by R2 (from both up to 40 variables), goes on from the best order with a
+        fifth of its variables put anywhere (again while that finds better), and once more from the order of equal
+        noise in units of the noise scales found.
         "auto" is "bic" for noise="nv" with solver="order", None otherwise.
     threshold : float >= 0 or None, default None
         Edges with a smaller absolute weight are dropped; None is 0.3, the published value, and 0 after

@@ -58,7 +58,7 @@ def warn_of_units(model: CoLiDE, varies: np.ndarray) -> None:
             f"{following(model)} arrows go from smaller to larger variance, yet the noise is far from equal "
             f"(sd {np.sqrt(noise.min()):.3g} to {np.sqrt(noise.max()):.3g}): the order may only follow "
             "the units of the columns. Put them on one scale that means something, or use "
-            'refine="bic", which no unit changes',
+            'refine="bic", which leans on units less',
             DataWarning,
             stacklevel=4,
         )

@@ -84,9 +84,8 @@ def _notes(model: CoLiDE) -> list[str]:
         caution.append("all columns have one variance: directions are not told by this score")
     if model._refines():
         caution.append(
-            "a Gaussian-BIC graph started from an order of CoLiDE, not the published estimator; Gaussian "
-            "data tell no "
-            "more than the Markov class: fit.cpdag()"
+            "a Gaussian-BIC graph started from an order of CoLiDE, not the published estimator; beyond the Markov "
+            "class, fit.cpdag(), Gaussian data tell only which noise scales are the more alike"
         )
     elif model.noise == "ev":
         caution.append('equal noise assumed; noise="nv" to relax; Markov class: fit.cpdag()')

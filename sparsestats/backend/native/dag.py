@@ -109,8 +109,8 @@ def fit_unordered(score: Score, *, control: Any = None) -> Weights:
 
 @dataclass(frozen=True, eq=False)
 class BicSearch:
-    """An order, its parents ``[from, to]`` and their BIC (``n log rss`` summed, plus the price of the
-    edges).
+    """An order, its parents ``[from, to]`` and their score: the BIC (``n log rss`` summed, plus the price of the
+    edges), or what beliefs make of it.
     """
 
     order: np.ndarray
@@ -133,13 +133,18 @@ def refine_bic(
     max_parents: int | None = None,
     sweeps: int = 100,
     shakes: int = 0,
+    beliefs: tuple[np.ndarray, float] | None = None,
     control: Any = None,
 ) -> BicSearch:
     """Insertion search on the Gaussian BIC, parents by forward and backward selection.
 
     At its end a fifth of the variables of the best order are put anywhere and the search goes on from there, until
     that finds nothing better ``shakes`` times in a row.
+
+    ``beliefs``, where the logarithms of the noise variances are expected and 1 / their variance around that, turn the
+    score to the marginal likelihood of :mod:`sparsestats.backend.dag_evidence`, ``price`` to its price of an edge.
     """
+    centre, precision = ((), 0.0) if beliefs is None else beliefs
     out = ext.dag.refine_bic(
         _problem(S, known),
         n,
@@ -150,23 +155,13 @@ def refine_bic(
         seed,
         sweeps,
         shakes,
+        list(map(float, centre)),
+        precision,
         control or ext.Control(),
     )
     return BicSearch(
         out["order"], out["parents"].astype(bool), out["score"], out["starts"], out["moves"], out["converged"]
     )
-
-
-def orient(
-    S: np.ndarray, order: np.ndarray, parents: np.ndarray, known: Knowledge, *, control: Any = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """An order and parents ``[from, to]`` of the same Markov class, noise scales as equal as knowledge allows.
-
-    Covered edges are turned until none lowers the sum of the scales: the product of the two variances at such an edge
-    is the same either way.
-    """
-    out = ext.dag.orient(_problem(S, known), list(map(int, order)), mask(parents), control or ext.Control())
-    return out[0], out[1].astype(bool)
 
 
 def select_parents(
