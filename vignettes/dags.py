@@ -123,9 +123,9 @@ edges = int(np.count_nonzero(truth))
 print(f"SHD {ss.metrics.shd(truth, blind.adjacency_)} of {edges} edges")
 
 # %% [markdown]
-# The Gaussian BIC does not depend on units, and its search begins from an order that does not either. It cannot
-# tell members of a Markov class apart, so we compare classes (SHD-C). Arrows that the class leaves open point so
-# that noise scales are as equal as can be, which is again a matter of units.
+# The Gaussian BIC does not depend on units, and its search begins from an order that does not either. Graphs of
+# almost the same BIC are told apart by how alike their noise scales and weights are, which is again a matter of
+# units; within a Markov class nothing else tells, so we compare classes (SHD-C).
 
 # %%
 refined = ss.CoLiDE(refine="bic").fit(standardised)
