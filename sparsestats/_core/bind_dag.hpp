@@ -130,7 +130,8 @@ inline void bind_search(nb::module_& m) {
         return out;
       },
       "problem"_a, "n"_a, "price"_a, "max_parents"_a, "starts"_a, "restarts"_a, "seed"_a, "sweeps"_a,
-      "shakes"_a, "centre"_a, "precision"_a, "control"_a, "Insertion search on the Gaussian BIC, or with beliefs (a centre for every variable) on the marginal likelihood.");
+      "shakes"_a, "centre"_a, "precision"_a, "control"_a,
+      "Insertion search on the Gaussian BIC or, with a centre for every variable, on the marginal likelihood.");
   m.def(
       "best_order",
       [](const Problem& p, double tol, ss::Control& control) {
