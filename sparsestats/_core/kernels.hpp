@@ -57,6 +57,10 @@ inline __attribute__((always_inline)) double sum4(Vec4 v) { return (v[0] + v[2])
 SS_CLONES static double dot(const double* x, const double* y, Index n) { return detail::dot_inline(x, y, n); }
 SS_CLONES static double dot(const float* x, const double* y, Index n) { return detail::dot_inline(x, y, n); }
 SS_CLONES static void axpy(double c, const double* x, double* y, Index n) { detail::axpy_inline(c, x, y, n); }
+SS_CLONES static void axpy(double c, const float* x, double* y, Index n) { detail::axpy_inline(c, x, y, n); }
+SS_CLONES static void axpy(float c, const float* x, float* __restrict y, Index n) {
+  for (Index i = 0; i < n; ++i) y[i] += c * x[i];
+}
 
 namespace detail {
 
@@ -288,6 +292,9 @@ SS_CLONES static void symmetric_times(const double* S, Index m, Index ld, const 
   }
 }
 
+SS_CLONES static void multiply(const float* h, const float* x, float* out, Index n) {
+  for (Index i = 0; i < n; ++i) out[i] = h[i] * x[i];
+}
 SS_CLONES static void multiply(const double* h, const double* x, double* out, Index n) {
   for (Index i = 0; i < n; ++i) out[i] = h[i] * x[i];
 }

@@ -63,6 +63,45 @@ inline void gram_rows(const double* A, Index m, Index k, Index lda, double* C, I
 
 namespace detail {
 
+constexpr Index kStrip = 24;  // columns of a block in single precision: three vectors of eight
+
+// C (4 x 24) += sum over `depth` rows of four entries at a times twenty-four at b.
+SS_CLONES static void outer_block(const float* a, const float* b, Index ld, Index depth, float* C) {
+  Vec8f c[12] = {};
+  for (Index p = 0; p < depth; ++p, a += ld, b += ld) {
+    const Vec8f b0 = load8(b), b1 = load8(b + 8), b2 = load8(b + 16);
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) {
+      c[3 * r] += a[r] * b0;
+      c[3 * r + 1] += a[r] * b1;
+      c[3 * r + 2] += a[r] * b2;
+    }
+  }
+#pragma GCC unroll 12
+  for (int k = 0; k < 12; ++k) {
+    float* out = C + (k / 3) * ld + 8 * (k % 3);
+    const Vec8f sum = load8(out) + c[k];
+    __builtin_memcpy(out, &sum, sizeof sum);
+  }
+}
+
+}  // namespace detail
+
+inline Index whole_strips(Index n) { return (n + detail::kStrip - 1) / detail::kStrip * detail::kStrip; }
+
+// C (n x n) lower triangle = A'A in single precision, A (k x n) row-major with n in whole strips; some of the upper triangle
+// is written too.
+inline void gram_columns(const float* A, Index k, Index n, float* C) {
+  constexpr Index kRows = 128;  // of A at a time: a strip of them stays in the first cache
+  std::fill(C, C + n * n, 0.0f);
+  for (Index p = 0; p < k; p += kRows)
+    for (Index j = 0; j < n; j += detail::kStrip)
+      for (Index i = j; i < n; i += 4)
+        detail::outer_block(A + p * n + i, A + p * n + j, n, std::min(kRows, k - p), C + i * n + j);
+}
+
+namespace detail {
+
 // The diagonal block at j of a Cholesky, `nb` columns wide, once the finished columns have been subtracted.
 inline Index cholesky_block(double* A, Index m, Index lda, Index j, Index nb, double floor, std::vector<char>& pinned) {
   Index count = 0;

@@ -30,7 +30,7 @@ class PatternNewton {
   double wide_cost() const {
     const double a = coordinates(), n = f_.root_columns(), blocks = pat_.slope.size() + f_.free();
     if (n == 0 || a <= n || pat_.single || flat()) return std::numeric_limits<double>::infinity();
-    return n * n * (0.5 * a + n / 6 + 0.5 * blocks) + 8 * a * n;
+    return n * n * (0.3 * a + n / 6 + 0.5 * blocks) + 8 * a * n;
   }
 
   // Newton on the pattern at x, in coordinates where a unit is (radius, tangent): the penalty is linear in the radii, and
@@ -180,40 +180,44 @@ class PatternNewton {
 
   // The same with H = B B' and the tangents x_t = D^{-1} (slope_t - B_t z), z = B'x, minimised out: with
   // M = I + B_t' D^{-1} B_t, of the size of the data's rows, what is left is B_s M^{-1} B_s' over radii and free coordinates.
-  // False where a tangent has no curvature of its own.
+  // B and the products of its columns are in single precision: a step contracts by less than their rounding leaves.
+  // False where a tangent has no curvature of its own, or too little for those products.
   bool collapse_by_rows(const double* img, Index full, Index size) {
     const Index n = f_.root_columns(), tangents = full - static_cast<Index>(frame_.size()) - f_.free();
-    H_.resize(full * n);
-    f_.root(img, coords_, H_.data());
+    wide_ld_ = whole_strips(n);
+    B_.resize(full * wide_ld_);
+    f_.root(img, coords_, B_.data(), wide_ld_);
     for (size_t t = 0; t < frame_.size(); ++t) {
-      reflect_rows(t, H_.data() + at_[t] * n, n, n);
+      reflect_rows(t, root_row(at_[t]), wide_ld_, n);
       reflect_rows(t, rhs_.data() + at_[t], 1, 1);
       if (!(bend(t) > 0) && part_size(pat_.part[t]) > 1) return false;
     }
-    across_.resize(n * tangents);
-    std::vector<std::pair<const double*, double>> scaled;  // rows of B over the tangents, and what D makes of them
+    scaled_.resize((tangents + wide_ld_) * wide_ld_);
     S_.assign(size * n, 0.0);
     z_rows_.assign(n, 0.0);
     quadratic_.slope.assign(size, 0.0);
     for (size_t b = 0; b < pat_.slope.size(); ++b) quadratic_.slope[b] -= alpha_ * pat_.slope[b];
+    float* to = scaled_.data();
     for (size_t t = 0; t < frame_.size(); ++t)
-      for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
+      for (Index j = 1; j < part_size(pat_.part[t]); ++j, to += wide_ld_) {
         const Index i = at_[t] + j;
-        const double* b = H_.data() + i * n;
-        scaled.emplace_back(b, 1 / std::sqrt(bend(t)));
-        axpy(-rhs_[i] / bend(t), b, z_rows_.data(), n);
+        const float by = static_cast<float>(1 / std::sqrt(bend(t)));
+        axpy(-rhs_[i] / bend(t), root_row(i), z_rows_.data(), n);
+        std::fill_n(to, wide_ld_, 0.0f);
+        axpy(by, root_row(i), to, n);
       }
-    for (Index top = 0; top < n; top += 8)  // a line of the cache at a time
-      for (Index i = 0; i < tangents; ++i)
-        for (Index r = top; r < std::min(top + 8, n); ++r) across_[r * tangents + i] = scaled[i].second * scaled[i].first[r];
     for (Index i = 0; i < full; ++i)
       if (target_[i] < size) {
-        axpy(1.0, H_.data() + i * n, S_.data() + target_[i] * n, n);
+        axpy(1.0, root_row(i), S_.data() + target_[i] * n, n);
         quadratic_.slope[target_[i]] -= rhs_[i];
       }
+    gram_columns(scaled_.data(), tangents, wide_ld_, to);
     M_.resize(n * n);
-    gram_rows(across_.data(), n, tangents, tangents, M_.data(), n);
-    for (Index r = 0; r < n; ++r) M_[r * n + r] += 1;
+    for (Index r = 0; r < n; ++r) {
+      std::copy_n(to + r * wide_ld_, r + 1, M_.data() + r * n);
+      if (!(M_[r * n + r] < SINGLE_RANGE)) return false;
+      M_[r * n + r] += 1;
+    }
     std::vector<char> none;
     cholesky(M_.data(), n, n, 0, none);
     solve_lower(M_.data(), n, n, none, z_rows_.data());
@@ -223,22 +227,22 @@ class PatternNewton {
     }
     quadratic_.R.resize(size * size);
     gram_rows(S_.data(), size, n, n, quadratic_.R.data(), size);
-    across_.swap(S_);  // L^{-1} B_s', for the way back
     return true;
   }
   // Tangents that collapse_by_rows eliminated, for the radii and free coordinates in quadratic_.dir.
   void find_tangents(Index full, Index size) {
     const Index n = f_.root_columns();
     std::vector<double> z = z_rows_;
-    for (Index i = 0; i < size; ++i) axpy(quadratic_.dir[i], across_.data() + i * n, z.data(), n);
+    for (Index i = 0; i < size; ++i) axpy(quadratic_.dir[i], S_.data() + i * n, z.data(), n);
     solve_lower_transposed(M_.data(), n, n, std::vector<char>(n, 0), z.data());
     quadratic_.dir.resize(full - static_cast<Index>(frame_.size()) + static_cast<Index>(pat_.slope.size()));
     for (size_t t = 0; t < frame_.size(); ++t)
       for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
         const Index i = at_[t] + j;
-        quadratic_.dir[target_[i]] = (-rhs_[i] - dot(H_.data() + i * n, z.data(), n)) / bend(t);
+        quadratic_.dir[target_[i]] = (-rhs_[i] - dot(root_row(i), z.data(), n)) / bend(t);
       }
   }
+  float* root_row(Index i) { return B_.data() + i * wide_ld_; }
 
   // The part of the direction that was taken; 0 when no attempt is accepted.
   template <class Attempt>
@@ -298,13 +302,14 @@ class PatternNewton {
     v.push_back(sign);
   }
   // Turn the rows of part t, the first `columns` of each, `ld` apart.
-  void reflect_rows(Index t, double* rows, Index ld, Index columns) {
+  template <class T>
+  void reflect_rows(Index t, T* rows, Index ld, Index columns) {
     const std::vector<double>& v = frame_[t];
     const Index size = part_size(pat_.part[t]);
     if (size > 1) {
-      row_.assign(columns, 0.0);
-      for (Index j = 0; j < size; ++j) axpy(v[j], rows + j * ld, row_.data(), columns);
-      for (Index j = 0; j < size; ++j) axpy(-v[j], row_.data(), rows + j * ld, columns);
+      std::vector<T> sum(columns, T{0});
+      for (Index j = 0; j < size; ++j) axpy(static_cast<T>(v[j]), rows + j * ld, sum.data(), columns);
+      for (Index j = 0; j < size; ++j) axpy(static_cast<T>(-v[j]), sum.data(), rows + j * ld, columns);
     }
     if (v.back() < 0)
       for (Index j = 0; j < columns; ++j) rows[j] = -rows[j];
@@ -349,6 +354,7 @@ class PatternNewton {
   }
 
   static constexpr Index NEWTON_LIMIT = 1200;  // unknowns; beyond, the matrices cost more memory and time than they save
+  static constexpr double SINGLE_RANGE = 1e6;  // of what is added to 1, for the sum to keep a digit of the 1
   const Smooth& f_;
   const Pattern& pat_;
   const Units& units_;
@@ -358,7 +364,9 @@ class PatternNewton {
   bool crossed_ = false;
   OrderedQuadratic quadratic_;
   std::vector<Index> coords_, at_, target_, place_;
-  std::vector<double> H_, S_, M_, across_, z_rows_, rhs_, row_, radius_, y_;
+  std::vector<double> H_, S_, M_, z_rows_, rhs_, row_, radius_, y_;
+  std::vector<float> B_, scaled_;  // the root of H, rows wide_ld_ apart, and its tangents' rows
+  Index wide_ld_ = 0;
   std::vector<std::vector<double>> frame_;
 };
 

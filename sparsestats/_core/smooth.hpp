@@ -23,10 +23,10 @@ class Smooth {
   virtual double curvature(const double* img, const double* dx, const double* dimg) const = 0;
   // Lower triangle of the Hessian over the coordinates listed, then all free ones; row-major, leading dimension ld.
   virtual void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld) const = 0;
-  // Where the Hessian is a sum over this many rows of data: a root of it, B with H = B B', row-major, one row for each of the
-  // coordinates listed and the free ones. 0 where there is none.
+  // Where the Hessian is a sum over this many rows of data: a root of it, B with H = B B', row-major in single precision, one row
+  // for each of the coordinates listed and the free ones, `ld` apart. 0 where there is none.
   virtual Index root_columns() const { return 0; }
-  virtual void root(const double*, const std::vector<Index>&, double*) const {}
+  virtual void root(const double*, const std::vector<Index>&, float*, Index) const {}
   // Multiply-adds of a proximal-gradient step, and of a Hessian over a coordinates.
   virtual double step_cost() const = 0;
   virtual double hessian_cost(double a) const = 0;
@@ -126,14 +126,15 @@ class Rows final : public Smooth {
   // Of the loss's majorant when `safe`: steps that descend from anywhere.
   void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld, bool safe) const {
     std::vector<double> columns((static_cast<Index>(coords.size()) + free_) * d_.rows());
-    weighted_gram(columns, gather(coords, columns.data()), row_curvature(img, safe), d_.rows(), H, ld);
+    weighted_gram(columns, gather(coords, columns.data(), d_.rows()), row_curvature(img, safe), d_.rows(), H, ld);
   }
   Index root_columns() const override { return d_.responses() == 1 ? d_.n() : 0; }
-  void root(const double* img, const std::vector<Index>& coords, double* out) const override {
-    gather(coords, out);
-    std::vector<double> h = row_curvature(img, false);
-    for (double& v : h) v = std::sqrt(v);
-    for (size_t k = 0; k < coords.size() + free_; ++k) multiply(h.data(), out + k * d_.n(), out + k * d_.n(), d_.n());
+  void root(const double* img, const std::vector<Index>& coords, float* out, Index ld) const override {
+    gather(coords, out, ld);
+    const std::vector<double> h = row_curvature(img, false);
+    std::vector<float> root(h.size());
+    for (size_t i = 0; i < h.size(); ++i) root[i] = static_cast<float>(std::sqrt(h[i]));
+    for (size_t k = 0; k < coords.size() + free_; ++k, out += ld) multiply(root.data(), out, out, d_.n());
   }
   // The second-order model at a point, for moves of few coordinates at a time: minus its gradient over coordinates
   // [at, at + size) at an image, what a change of theirs adds to the image, its curvature along a direction, and its minimum
@@ -156,7 +157,7 @@ class Rows final : public Smooth {
     std::vector<Index> coords(size);
     std::iota(coords.begin(), coords.end(), at);
     std::vector<double> columns((size + free_) * d_.n()), h(d_.weights());
-    gather(coords, columns.data());
+    gather(coords, columns.data(), d_.rows());
     for (double& v : h) v = std::sqrt(v / d_.n());
     for (Index k = 0; k < size; ++k) multiply(h.data(), columns.data() + k * d_.n(), columns.data() + k * d_.n(), d_.n());
     gram_rows(columns.data(), size, d_.n(), d_.n(), out, size);
@@ -228,13 +229,14 @@ class Rows final : public Smooth {
     for (Index i = 0; i < d_.n(); ++i) h[i] *= d_.weights()[i] / d_.n();
     return h;
   }
-  // The columns of the coordinates listed, then the free ones, one after the other; returns the block of each.
-  std::vector<Index> gather(const std::vector<Index>& coords, double* columns) const {
+  // The columns of the coordinates listed, then the free ones, `ld` apart; returns the block of each.
+  template <class T>
+  std::vector<Index> gather(const std::vector<Index>& coords, T* columns, Index ld) const {
     const Index n = d_.rows();
     std::vector<Index> block;
     std::vector<double> unit;
     Index last = -1;
-    for (size_t k = 0; k < coords.size(); ++k, columns += n) {
+    for (size_t k = 0; k < coords.size(); ++k, columns += ld) {
       const Index t = owner_[coords[k]];
       if (t != last) {
         unit.resize(n * d_.atom_size(atoms_[t]));
@@ -244,7 +246,7 @@ class Rows final : public Smooth {
       std::copy_n(unit.data() + within_[coords[k]] * n, n, columns);
       block.push_back(d_.block(atoms_[t]));
     }
-    for (Index k = 0; k < free_; ++k, columns += n) {
+    for (Index k = 0; k < free_; ++k, columns += ld) {
       std::copy_n(d_.free_column(k), n, columns);
       block.push_back(d_.free_block(k));
     }
