@@ -259,7 +259,7 @@ def test_a_frame_is_scored_without_a_warning():
     assert model.score(frame) == pytest.approx(model.log_likelihood_, rel=1e-10)
 
 
-def test_refined_graphs_know_no_units():
+def test_refined_graphs_hold_in_any_units():
     # Started from the order of equal noise alone, these graphs came out with more edges wrong than there are.
     for seed in (30, 31, 32):
         X, W = simulate(20, seed, degree=4, unequal=seed % 2 == 0)
@@ -289,7 +289,7 @@ def test_arrows_that_follow_units_warn_and_equal_noise_does_not():
             model = ss.CoLiDE().fit(X * units)
         assert model.follows_variances_ and model.varsortability_ > 0.75
         assert "only follow the units" in str(model.__report__().notes)
-        ss.CoLiDE(refine="bic").fit(X * units)  # does not depend on units: silent
+        ss.CoLiDE(refine="bic").fit(X * units)  # leans on units little: silent
 
 
 def test_r2_sortability_is_blind_to_units():
