@@ -98,25 +98,31 @@ class Solver {
     }
     // A gap at rounding still leaves the root of it in x: a Newton step squares what is left, judged by the gap, and a second
     // one with the factor of the first takes it to rounding.
-    for (int k = 0; polish && k < 2 && report.gap <= target; ++k) {
+    // Where the pattern was not yet that of the solution the gap may rise: the step after it has the next pattern.
+    std::vector<double> kept, image_kept;
+    double least = report.gap;
+    bool failed = false;
+    for (int k = 0; polish && k < 2 + failed && least <= target; ++k) {
       Pattern here;
       if (!J_.pattern(units_, x_.data(), here)) break;
       const bool same = same_as_last(here);
       if (minimised_ && same) break;
       pat_ = std::move(here);
       if (newton_.plain_cost() > POLISH * step_cost()) break;
-      const std::vector<double> kept = x_, image_kept = ix_;
-      const double before = report.gap;
+      if (!failed) kept = x_, image_kept = ix_;
       if (!newton_step(1e-13, k > 0 && same)) break;
       ++report.newtons;
       ++report.iterations;
       report.gap = gap();
-      if (report.gap > std::max(before, 1e-15 * std::abs(F_))) {
-        x_ = kept;
-        ix_ = image_kept;
-        report.gap = before;
-        break;
-      }
+      const bool worse = report.gap > std::max(least, 1e-15 * std::abs(F_));
+      if (failed && worse) break;
+      failed = worse;
+      if (!worse) least = report.gap;
+    }
+    if (failed) {
+      x_.swap(kept);
+      ix_.swap(image_kept);
+      report.gap = least;
     }
     lipschitz = L_;
     std::copy(x_.begin(), x_.end(), x);
