@@ -115,8 +115,8 @@ class Solver {
       ++report.iterations;
       report.gap = gap();
       const bool worse = report.gap > std::max(least, 1e-15 * std::abs(F_));
-      if (failed && worse) break;
       failed = worse;
+      if (worse && k > 0) break;
       if (!worse) least = report.gap;
     }
     if (failed) {
