@@ -271,7 +271,10 @@ class Guard:
         self._needs_column(node.args[0])
 
     def _options(self, node: Call, signature: tuple[words.Argument, ...]) -> None:
-        for argument, value in options(node, signature):
+        given = options(node, signature)
+        if node.function == "cuts" and not given:
+            refuse(node, "cuts() needs its thresholds, as in cuts(x, [45, 60])")
+        for argument, value in given:
             self._option(node, argument, value)
 
     def _option(self, node: Call, argument: words.Argument, value: Node) -> None:

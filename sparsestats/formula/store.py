@@ -103,6 +103,10 @@ def _check(spec: Spec) -> None:
         Guard(names_in(formula.left), spec.n_rows, spec.env).response(formula.left, ("Surv",))
     if spec.response is not None and (formula.left is None or spec.response.name != show(formula.left)):
         raise ValueError("This saved design is damaged: its response is not the left side of its formula.")
+    # A basis has about as many knots and degrees as columns, and the file names each of those.
+    for state in spec.states.values():
+        if max(state.get("degree", 0), len(state.get("knots", ()))) > 2 * len(spec.names) + 2:
+            raise ValueError("This saved design is damaged: a basis in it is larger than its columns.")
     if not spec.env:  # a lent function need not understand an empty column
         empty = pd.DataFrame({name: np.empty(0) for name in spec.variables})
         width = spec.transform(empty, need_offset=False).X.shape[1]

@@ -16,7 +16,7 @@ from . import frames
 from .call import Call
 from .graphs import EdgeFrequencies
 from .protocol import report_of
-from .store import plain, revive, saved_params
+from .store import plain, reading, revive, saved_params
 from .summary import Summary
 
 GRAPH_FORMAT, GRAPH_LAYOUT = "sparsestats graph", 1
@@ -294,18 +294,17 @@ class GraphFit:
 
 def graph_from_dict(saved: Mapping[str, Any], models: Mapping[str, type]) -> GraphFit:
     """The fit that ``GraphFit.save`` wrote; ``models`` are the estimators a file may name."""
-    if saved.get("layout") != GRAPH_LAYOUT:
-        raise ValueError(f"this version reads layout {GRAPH_LAYOUT} of a saved graph, not {saved.get('layout')!r}")
-    if saved["model"] not in models:
-        raise ValueError(f"This version knows no graph model {saved['model']!r}; it knows {', '.join(models)}.")
-    estimator = models[saved["model"]](**revive(saved["params"])).restore(revive(saved["state"]))
-    return GraphFit(
-        call=Call(**revive(saved["call"])),
-        estimator=estimator,
-        columns=tuple(saved["columns"]),
-        nobs=int(saved["nobs"]),
-        n_dropped=int(saved["n_dropped"]),
-    )
+    with reading(saved, GRAPH_FORMAT, GRAPH_LAYOUT):
+        if saved["model"] not in models:
+            raise ValueError(f"This version knows no graph model {saved['model']!r}; it knows {', '.join(models)}.")
+        estimator = models[saved["model"]](**revive(saved["params"])).restore(revive(saved["state"]))
+        return GraphFit(
+            call=Call(**revive(saved["call"])),
+            estimator=estimator,
+            columns=tuple(saved["columns"]),
+            nobs=int(saved["nobs"]),
+            n_dropped=int(saved["n_dropped"]),
+        )
 
 
 def _check_kind(kind: str) -> None:

@@ -70,17 +70,20 @@ def from_dict(saved: Any, *, spec: Callable[[Any], Any], estimator: Callable[[Ma
     with reading(saved, FORMAT):
         common, own = common_parts(saved, spec), revive(saved["ordinal"])
         names, shape = common["spec"].names, {name: own[name] for name in _PATH}
-        average = saved["average"]
+
+        def path(part: dict[str, Any]) -> OrdinalPath:
+            return OrdinalPath(**path_parts(part, names), feature_names=names, **shape)
+
         return OrdinalFit(
             **common,
             template=estimator(revive(saved["estimator"]["params"])),
-            path=OrdinalPath(**path_parts(saved["path"]), feature_names=names, **shape),
+            path=path(saved["path"]),
             levels=tuple(revive(saved["levels"])),
             counts=own["counts"],
             alpha_po=own["alpha_po"],
             tests=tuple(own["tests"]),
             inference={} if own["wald"] is None else {"wald": partial(_whole, own["wald"])},
-            average=None if average is None else OrdinalPath(**path_parts(average), feature_names=names, **shape),
+            average=None if saved["average"] is None else path(saved["average"]),
             shares=own["shares"],
             kept_scores=own["scores"],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -79,7 +79,9 @@ def revive(value: Any) -> Any:
         case {"penalty": str(name), "settings": dict(settings)} if len(value) == 2 and name in SHIPPED:
             return SHIPPED[name](**{key: revive(item) for key, item in settings.items()})
         case {"csr": [data, indices, indptr], "shape": [int(rows), int(width)]} if len(value) == 2:
-            return sparse.csr_array((revive(data), revive(indices), revive(indptr)), shape=(rows, width))
+            matrix = sparse.csr_array((revive(data), revive(indices), revive(indptr)), shape=(rows, width))
+            matrix.check_format(full_check=True)  # scipy writes where an index points, also outside the matrix
+            return matrix
     return {key: revive(item) for key, item in value.items()}
 
 
@@ -176,13 +178,27 @@ def path_to_dict(path: Path) -> dict[str, Any]:
     )
 
 
-def path_parts(saved: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of the path that ``path_to_dict`` wrote."""
+def path_parts(saved: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The arguments of the path that ``path_to_dict`` wrote, for columns of these names.
+
+    Raises
+    ------
+    ValueError
+        When its arrays do not fit together.
+    """
     parts = revive(saved)
-    coefs = parts["coefs"].toarray()
-    parts["coefs"] = coefs.reshape(parts.pop("shape", coefs.shape))
-    parts["certificates"] = [Certificate(**c) for c in parts["certificates"]]
-    return parts
+    coefs, certificates = parts["coefs"], [Certificate(**c) for c in parts["certificates"]]
+    shape, k = tuple(parts.pop("shape", coefs.shape)), len(parts["alphas"])
+    if (
+        shape != (*parts["intercepts"].shape, len(names))
+        or parts["alphas"].shape != shape[:1]
+        or coefs.shape != (math.prod(shape[:-1]), len(names))
+        or len(certificates) not in (0, k)
+    ):
+        raise ValueError(
+            f"This saved fit is damaged: coefficients of shape {shape} do not fit {k} alphas and {len(names)} columns."
+        )
+    return {**parts, "coefs": coefs.toarray().reshape(shape), "certificates": certificates}
 
 
 def from_dict(
@@ -214,20 +230,20 @@ def from_dict(
         model, mean = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]), levels)
         common = common_parts(saved, spec)
         names = common["spec"].names
-        path = Path(**path_parts(saved["path"]), feature_names=names, mean=mean)
+        path = Path(**path_parts(saved["path"], names), feature_names=names, mean=mean)
         if path.multinomial:
             path = replace(path, classes=np.asarray(levels))
         return Fit(**common, template=model, path=path, levels=levels)
 
 
 @contextmanager
-def reading(saved: Any, form: str) -> Iterator[None]:
+def reading(saved: Any, form: str, layout: int = LAYOUT) -> Iterator[None]:
     """Refuse what is no fit of this form and layout, and say so of a file that lacks something."""
     if not isinstance(saved, dict) or saved.get("format") != form:
         raise ValueError("This is not a saved sparsestats fit.")
-    if saved.get("layout") != LAYOUT:
+    if saved.get("layout") != layout:
         raise ValueError(
-            f"This fit was saved in layout {saved.get('layout')!r}; this version reads layout {LAYOUT}. "
+            f"This fit was saved in layout {saved.get('layout')!r}; this version reads layout {layout}. "
             "Use the version of sparsestats that saved it, or a later one."
         )
     try:

@@ -77,6 +77,10 @@ def test_saved_graph_answers_the_same_without_rows(fit, people, tmp_path):
         again.update(alpha=0.1)
     saved = json.loads((tmp_path / "graph.json").read_text())
     assert max(len(v["array"]) for v in saved["state"].values() if isinstance(v, dict) and "array" in v) == 4
+    del saved["model"]
+    (tmp_path / "graph.json").write_text(json.dumps(saved))
+    with pytest.raises(ValueError, match="damaged or incomplete: 'model'"):
+        ss.load(tmp_path / "graph.json")
 
 
 def test_knowledge_is_saved_with_the_graph(people, tmp_path):

@@ -389,6 +389,7 @@ def test_random_text_never_breaks_the_parser(text):
         ("y ~ I(x**11)", "x**11", "from -10 to 10"),
         ("y ~ cut(x)", "cut(x)", "cuts(x, [45, 60])"),
         ("y ~ c(x)", "c(x)", "[45, 60]"),
+        ("y ~ cuts(x)", "cuts(x)", "cuts(x, [45, 60])"),
         ("y ~ cols('^nothing')", "cols", "matches"),
         ("y ~ log", "log", "log(x)"),
         ("y = x", "=", "'~'"),

@@ -267,6 +267,7 @@ def test_saved_design_that_lacks_a_part_is_refused(data):
     ("where", "value"),
     [
         (("states", "bs(age, df=4)", "knots"), [1.0, 2.0]),
+        (("states", "bs(age, df=4)", "degree"), 10**7),
         (("states", "C(g)", "levels"), ["a"]),
         (("states",), {}),
         (("states", "C(g)"), 3),

@@ -78,6 +78,12 @@ def test_a_formula_put_into_the_file_is_checked_before_it_is_used(saved, tmp_pat
         (lambda c: c["estimator"].update({"class": "Popen"}), "knows no model 'Popen'"),
         (lambda c: c.pop("path"), "damaged or incomplete"),
         (lambda c: c["path"].pop("coefs"), "damaged or incomplete"),
+        (lambda c: c["path"].update(alphas=[1.0]), "damaged or incomplete"),
+        (lambda c: c["path"].update(intercepts={"array": [0.0], "dtype": "f"}), "damaged: coefficients of shape"),
+        (lambda c: c["path"]["coefs"].update(shape=[*c["path"]["coefs"]["shape"][:1], 10**12]), "do not fit"),
+        # scipy does not look where an index points: the first of these wrote outside the matrix and ended the process
+        (lambda c: c["path"]["coefs"]["csr"][1]["array"].__setitem__(0, 10**8), "indices must be <"),
+        (lambda c: c["path"]["coefs"]["csr"][1]["array"].__setitem__(0, -(10**8)), "indices must be >= 0"),
     ],
 )
 def test_damaged_files_are_refused_in_words(saved, tmp_path, change, message):
