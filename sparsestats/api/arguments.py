@@ -88,9 +88,7 @@ class Asked:
         """The same with a column that the folds name as the row groups, which is what it holds."""
         if not (isinstance(self.cv, Folds) and isinstance(self.cv.by, str)):
             return self
-        if self.row_groups is not None:
-            raise ValueError("Row groups came twice: as by= of the folds and as row_groups. Give one of them.")
-        return replace(self, cv=self.cv.labelled(None), row_groups=self.cv.by)
+        return replace(self, cv=self.cv.labelled(None), row_groups=self.cv.kept_whole(self.row_groups))
 
     def unheeded(self, alpha: Any) -> tuple[str, ...]:
         """A note on what shapes a cross-validation where there is none."""

@@ -74,7 +74,7 @@ def folds(
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.selection.folds import folds
+    >>> from sparsestats import folds
     >>> patient = np.repeat([0, 1, 2, 3], 2)
     >>> for train, test in folds(2, by=patient).split(np.zeros((8, 1))):
     ...     print(patient[test])
@@ -114,6 +114,12 @@ class Folds(GroupsConsumerMixin, BaseCrossValidator):
         """The same folds by other labels."""
         return Folds(self.n_splits, by=by, stratify=self.stratify, repeats=self.repeats, random_state=self.random_state)
 
+    def kept_whole(self, row_groups: Any, name: str = "row_groups") -> Any:
+        """The row groups of these folds, or those given beside them under ``name``; refused when both are there."""
+        if self.by is not None and row_groups is not None:
+            raise ValueError(f"Row groups came twice: as by= of the folds and as {name}. Give one of them.")
+        return self.by if row_groups is None else row_groups
+
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:
         """Yield (train, test) row numbers.
 
@@ -125,11 +131,10 @@ class Folds(GroupsConsumerMixin, BaseCrossValidator):
         groups : array-like (n,) or None
             Row groups, as ``by``; give one of the two.
         """
-        if self.by is not None and groups is not None:
-            raise ValueError("Row groups came twice: as by= of the folds and as groups. Give one of them.")
+        row_groups = self.kept_whole(groups, "groups")
         n_rows = len(y) if X is None else _n_rows(X)
         strata = None if self.stratify is False or (self.stratify == "auto" and not _holds_classes(y)) else y
-        yield from self.draw(n_rows, strata, self.by if groups is None else groups)
+        yield from self.draw(n_rows, strata, row_groups)
 
     def draw(self, n_rows: int, strata: Any, row_groups: Any) -> list[Split]:
         """All splits of ``n_rows`` rows: ``strata`` spread evenly, ``row_groups`` kept whole if given."""
@@ -307,10 +312,8 @@ def about_rows_used(cv: Any, origin: np.ndarray, n_rows: int) -> Any:
 
 
 def _own_folds(cv: Folds, y: Any, n_rows: int, classifier: bool, row_groups: Any) -> Splits:
-    if cv.by is not None and row_groups is not None:
-        raise ValueError("Row groups came twice: as by= of the folds and as row_groups. Give one of them.")
+    groups = cv.kept_whole(row_groups)
     stratified = classifier if cv.stratify == "auto" else bool(cv.stratify)
-    groups = cv.by if row_groups is None else row_groups
     pairs = cv.draw(n_rows, y if stratified else None, groups)
     return Splits(pairs, cv.describe(stratified, groups is not None))
 
