@@ -135,21 +135,38 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: %(default)s)")
     fit.add_argument("--seed", type=int, default=0, help="seed of the folds (default: %(default)s)")
-    fit.add_argument("--scoring", metavar="NAME", help="score of the folds, such as mse, mae, log_loss, roc_auc")
-    fit.add_argument("--sequence", metavar="NAME", help="shape of the penalty, such as bh, lasso, mean, max")
-    fit.add_argument("--q", type=_share, metavar="Q", help="target false discovery rate of the sequence, in (0, 1)")
-    fit.add_argument("--tol", type=_positive, metavar="TOL", help="relative duality gap asked for")
-    fit.add_argument("--max-iter", type=_at_least(1), metavar="N", help="iterations allowed at each alpha")
+    fit.add_argument(
+        "--scoring",
+        metavar="NAME",
+        help="score of the folds, such as mse, mae, log_loss, roc_auc (default: mse of gaussian, deviance of poisson, "
+        "mae of huber, log_loss of classes, brier of presto)",
+    )
+    fit.add_argument(
+        "--sequence",
+        metavar="NAME",
+        help="shape of the penalty, such as bh, lasso, mean, max (default: bh of slope, mean of gslope, vmean of "
+        "sgslope)",
+    )
+    fit.add_argument(
+        "--q", type=_share, metavar="Q", help="target false discovery rate of the sequence, in (0, 1) (default: 0.1)"
+    )
+    fit.add_argument("--tol", type=_positive, metavar="TOL", help="relative duality gap asked for (default: 1e-8)")
+    fit.add_argument(
+        "--max-iter",
+        type=_at_least(1),
+        metavar="N",
+        help="iterations allowed at each alpha (default: 10000, of presto 100)",
+    )
     fit.add_argument(
         "--unpenalized",
         action="append",
         metavar="TERM",
         help="a term that is never penalised (may be repeated)",
     )
-    fit.add_argument("--sample-weight", metavar="COLUMN", help="column of weights")
+    fit.add_argument("--sample-weight", metavar="COLUMN", help="column of weights >= 0")
     fit.add_argument("--offset", metavar="COLUMN", help="column with a known part of the linear predictor")
     fit.add_argument("--row-groups", metavar="COLUMN", help="column of labels whose rows share a fold, such as patient")
-    fit.add_argument("--jobs", type=int, metavar="N", help="workers over folds; -1 for all cores")
+    fit.add_argument("--jobs", type=int, metavar="N", help="workers over folds; -1 for all cores (default: 1)")
     fit.add_argument(
         "--missing",
         choices=("drop", "raise"),
@@ -177,8 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--at",
         type=_place,
-        metavar="min|1se|NUMBER",
-        help="another alpha of the saved path than the one it sits at",
+        metavar="min|1se|average|NUMBER",
+        help="another place on the saved path than the one it sits at; average is the mean of its models (presto only)",
     )
     predict.add_argument(
         "--unseen",
@@ -230,7 +247,9 @@ def _alpha(text: str) -> str | float | None:
 
 
 def _place(text: str) -> str | float:
-    return text if text in ("min", "1se") else _number(text, lambda value: value >= 0, "must be min, 1se or a number")
+    if text in ("min", "1se", "average"):
+        return text
+    return _number(text, lambda value: value >= 0, "must be min, 1se, average or a number >= 0")
 
 
 def _folder(text: str) -> str:

@@ -154,6 +154,8 @@ def test_presto_writes_boundaries_and_predicts_probabilities(table, tmp_path, ca
     assert main([*predict, "--type", "cumulative", "--at", "min"]) == 0
     expected = fit.predict(birds, type="cumulative", at="min")
     np.testing.assert_allclose(pd.read_csv(tmp_path / "p.csv"), expected, rtol=1e-12)
+    assert main([*predict, "--at", "average"]) == 0  # where it sits already
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "p.csv"), found)
     assert main([*predict, "--type", "class"]) == 0
     assert set(pd.read_csv(tmp_path / "p.csv")["class"].dropna()) <= {"Torgersen", "Dream", "Biscoe"}
     capsys.readouterr()
