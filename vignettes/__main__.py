@@ -1,11 +1,13 @@
 """Execute the vignettes: ``python -m vignettes [NAME ...]`` makes NAME.ipynb, outputs and all, from NAME.py.
 
 The text is written in NAME.py (jupytext, percent format), where it can be reviewed line by line; the notebook
-beside it is made from it and is committed for reading. The tests refuse a pair that differs.
+beside it is made from it and is committed for reading. The tests refuse a pair that differs. What runs is the package
+that is installed, which may be of another checkout: the first line printed says where it is.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -50,7 +52,14 @@ def executed(source: Path) -> nbformat.NotebookNode:
     return client.execute()
 
 
+def package() -> str:
+    """Where the kernels find sparsestats."""
+    ask = [sys.executable, "-c", "import sparsestats; print(sparsestats.__path__[0])"]
+    return subprocess.run(ask, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def main(names: list[str]) -> None:
+    print(f"running {package()}")
     for source in [HERE / f"{name}.py" for name in names] or sources():
         nbformat.write(executed(source), source.with_suffix(".ipynb"))
         print(f"wrote {source.with_suffix('.ipynb').name}")
