@@ -21,10 +21,10 @@ class _Grouped(PathEstimator):
 class GroupSLOPE(_Grouped, PathRegressor):
     """Group SLOPE regression.
 
-    Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+    Minimises  (1/2n) sum_i u_i (y_i - b0 - x_i'b)^2 + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
-    groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
-    triangular factor of the group). Equal w is the group lasso.
+    u the rows' weights (their sum n), groups ranked by the bracket, w non-increasing, p_g the size of the group and
+    S_g its columns' standard deviations (with "group" its rank and triangular factor). Equal w is the group lasso.
 
     Parameters
     ----------
@@ -32,8 +32,9 @@ class GroupSLOPE(_Grouped, PathRegressor):
         Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in ``alpha_``.
         0 gives the unpenalised fit.
     sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
-        Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
-        "corrected" depends on n, the number of rows with weight.
+        w, or the name of its shape (formulas: ``sparsestats.backend.sequences.groupwise``); an array must be
+        non-increasing and >= 0, one value a penalised group. "corrected" depends on n, the number of rows with
+        weight.
     q : float in (0, 1), default 0.1
         Target group false discovery rate of the named shapes that have one.
     groups : None, "auto", array of p hashable labels, or dict column name -> label
@@ -136,12 +137,13 @@ class GroupSLOPE(_Grouped, PathRegressor):
 class GroupSLOPEClassifier(_Grouped, PathClassifier):
     """Group SLOPE for classes.
 
-    Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+    Minimises  (1/n) sum_i u_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
-    groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
-    triangular factor of the group). Equal w is the group lasso.
+    eta = b0 + X b, u the rows' weights (their sum n), groups ranked by the bracket, w non-increasing, p_g the size of
+    the group and S_g its columns' standard deviations (with "group" its rank and triangular factor). Equal w is the
+    group lasso.
 
-    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i u_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
     so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
     (K, p) and intercept (K,).
@@ -152,8 +154,9 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
         Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in ``alpha_``.
         0 gives the unpenalised fit.
     sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
-        Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
-        "corrected" depends on n, the number of rows with weight.
+        w, or the name of its shape (formulas: ``sparsestats.backend.sequences.groupwise``); an array must be
+        non-increasing and >= 0, one value a penalised group. "corrected" depends on n, the number of rows with
+        weight.
     q : float in (0, 1), default 0.1
         Target group false discovery rate of the named shapes that have one.
     groups : None, "auto", array of p hashable labels, or dict column name -> label
@@ -249,18 +252,20 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
 class GroupSLOPECV(CrossValidated, GroupSLOPE):
     """Group SLOPE regression, alpha chosen by cross-validation.
 
-    Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+    Minimises  (1/2n) sum_i u_i (y_i - b0 - x_i'b)^2 + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
-    groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
-    triangular factor of the group). Equal w is the group lasso.
+    u the rows' weights (their sum n), groups ranked by the bracket, w non-increasing, p_g the size of the group and
+    S_g its columns' standard deviations (with "group" its rank and triangular factor). Equal w is the group lasso.
 
     Parameters
     ----------
     alphas : array-like, ``ss.relative(...)`` or None, default None
-        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+        Penalty strengths >= 0; None is 100 geometric values from alpha_max to alpha_max / 100 (as of any
+        ``ss.relative``, fewer where 0.9999 of the deviance are explained, but for the squared loss).
     sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
-        Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
-        "corrected" depends on n, the number of rows with weight.
+        w, or the name of its shape (formulas: ``sparsestats.backend.sequences.groupwise``); an array must be
+        non-increasing and >= 0, one value a penalised group. "corrected" depends on n, the number of rows with
+        weight.
     q : float in (0, 1), default 0.1
         Target group false discovery rate of the named shapes that have one.
     groups : None, "auto", array of p hashable labels, or dict column name -> label
@@ -281,7 +286,8 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
         The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
     tol : float > 0, default 1e-8
-        Duality gap asked for, as a share of the null objective.
+        Duality gap asked for, as a share of the null objective. Paths of the folds stop at
+        1e-5 (squared loss) or 1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
         Proximal-gradient steps at each alpha.
     screening : bool, default True
@@ -293,12 +299,14 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         1 shows progress where there is some to show.
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
-    scoring : str, callable or None
-        "mse" (None), "mae", "r2" or any scikit-learn scorer.
+    scoring : str, callable or None, default None
+        None is "mse" for family "gaussian", "deviance" for "poisson", "mae" for "huber"; each has "mse" and "mae",
+        all but "poisson" have "r2", all but "huber" have "deviance". Or any scikit-learn scorer.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
-    n_jobs : int or None
-        Folds at a time; the answer does not depend on it.
+    n_jobs : int or None, default None
+        Folds at a time, -1 for all cores, None for one or what ``joblib.parallel_config`` says; the answer does
+        not depend on it.
     random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
@@ -393,12 +401,13 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
 class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
     """Group SLOPE for classes, alpha chosen by cross-validation.
 
-    Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
+    Minimises  (1/n) sum_i u_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
-    groups ranked by the bracket, w non-increasing, S_g the columns' standard deviations (or, with "group", the
-    triangular factor of the group). Equal w is the group lasso.
+    eta = b0 + X b, u the rows' weights (their sum n), groups ranked by the bracket, w non-increasing, p_g the size of
+    the group and S_g its columns' standard deviations (with "group" its rank and triangular factor). Equal w is the
+    group lasso.
 
-    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i u_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
     so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
     (K, p) and intercept (K,).
@@ -406,10 +415,12 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
     Parameters
     ----------
     alphas : array-like, ``ss.relative(...)`` or None, default None
-        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+        Penalty strengths >= 0; None is 100 geometric values from alpha_max to alpha_max / 100 (as of any
+        ``ss.relative``, fewer where 0.9999 of the deviance are explained, but for the squared loss).
     sequence : {"mean", "max", "corrected", "lasso", "oscar"} or array-like (m,), default "mean"
-        Shape of w; an array must be non-increasing and >= 0, one value a penalised group.
-        "corrected" depends on n, the number of rows with weight.
+        w, or the name of its shape (formulas: ``sparsestats.backend.sequences.groupwise``); an array must be
+        non-increasing and >= 0, one value a penalised group. "corrected" depends on n, the number of rows with
+        weight.
     q : float in (0, 1), default 0.1
         Target group false discovery rate of the named shapes that have one.
     groups : None, "auto", array of p hashable labels, or dict column name -> label
@@ -426,7 +437,8 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
         The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
     tol : float > 0, default 1e-8
-        Duality gap asked for, as a share of the null objective.
+        Duality gap asked for, as a share of the null objective. Paths of the folds stop at
+        1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
         Proximal-gradient steps at each alpha.
     screening : bool, default True
@@ -438,13 +450,14 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         1 shows progress where there is some to show.
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
-    scoring : str, callable or None
+    scoring : str, callable or None, default None
         "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" (two classes) or any
         scikit-learn scorer.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
-    n_jobs : int or None
-        Folds at a time; the answer does not depend on it.
+    n_jobs : int or None, default None
+        Folds at a time, -1 for all cores, None for one or what ``joblib.parallel_config`` says; the answer does
+        not depend on it.
     random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 

@@ -187,7 +187,7 @@ class PenalizedCV(CrossValidated, Penalized):
     penalty : Penalty or None, default None
         From ``ss.penalties``, or a subclass of ``ss.penalties.Penalty``; None is ``ss.penalties.L1()``.
     alphas : array-like, ``ss.relative(...)`` or None, default None
-        Penalty strengths; None is 100 geometric values from alpha_max to alpha_max / 100.
+        Penalty strengths >= 0; None is 100 geometric values from alpha_max to alpha_max / 100.
     standardize : {True, False, "group"}, default True
         True scales columns to unit variance (divisor n, weighted), inside each fold; "group" makes each group
         orthonormal. Coefficients come back on the data's own scale.
@@ -215,7 +215,8 @@ class PenalizedCV(CrossValidated, Penalized):
     selection : {"min", "1se"}, default "min"
         The alpha with the best mean score, or the largest within one standard error of it.
     n_jobs : int or None
-        Workers over folds; the answer does not depend on it.
+        Folds at a time, -1 for all cores, None for one or what ``joblib.parallel_config`` says; the answer does
+        not depend on it.
     random_state : int, RandomState, Generator or None, default 0
         Seed of the shuffled folds.
     verbose : int, default 0

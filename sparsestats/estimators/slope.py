@@ -23,7 +23,8 @@ class SLOPE(_Elementwise, PathRegressor):
 
     Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha sum_k v_k |s b|_(k),
 
-    s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v non-increasing. Equal v is the lasso.
+    w the rows' weights (their sum n), s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v
+    non-increasing. Equal v is the lasso.
 
     Parameters
     ----------
@@ -31,8 +32,9 @@ class SLOPE(_Elementwise, PathRegressor):
         Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in ``alpha_``.
         0 gives the unpenalised fit.
     sequence : {"bh", "gaussian", "oscar", "lasso"} or array-like (p,), default "bh"
-        Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
-        "gaussian" depends on n, the number of rows with weight.
+        v, or the name of its shape (formulas: ``sparsestats.backend.sequences.elementwise``); an array must be
+        non-increasing and >= 0, one value a penalised column. "gaussian" depends on n, the number of rows with
+        weight.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
     family : {"gaussian", "poisson", "huber"}, default "gaussian"
@@ -132,7 +134,8 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
 
     Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k v_k |s b|_(k),  eta = b0 + X b,
 
-    s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v non-increasing. Equal v is the lasso.
+    w the rows' weights (their sum n), s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v
+    non-increasing. Equal v is the lasso.
 
     With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class; the norm is over all p K coefficients, which determines them up
@@ -144,8 +147,9 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
         Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in ``alpha_``.
         0 gives the unpenalised fit.
     sequence : {"bh", "gaussian", "oscar", "lasso"} or array-like (p,), default "bh"
-        Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
-        "gaussian" depends on n, the number of rows with weight.
+        v, or the name of its shape (formulas: ``sparsestats.backend.sequences.elementwise``); an array must be
+        non-increasing and >= 0, one value a penalised column. "gaussian" depends on n, the number of rows with
+        weight.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
     standardize : bool, default True
@@ -238,15 +242,18 @@ class SLOPECV(CrossValidated, SLOPE):
 
     Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha sum_k v_k |s b|_(k),
 
-    s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v non-increasing. Equal v is the lasso.
+    w the rows' weights (their sum n), s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v
+    non-increasing. Equal v is the lasso.
 
     Parameters
     ----------
     alphas : array-like, ``ss.relative(...)`` or None, default None
-        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+        Penalty strengths >= 0; None is 100 geometric values from alpha_max to alpha_max / 100 (as of any
+        ``ss.relative``, fewer where 0.9999 of the deviance are explained, but for the squared loss).
     sequence : {"bh", "gaussian", "oscar", "lasso"} or array-like (p,), default "bh"
-        Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
-        "gaussian" depends on n, the number of rows with weight.
+        v, or the name of its shape (formulas: ``sparsestats.backend.sequences.elementwise``); an array must be
+        non-increasing and >= 0, one value a penalised column. "gaussian" depends on n, the number of rows with
+        weight.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
     family : {"gaussian", "poisson", "huber"}, default "gaussian"
@@ -263,7 +270,8 @@ class SLOPECV(CrossValidated, SLOPE):
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
         The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
     tol : float > 0, default 1e-8
-        Duality gap asked for, as a share of the null objective.
+        Duality gap asked for, as a share of the null objective. Paths of the folds stop at
+        1e-5 (squared loss) or 1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
         Proximal-gradient steps at each alpha.
     screening : bool, default True
@@ -275,12 +283,14 @@ class SLOPECV(CrossValidated, SLOPE):
         1 shows progress where there is some to show.
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
-    scoring : str, callable or None
-        "mse" (None), "mae", "r2" or any scikit-learn scorer.
+    scoring : str, callable or None, default None
+        None is "mse" for family "gaussian", "deviance" for "poisson", "mae" for "huber"; each has "mse" and "mae",
+        all but "poisson" have "r2", all but "huber" have "deviance". Or any scikit-learn scorer.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
-    n_jobs : int or None
-        Folds at a time; the answer does not depend on it.
+    n_jobs : int or None, default None
+        Folds at a time, -1 for all cores, None for one or what ``joblib.parallel_config`` says; the answer does
+        not depend on it.
     random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
@@ -376,7 +386,8 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
 
     Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha sum_k v_k |s b|_(k),  eta = b0 + X b,
 
-    s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v non-increasing. Equal v is the lasso.
+    w the rows' weights (their sum n), s the columns' standard deviations, |.|_(1) >= |.|_(2) >= ... and v
+    non-increasing. Equal v is the lasso.
 
     With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class; the norm is over all p K coefficients, which determines them up
@@ -385,10 +396,12 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
     Parameters
     ----------
     alphas : array-like, ``ss.relative(...)`` or None, default None
-        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+        Penalty strengths >= 0; None is 100 geometric values from alpha_max to alpha_max / 100 (as of any
+        ``ss.relative``, fewer where 0.9999 of the deviance are explained, but for the squared loss).
     sequence : {"bh", "gaussian", "oscar", "lasso"} or array-like (p,), default "bh"
-        Shape of v; an array must be non-increasing and >= 0, one value a penalised column.
-        "gaussian" depends on n, the number of rows with weight.
+        v, or the name of its shape (formulas: ``sparsestats.backend.sequences.elementwise``); an array must be
+        non-increasing and >= 0, one value a penalised column. "gaussian" depends on n, the number of rows with
+        weight.
     q : float in (0, 1), default 0.1
         Target false discovery rate of the named shapes that have one.
     standardize : bool, default True
@@ -401,7 +414,8 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
         The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
     tol : float > 0, default 1e-8
-        Duality gap asked for, as a share of the null objective.
+        Duality gap asked for, as a share of the null objective. Paths of the folds stop at
+        1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
         Proximal-gradient steps at each alpha.
     screening : bool, default True
@@ -413,13 +427,14 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
         1 shows progress where there is some to show.
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
-    scoring : str, callable or None
+    scoring : str, callable or None, default None
         "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" (two classes) or any
         scikit-learn scorer.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
-    n_jobs : int or None
-        Folds at a time; the answer does not depend on it.
+    n_jobs : int or None, default None
+        Folds at a time, -1 for all cores, None for one or what ``joblib.parallel_config`` says; the answer does
+        not depend on it.
     random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 

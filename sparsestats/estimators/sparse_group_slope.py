@@ -42,13 +42,13 @@ class _SparseGroup(PathEstimator):
 class SparseGroupSLOPE(_SparseGroup, PathRegressor):
     """Sparse-group SLOPE regression.
 
-    Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha J(b),
+    Minimises  (1/2n) sum_i u_i (y_i - b0 - x_i'b)^2 + alpha J(b),
 
         J(b) = l1_ratio sum_k v_k |s b|_(k) + (1 - l1_ratio) sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
-    columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
-    deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
-    inside them; v = w = 1 is the sparse-group lasso.
+    u the rows' weights (their sum n), columns ranked by |s b| and groups by the bracket, v and w non-increasing, p_g
+    the size of the group, s and S_g the columns' standard deviations (with "group" its rank and, for both, its
+    triangular factor). It selects groups and columns inside them; v = w = 1 is the sparse-group lasso.
 
     Parameters
     ----------
@@ -56,8 +56,9 @@ class SparseGroupSLOPE(_SparseGroup, PathRegressor):
         Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in
         ``alpha_``. 0 gives the unpenalised fit.
     sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w), default "vmean"
-        Shapes of v and w. In a pair each is an array, non-increasing and >= 0, one value a penalised column
-        or group, or a name that SLOPE or GroupSLOPE knows.
+        v and w, or the name of their shapes (formulas: ``sparsestats.backend.sequences.sparse_group``). In a pair
+        each is an array, non-increasing and >= 0, one value a penalised column or group, or a name that SLOPE or
+        GroupSLOPE knows.
     q : float in (0, 1) or pair (q_v, q_g), default 0.1
         Target false discovery rates of columns and of groups, of the named shapes that have them. The rate of
         groups is not controlled near l1_ratio = 1, where single columns carry their groups in.
@@ -166,15 +167,15 @@ class SparseGroupSLOPE(_SparseGroup, PathRegressor):
 class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
     """Sparse-group SLOPE for classes.
 
-    Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha J(b),  eta = b0 + X b,
+    Minimises  (1/n) sum_i u_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha J(b),  eta = b0 + X b,
 
         J(b) = l1_ratio sum_k v_k |s b|_(k) + (1 - l1_ratio) sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
-    columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
-    deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
-    inside them; v = w = 1 is the sparse-group lasso.
+    u the rows' weights (their sum n), columns ranked by |s b| and groups by the bracket, v and w non-increasing, p_g
+    the size of the group, s and S_g the columns' standard deviations (with "group" its rank and, for both, its
+    triangular factor). It selects groups and columns inside them; v = w = 1 is the sparse-group lasso.
 
-    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i u_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
     so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
     (K, p) and intercept (K,).
@@ -185,8 +186,9 @@ class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
         Penalty strength on the standardised scale; None is 0.1 times the data's alpha_max, kept in
         ``alpha_``. 0 gives the unpenalised fit.
     sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w), default "vmean"
-        Shapes of v and w. In a pair each is an array, non-increasing and >= 0, one value a penalised column
-        or group, or a name that SLOPE or GroupSLOPE knows.
+        v and w, or the name of their shapes (formulas: ``sparsestats.backend.sequences.sparse_group``). In a pair
+        each is an array, non-increasing and >= 0, one value a penalised column or group, or a name that SLOPE or
+        GroupSLOPE knows.
     q : float in (0, 1) or pair (q_v, q_g), default 0.1
         Target false discovery rates of columns and of groups, of the named shapes that have them. The rate of
         groups is not controlled near l1_ratio = 1, where single columns carry their groups in.
@@ -288,21 +290,23 @@ class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
 class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
     """Sparse-group SLOPE regression, alpha chosen by cross-validation.
 
-    Minimises  (1/2n) sum_i w_i (y_i - b0 - x_i'b)^2 + alpha J(b),
+    Minimises  (1/2n) sum_i u_i (y_i - b0 - x_i'b)^2 + alpha J(b),
 
         J(b) = l1_ratio sum_k v_k |s b|_(k) + (1 - l1_ratio) sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
-    columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
-    deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
-    inside them; v = w = 1 is the sparse-group lasso.
+    u the rows' weights (their sum n), columns ranked by |s b| and groups by the bracket, v and w non-increasing, p_g
+    the size of the group, s and S_g the columns' standard deviations (with "group" its rank and, for both, its
+    triangular factor). It selects groups and columns inside them; v = w = 1 is the sparse-group lasso.
 
     Parameters
     ----------
     alphas : array-like, ``ss.relative(...)`` or None, default None
-        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+        Penalty strengths >= 0; None is 100 geometric values from alpha_max to alpha_max / 100 (as of any
+        ``ss.relative``, fewer where 0.9999 of the deviance are explained, but for the squared loss).
     sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w), default "vmean"
-        Shapes of v and w. In a pair each is an array, non-increasing and >= 0, one value a penalised column
-        or group, or a name that SLOPE or GroupSLOPE knows.
+        v and w, or the name of their shapes (formulas: ``sparsestats.backend.sequences.sparse_group``). In a pair
+        each is an array, non-increasing and >= 0, one value a penalised column or group, or a name that SLOPE or
+        GroupSLOPE knows.
     q : float in (0, 1) or pair (q_v, q_g), default 0.1
         Target false discovery rates of columns and of groups, of the named shapes that have them. The rate of
         groups is not controlled near l1_ratio = 1, where single columns carry their groups in.
@@ -326,7 +330,8 @@ class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
         The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
     tol : float > 0, default 1e-8
-        Duality gap asked for, as a share of the null objective.
+        Duality gap asked for, as a share of the null objective. Paths of the folds stop at
+        1e-5 (squared loss) or 1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
         Proximal-gradient steps at each alpha.
     screening : bool, default True
@@ -338,12 +343,14 @@ class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
         1 shows progress where there is some to show.
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
-    scoring : str, callable or None
-        "mse" (None), "mae", "r2" or any scikit-learn scorer.
+    scoring : str, callable or None, default None
+        None is "mse" for family "gaussian", "deviance" for "poisson", "mae" for "huber"; each has "mse" and "mae",
+        all but "poisson" have "r2", all but "huber" have "deviance". Or any scikit-learn scorer.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
-    n_jobs : int or None
-        Folds at a time; the answer does not depend on it.
+    n_jobs : int or None, default None
+        Folds at a time, -1 for all cores, None for one or what ``joblib.parallel_config`` says; the answer does
+        not depend on it.
     random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
@@ -441,15 +448,15 @@ class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
 class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
     """Sparse-group SLOPE for classes, alpha chosen by cross-validation.
 
-    Minimises  (1/n) sum_i w_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha J(b),  eta = b0 + X b,
+    Minimises  (1/n) sum_i u_i [log(1 + exp(eta_i)) - y_i eta_i] + alpha J(b),  eta = b0 + X b,
 
         J(b) = l1_ratio sum_k v_k |s b|_(k) + (1 - l1_ratio) sum_k w_k [sqrt(p_g) ||S_g b_g||]_(k),
 
-    columns ranked by |s b| and groups by the bracket, v and w non-increasing, s and S_g the columns' standard
-    deviations (or, with "group", both the triangular factor of the group). It selects groups and columns
-    inside them; v = w = 1 is the sparse-group lasso.
+    u the rows' weights (their sum n), columns ranked by |s b| and groups by the bracket, v and w non-increasing, p_g
+    the size of the group, s and S_g the columns' standard deviations (with "group" its rank and, for both, its
+    triangular factor). It selects groups and columns inside them; v = w = 1 is the sparse-group lasso.
 
-    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i w_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
+    With K > 2 classes the loss is the symmetric softmax's, (1/n) sum_i u_i [log sum_k exp(eta_ik) - eta_i,y_i], with a
     coefficient vector and an intercept for each class. A group then holds its columns' coefficients for all classes,
     so that a variable enters for all at once, and p_g counts them all. Offsets are (n, K), and constraints see beta
     (K, p) and intercept (K,).
@@ -457,10 +464,12 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
     Parameters
     ----------
     alphas : array-like, ``ss.relative(...)`` or None, default None
-        The path; None is 100 geometric values from alpha_max to alpha_max / 100.
+        Penalty strengths >= 0; None is 100 geometric values from alpha_max to alpha_max / 100 (as of any
+        ``ss.relative``, fewer where 0.9999 of the deviance are explained, but for the squared loss).
     sequence : {"vmean", "vmax", "original", "lasso", "oscar"} or pair (v, w), default "vmean"
-        Shapes of v and w. In a pair each is an array, non-increasing and >= 0, one value a penalised column
-        or group, or a name that SLOPE or GroupSLOPE knows.
+        v and w, or the name of their shapes (formulas: ``sparsestats.backend.sequences.sparse_group``). In a pair
+        each is an array, non-increasing and >= 0, one value a penalised column or group, or a name that SLOPE or
+        GroupSLOPE knows.
     q : float in (0, 1) or pair (q_v, q_g), default 0.1
         Target false discovery rates of columns and of groups, of the named shapes that have them. The rate of
         groups is not controlled near l1_ratio = 1, where single columns carry their groups in.
@@ -480,7 +489,8 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
         The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
     tol : float > 0, default 1e-8
-        Duality gap asked for, as a share of the null objective.
+        Duality gap asked for, as a share of the null objective. Paths of the folds stop at
+        1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
         Proximal-gradient steps at each alpha.
     screening : bool, default True
@@ -492,13 +502,14 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
         1 shows progress where there is some to show.
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
-    scoring : str, callable or None
+    scoring : str, callable or None, default None
         "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" or any
         scikit-learn scorer.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
-    n_jobs : int or None
-        Folds at a time; the answer does not depend on it.
+    n_jobs : int or None, default None
+        Folds at a time, -1 for all cores, None for one or what ``joblib.parallel_config`` says; the answer does
+        not depend on it.
     random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
 
