@@ -45,8 +45,9 @@ def slope(
 ) -> Fit:
     """SLOPE by formula: sorted-L1 penalised regression, every column of the design on its own.
 
-    Minimises ``(1/n) sum w_i l(y_i, eta_i) + alpha * sum_j lambda_j |c|_(j)``, with ``c`` the standardised
-    coefficients, sorted by size, and ``lambda`` the sequence.
+    Minimises ``(1/n) sum_i u_i l(y_i, eta_i) + alpha * sum_k v_k |c|_(k)``, l the loss of the family (half the squared
+    error, minus the log-likelihood of classes, half the Poisson deviance, Huber's: ``ss.losses``), u the rows' weights
+    (their sum n), c the standardised coefficients, sorted by size, and v the sequence.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def slope(
     alpha : None, float or "cv"
         Strength of the penalty. None fits the path and chooses nothing; a number fits that one; "cv" fits the
         path, cross-validates it and sits at ``selection``.
-    family : {"gaussian", "binomial", "multinomial", "poisson", "huber"}
+    family : {"gaussian", "binomial", "multinomial", "poisson", "huber"}, default "gaussian"
         For "binomial" the response has two levels and the last is the event (declare an order with
         ``C(y, levels=[...])`` or an ordered dtype), or is 0/1, or ``cbind(yes, no)`` counts.
         "multinomial" takes three levels or more, or counts of them: ``cbind(a, b, c)``. Sequences that
@@ -67,29 +68,33 @@ def slope(
         The path; None is 100 values from alpha_max to 0.01 alpha_max.
     sample_weight, offset, row_groups : array-like, name of a column, or None
         One value a row of ``data``. Row groups are kept whole in the folds.
-    cv : int, splitter or (train, test) pairs
+    cv : int, splitter or (train, test) pairs, default 10
         An integer means shuffled folds, stratified for classes, ``row_groups`` kept together. Labels and row numbers
         are of the rows of ``data``, whether they are used or not.
-    selection : {"min", "1se"}
-        The rule that picks alpha after cross-validation.
+    selection : {"min", "1se"}, default "min"
+        The rule that picks alpha after cross-validation: the best mean score, or the largest alpha within one
+        standard error of it.
     scoring : str, callable or None
-        None is the mean squared error, or the log loss for classes.
-    random_state : int, RandomState, Generator or None
+        None is the default of the family: "mse" (gaussian), "deviance" (poisson), "mae" (huber), "log_loss" (classes).
+        Also "r2", "brier", "misclassification", "accuracy", "roc_auc" (two classes), each where it means something, or
+        any scikit-learn scorer.
+    random_state : int, RandomState, Generator or None, default 0
         Seed of the folds.
     n_jobs : int or None
-        Workers over folds.
+        Folds at a time, -1 for all cores; the answer does not depend on it.
     unpenalized : str, list of str or None
         Terms that no penalty covers, as ``keep()`` in the formula.
-    missing : {"drop", "raise"}
+    missing : {"drop", "raise"}, default "drop"
         What to do with rows that miss a variable in use.
     env : dict of str to function, or None
         Functions the formula may call besides its vocabulary.
-    terms_in_folds : bool
+    terms_in_folds : bool, default False
         Learn knots, scales and polynomials inside each fold instead of once on all rows. Levels are always
         those of all rows.
     **params
-        Of the estimator: sequence, q, standardize, fit_intercept, penalty_factor (array, or dict of term to
-        number), solver, tol, max_iter, screening, constraints (called with variables by term), verbose.
+        Of the estimator (:class:`sparsestats.SLOPE`, with their ranges and defaults): sequence, q, huber_delta,
+        standardize, fit_intercept, penalty_factor (array, or dict of term to number), solver, tol, max_iter,
+        screening, constraints (called with variables by term), verbose.
 
     Returns
     -------
@@ -147,8 +152,9 @@ def gslope(
 ) -> Fit:
     """Group SLOPE by formula: a term is selected with all its columns or not at all.
 
-    Minimises ``(1/n) sum w_i l(y_i, eta_i) + alpha * sum_g lambda_g r_(g)``, with ``r_g = k_g ||c_g||`` the
-    weighted norms of the terms' coefficients, sorted by size, and ``lambda`` the sequence.
+    Minimises ``(1/n) sum_i u_i l(y_i, eta_i) + alpha * sum_k w_k r_(k)``, l and u as in :func:`slope`, the norms
+    ``r_g = sqrt(p_g) ||c_g||`` of the terms' standardised (or orthonormalised) coefficients, p_g of them (or their
+    rank), sorted by size, and w the sequence.
 
     Parameters
     ----------
@@ -213,9 +219,9 @@ def sgslope(
 ) -> Fit:
     """Sparse-group SLOPE by formula: terms are selected, and columns inside them.
 
-    Minimises ``(1/n) sum w_i l(y_i, eta_i) + alpha * (l1_ratio * sum_j v_j |c|_(j) + (1 - l1_ratio) *
-    sum_g w_g r_(g))``, with ``c`` the standardised coefficients and ``r_g = k_g ||c_g||`` the weighted norms of
-    the terms', each sorted by size, and ``(v, w)`` the sequence.
+    Minimises ``(1/n) sum_i u_i l(y_i, eta_i) + alpha * J``, l and u as in :func:`slope`, with
+    ``J = l1_ratio * sum_k v_k |c|_(k) + (1 - l1_ratio) * sum_k w_k r_(k)``, c the standardised coefficients and
+    ``r_g = sqrt(p_g) ||c_g||`` the norms of the terms', p_g of them, each sorted by size, and (v, w) the sequence.
 
     Parameters
     ----------
@@ -333,7 +339,7 @@ def load(path: str | PathLike[str], *, env: Mapping[str, Callable[..., Any]] | N
     Parameters
     ----------
     path : str or path
-    env : dict of str to function, or None
+    env : dict of str to function, or None, default None
         The functions that were lent at fit, when the formula calls any; they are not stored.
 
     Returns

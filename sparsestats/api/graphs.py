@@ -31,24 +31,26 @@ def colide(
 ) -> GraphFit:
     """Linear DAG with concomitant noise scales over the columns of a frame.
 
-    Minimises, over DAGs W and noise scales s,  ``tr((I-W)'S(I-W)) / (2 s) + d s / 2 + a sum |W|``
-    (noise="ev"; a
-    scale for every variable with noise="nv"), S the covariance; a is alpha in units of the smallest standard
-    deviation. Edges above a threshold are refitted by least squares.
+    Minimises, over DAGs W and noise scales s, ``tr((I-W)'S(I-W)) / (2 s) + d s / 2 + a sum |W|`` (``noise="ev"``; with
+    ``"nv"`` a scale for every variable, and by default a search by BIC from there), S the covariance, divisor n, and a
+    alpha times the smallest standard deviation. Edges that remain are fitted again by least squares; see
+    :class:`sparsestats.CoLiDE`.
 
     Parameters
     ----------
     data : pandas or polars DataFrame
         Never changed. Columns of text, categories and dates, and columns that number the rows, are refused by
         name: leave them out by ``columns``.
-    columns : sequence of str, str or None
+    columns : sequence of str, str or None, default None
         The variables; None is all columns.
     alpha : float >= 0, default 0.05
+        Penalty on the weights, in units of the smallest standard deviation.
     missing : {"drop", "raise", "em"}, default "drop"
         Rows with a missing value: left out (and counted), refused, or used through an EM covariance.
     **params
-        Of :class:`~sparsestats.estimators.dag.CoLiDE`: noise, solver, refine, threshold, refit,
-        penalty_scale, required, forbidden, tiers (by name), max_parents, n_restarts, random_state, ...
+        Of :class:`sparsestats.CoLiDE`, with their ranges and defaults: noise, solver, refine, threshold, refit, prune,
+        penalty_scale, required, forbidden, tiers (by name), max_parents, polish, n_restarts, tol, constraints,
+        path_options, random_state.
 
     Returns
     -------

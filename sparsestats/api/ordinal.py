@@ -61,9 +61,9 @@ def presto(
 ) -> OrdinalFit:
     """PRESTO by formula: ordinal regression shrunk towards proportional odds.
 
-    Minimises ``-(1/n) sum w_i log P(Y = y_i) + alpha * sum_jk h(psi_jk)`` with ``psi`` the first boundary's
-    standardised coefficients and the differences between adjacent boundaries; see
-    :class:`sparsestats.PRESTO`.
+    Minimises ``-(1/n) sum_i w_i log P(Y = y_i) + alpha * sum_jk h(psi_jk)``, w the rows' weights (their sum n), psi the
+    first boundary's standardised coefficients and the differences between adjacent boundaries, h the absolute value
+    (with a squared part for ``l1_ratio`` below 1); see :class:`sparsestats.PRESTO`.
     A positive estimate moves towards LOWER levels (``reverse=True`` turns the model round), and so does a positive
     offset: MASS::polr and ordinal::clm subtract theirs.
 

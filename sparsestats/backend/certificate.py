@@ -61,6 +61,7 @@ class Certificate:
         return math.sqrt(2.0 * max(self.value, 0.0))
 
     def to_dict(self) -> dict:
+        """The fields, by name."""
         return asdict(self)
 
     def __str__(self) -> str:

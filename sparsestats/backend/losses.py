@@ -138,8 +138,8 @@ class Gaussian(Loss):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.losses import Gaussian
-    >>> Gaussian().value(np.zeros(2), np.array([1.0, 3.0]))
+    >>> import sparsestats as ss
+    >>> ss.losses.Gaussian().value(np.zeros(2), np.array([1.0, 3.0]))
     2.5
     """
 
@@ -182,8 +182,8 @@ class Binomial(Loss):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.losses import Binomial
-    >>> round(Binomial().value(np.zeros(2), np.array([0.0, 1.0])), 6)
+    >>> import sparsestats as ss
+    >>> round(ss.losses.Binomial().value(np.zeros(2), np.array([0.0, 1.0])), 6)
     0.693147
     """
 
@@ -244,8 +244,8 @@ class Multinomial(Loss):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.losses import Multinomial
-    >>> round(Multinomial().value(np.zeros((2, 3)), np.eye(3)[:2]), 6)
+    >>> import sparsestats as ss
+    >>> round(ss.losses.Multinomial().value(np.zeros((2, 3)), np.eye(3)[:2]), 6)
     1.098612
     """
 
@@ -309,8 +309,8 @@ class Poisson(Loss):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.losses import Poisson
-    >>> round(Poisson().value(np.zeros(2), np.array([0.0, 1.0])), 6)
+    >>> import sparsestats as ss
+    >>> round(ss.losses.Poisson().value(np.zeros(2), np.array([0.0, 1.0])), 6)
     0.5
     """
 
@@ -366,11 +366,20 @@ class Huber(Loss):
     delta : float > 0, default 1.345
         Residual, in units of y, at which the loss turns linear.
 
+    Raises
+    ------
+    ValueError
+        At ``fit``, for a delta that is not a finite number > 0.
+
+    References
+    ----------
+    Huber (1964), Robust estimation of a location parameter, Annals of Mathematical Statistics 35.
+
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.losses import Huber
-    >>> Huber(delta=1.0).value(np.zeros(2), np.array([1.0, 3.0]))
+    >>> import sparsestats as ss
+    >>> ss.losses.Huber(delta=1.0).value(np.zeros(2), np.array([1.0, 3.0]))
     1.5
     """
 

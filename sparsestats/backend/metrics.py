@@ -46,11 +46,17 @@ def shd(true: Any, estimated: Any) -> int:
     Returns
     -------
     int
+        From 0 to d (d - 1) / 2.
+
+    Raises
+    ------
+    ValueError
+        For graphs that are not square, differ in size, or join a variable with itself.
 
     Examples
     --------
-    >>> from sparsestats.backend.metrics import shd
-    >>> shd([[0, 1], [0, 0]], [[0, 0], [1, 0]])
+    >>> import sparsestats as ss
+    >>> ss.metrics.shd([[0, 1], [0, 0]], [[0, 0], [1, 0]])
     1
     """
     a, b = _edges(true, "true"), _edges(estimated, "estimated")
@@ -60,15 +66,37 @@ def shd(true: Any, estimated: Any) -> int:
 
 
 def shd_cpdag(true: Any, estimated: Any) -> int:
-    """The same between the completed partially directed graphs of two DAGs (SHD-C): 0 within a Markov
-    class.
+    """Structural Hamming distance between the Markov classes of two DAGs (SHD-C).
+
+    Pairs of variables joined otherwise in the completed partially directed graphs: 0 within a Markov class.
+
+    Parameters
+    ----------
+    true, estimated : array-like (d, d)
+        DAGs, ``[from, to]``.
+
+    Returns
+    -------
+    int
+        From 0 to d (d - 1) / 2.
+
+    Raises
+    ------
+    ValueError
+        As :func:`shd`, and for graphs with a cycle.
+
+    Examples
+    --------
+    >>> import sparsestats as ss
+    >>> ss.metrics.shd_cpdag([[0, 1], [0, 0]], [[0, 0], [1, 0]])
+    0
     """
     a, b = _dags(true, estimated)
     return _pairs_that_differ(cpdag(a), cpdag(b))
 
 
 def sid(true: Any, estimated: Any) -> int:
-    """Structural intervention distance of Peters and Buhlmann (2015).
+    """Structural intervention distance: how many effects of one variable on another would come out wrong.
 
     The number of ordered pairs (i, j) whose effect of i on j would be computed wrongly in ``true`` when
     adjusting for the parents that i has in ``estimated``.
@@ -81,7 +109,22 @@ def sid(true: Any, estimated: Any) -> int:
     Returns
     -------
     int
-        Between 0 and d (d - 1).
+        From 0 to d (d - 1).
+
+    Raises
+    ------
+    ValueError
+        As :func:`shd_cpdag`.
+
+    References
+    ----------
+    Peters & Buhlmann (2015), Structural intervention distance for evaluating causal graphs, Neural Computation 27.
+
+    Examples
+    --------
+    >>> import sparsestats as ss
+    >>> ss.metrics.sid([[0, 1], [0, 0]], [[0, 0], [1, 0]])
+    2
     """
     edges, other = _dags(true, estimated)
     below = descendants(edges)

@@ -57,8 +57,20 @@ def relative(high: float = 1.0, low: float = 1e-2, n: int = 100) -> Relative:
 
     Parameters
     ----------
-    high, low : float, high >= low > 0
-    n : int >= 1
+    high, low : float, high >= low > 0, default 1 and 0.01
+        Ends of the grid, as fractions of the data's alpha_max.
+    n : int >= 1, default 100
+        Number of alphas.
+
+    Returns
+    -------
+    Relative
+        For ``alphas=`` of paths and CV twins, in both doors.
+
+    Raises
+    ------
+    ValueError
+        For ends or a number out of range.
 
     Examples
     --------

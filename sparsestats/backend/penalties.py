@@ -148,8 +148,8 @@ class L1(Penalty):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.penalties import L1
-    >>> L1().prox(np.array([3.0, -0.5]), 1.0)
+    >>> import sparsestats as ss
+    >>> ss.penalties.L1().prox(np.array([3.0, -0.5]), 1.0)
     array([ 2., -0.])
     """
 
@@ -196,8 +196,8 @@ class SortedL1(Penalty):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.penalties import SortedL1
-    >>> SortedL1([2.0, 1.0]).resolve(n_samples=10, sizes=np.ones(2)).value(np.array([1.0, -3.0]))
+    >>> import sparsestats as ss
+    >>> ss.penalties.SortedL1([2.0, 1.0]).resolve(n_samples=10, sizes=np.ones(2)).value(np.array([1.0, -3.0]))
     7.0
 
     References
@@ -279,8 +279,8 @@ class GroupSortedL1(Penalty):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.penalties import GroupSortedL1
-    >>> penalty = GroupSortedL1([2.0, 1.0]).resolve(n_samples=10, groups=np.array([0, 0, 1, 1]))
+    >>> import sparsestats as ss
+    >>> penalty = ss.penalties.GroupSortedL1([2.0, 1.0]).resolve(n_samples=10, groups=np.array([0, 0, 1, 1]))
     >>> round(penalty.value(np.array([3.0, 4.0, 0.0, 1.0])), 6)
     15.556349
 
@@ -398,9 +398,9 @@ class SparseGroupSortedL1(Penalty):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.penalties import SparseGroupSortedL1
-    >>> penalty = SparseGroupSortedL1("lasso", l1_ratio=0.5).resolve(n_samples=10, groups=np.array([0, 0, 1]))
-    >>> penalty.prox(np.array([3.0, 0.4, 0.6]), 1.0).round(3)
+    >>> import sparsestats as ss
+    >>> penalty = ss.penalties.SparseGroupSortedL1("lasso", l1_ratio=0.5)
+    >>> penalty.resolve(n_samples=10, groups=np.array([0, 0, 1])).prox(np.array([3.0, 0.4, 0.6]), 1.0).round(3)
     array([1.793, 0.   , 0.   ])
 
     References
@@ -555,8 +555,8 @@ class MCP(Penalty):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsestats.backend.penalties import MCP
-    >>> MCP(gamma=3.0).at(1.0).prox(np.array([0.5, 2.0, 5.0]), 1.0)
+    >>> import sparsestats as ss
+    >>> ss.penalties.MCP(gamma=3.0).at(1.0).prox(np.array([0.5, 2.0, 5.0]), 1.0)
     array([0. , 1.5, 5. ])
 
     References

@@ -91,6 +91,16 @@ class CrossValidated(PathEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            As the estimator without CV, and for folds, row groups or a score that do not fit the data.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the certificate of some alpha is above ``tol``.
         """
         from .._core import ext
         from ..selection.crossval import cross_validate_path

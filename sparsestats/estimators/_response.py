@@ -107,15 +107,45 @@ class PathClassifier(OffsetScore, ClassifierMixin, PathEstimator):
         self._has_offset = has_offset
 
     def decision_function(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Log odds of ``classes_[1]``, (n,); with K > 2 classes their linear predictors, (n, K)."""
+        """Log odds of ``classes_[1]``; with K > 2 classes their linear predictors.
+
+        Parameters
+        ----------
+        X, offset : as in ``predict``
+
+        Returns
+        -------
+        ndarray (n,), or (n, K) with K > 2 classes
+        """
         return self._linear_predictor(X, offset)
 
     def predict_proba(self, X: Any, offset: Any = None) -> np.ndarray:
-        """Probabilities of the classes in the order of ``classes_``, (n, K)."""
+        """Probabilities of the classes in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X, offset : as in ``predict``
+
+        Returns
+        -------
+        ndarray (n, K)
+            Rows sum to 1.
+        """
         prob = self._loss.mean(self._linear_predictor(X, offset))
         return prob if prob.ndim == 2 else np.column_stack([1 - prob, prob])
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """The most probable class, (n,)."""
+        """The most probable class.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame (n, p)
+        offset : array-like (n,), or (n, K) with K > 2 classes, or None
+            Needed when the model was fitted with one.
+
+        Returns
+        -------
+        ndarray (n,)
+        """
         eta = self._linear_predictor(X, offset)
         return self.classes_[(eta > 0).astype(int) if eta.ndim == 1 else eta.argmax(axis=1)]

@@ -112,7 +112,7 @@ class CoLiDE(FittedGraph):
         Edges that must, or cannot, be there: names of columns or positions. Required ones are not penalised.
     tiers : sequence of sequences, mapping variable -> number, or None
         Earlier tiers come first: no edge leads back.
-    max_parents : int or None
+    max_parents : int >= 0 or None
         Limit of parents of a variable.
     polish : bool or None, default None
         Whether the order is improved on the penalised objective too; None does so up to 40 variables.
@@ -120,7 +120,7 @@ class CoLiDE(FittedGraph):
         Random orders to start from besides the greedy ones.
     missing : {"raise", "em"}, default "raise"
         NaN: an error, or mean and covariance by EM (missing at random, Gaussian).
-    tol : float, default 1e-6
+    tol : float > 0, default 1e-6
         Relative duality gap asked for on the final order.
     constraints : callable or None
         ``(v) -> list of cvxpy constraints`` on the weights, on the data's own scale: ``v["from", "to"]`` is an edge
@@ -152,15 +152,22 @@ class CoLiDE(FittedGraph):
         most ``tol`` times its null value. With ``constraints`` every variable stands alone.
     noise_scale_ : float or ndarray (d,)
         Noise standard deviation of the refitted graph: one ("ev") or one a variable ("nv").
+    penalized_scale_ : float or ndarray (d,)
+        s, the noise scale of ``penalized_``.
     noise_variances_ : ndarray (d,)
         Residual variance of every variable given its parents.
     intercept_ : ndarray (d,)
+        Means of the variables where all parents are 0.
     location_, covariance_ : ndarrays (d,), (d, d)
         Mean and covariance (divisor n) the graph was fitted to.
     n_samples_ : float
+        Rows behind the covariance.
     cpdag_ : bool ndarray (d, d)
         The Markov class: ``[i, j]`` and ``[j, i]`` both set is an edge that may point either way.
     objective_ : float
+        The objective above at ``penalized_``.
+    log_likelihood_ : float
+        Mean Gaussian log-likelihood of a row under the refitted graph.
     certificate_ : Certificate
         Duality gap of ``penalized_`` on ``order_``; the worst variable's for noise="nv", that of all with
         ``constraints``.

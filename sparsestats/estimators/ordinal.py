@@ -533,11 +533,21 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         return probabilities[:, np.argsort(self.categories_, kind="stable")]
 
     def predict_cumulative(self, X: Any, offset: Any = None) -> np.ndarray:
-        """P(Y <= k) for all categories but the last, in the order of ``categories_``, (n, K-1)."""
+        """P(Y <= k) for all categories but the last, in the order of ``categories_``, (n, K-1).
+
+        Parameters
+        ----------
+        X, offset : as in ``predict_proba``
+        """
         return np.minimum(np.cumsum(self._ordered_proba(X, offset)[:, :-1], axis=1), 1.0)
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
-        """The most probable class, (n,)."""
+        """The most probable class, (n,).
+
+        Parameters
+        ----------
+        X, offset : as in ``predict_proba``
+        """
         likeliest = np.argmax(self._ordered_proba(X, offset), axis=1)
         return self.categories_[likeliest]
 

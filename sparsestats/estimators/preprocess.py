@@ -24,12 +24,12 @@ class ModelMatrix(TransformerMixin, BaseEstimator):
     formula : str
         The right side alone, ``"x + C(g) + bs(age, df=4)"``; a leading ``~`` is allowed. The intercept
         belongs to the estimator behind, and so does what ``keep()`` marks: see ``penalty_factor_``.
-    unseen : "raise", "nan" or "zero", default "raise"
-        What a factor level that ``fit`` never met does in ``transform``: `UnseenLevelError`, a row of NaN, or zeros
+    unseen : {"raise", "nan", "zero"}, default "raise"
+        What a factor level that ``fit`` never met does in ``transform``: ``UnseenLevelError``, a row of NaN, or zeros
         in the factor's columns. Zeros are what a level without rows has, whose effect the penalty leaves at 0: the
         answer for rare levels that a fold holds out. They need a column for every level (factors under ``keep()``
         and explicit contrasts have none, and raise).
-    env : dict of str to function, optional
+    env : dict of str to function, or None, default None
         Functions of your own that the formula may call.
 
     Attributes
@@ -62,7 +62,7 @@ class ModelMatrix(TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import pandas as pd
-    >>> from sparsestats.estimators.preprocess import ModelMatrix
+    >>> from sparsestats import ModelMatrix
     >>> data = pd.DataFrame({"x": [1.0, 2.0, 3.0], "g": ["a", "b", "a"]})
     >>> ModelMatrix("x + g").fit_transform(data).columns.tolist()
     ['x', 'g[a]', 'g[b]']

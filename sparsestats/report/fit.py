@@ -49,7 +49,7 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A model fitted by formula. Made by ``ss.fit``, ``ss.slope``, ``ss.gslope``, ``ss.load``; not by hand.
+    """A model fitted by formula. Made by ``ss.slope``, ``gslope``, ``sgslope``, ``fit`` and ``load``; not by hand.
 
     A fit holds a path (of one alpha when a number was asked for) and sits at one of its alphas, or at none
     when the path was all that was asked for. ``at`` moves along the path without fitting again.

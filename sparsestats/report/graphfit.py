@@ -75,11 +75,18 @@ class GraphFit:
         return self._square(self.estimator.adjacency_)
 
     def tidy(self, zeros: bool = False) -> pd.DataFrame:
-        """One row an edge: from, to, estimate, estimate_std, penalised, total, and frequency after a
-        bootstrap.
+        """One row an edge, strongest first.
 
-        ``estimate_std`` is in standard deviations of both variables. ``zeros`` adds the pairs without an
-        edge.
+        Parameters
+        ----------
+        zeros : bool, default False
+            Also the pairs without an edge.
+
+        Returns
+        -------
+        DataFrame with from, to, estimate, estimate_std, penalised, total, and frequency after a bootstrap
+            ``estimate_std`` is in standard deviations of both variables, ``penalised`` the weight before threshold and
+            refit, ``total`` the effect over all directed paths.
         """
         W, total = self.estimator.adjacency_, self.estimator.total_effects()
         i, j = np.nonzero(~np.eye(len(W), dtype=bool) if zeros else W)
@@ -102,7 +109,14 @@ class GraphFit:
         return frame.iloc[np.argsort(-np.abs(frame["estimate"].to_numpy()), kind="stable")].reset_index(drop=True)
 
     def glance(self) -> pd.DataFrame:
-        """The fit in one row."""
+        """The fit in one row.
+
+        Returns
+        -------
+        DataFrame with family, nobs, n_dropped, n_columns, n_edges, alpha, objective, log_likelihood, gap, tol,
+        converged
+            ``objective`` is that of the penalised weights, ``log_likelihood`` the mean Gaussian one of a row.
+        """
         c, e = self.certificate, self.estimator
         return pd.DataFrame(
             {
@@ -121,8 +135,12 @@ class GraphFit:
         )
 
     def cpdag(self) -> pd.DataFrame:
-        """Edges of the Markov class: from, to, and ``directed`` (False where data of one class cannot
-        tell).
+        """Edges of the Markov class.
+
+        Returns
+        -------
+        DataFrame with from, to, directed
+            ``directed`` is False where graphs of the class have the edge either way, which data cannot tell.
         """
         mask = self.estimator.cpdag_
         both = mask & mask.T
@@ -135,7 +153,22 @@ class GraphFit:
         return self._square(self.estimator.total_effects())
 
     def do(self, **interventions: float) -> pd.Series:
-        """Means of the variables when some are set: ``fit.do(sbp=120)``."""
+        """Means of the variables when some are set from outside: ``fit.do(sbp=120)``.
+
+        Parameters
+        ----------
+        **interventions : float
+            Variable and value; its parents no longer matter.
+
+        Returns
+        -------
+        Series of the variables
+
+        Raises
+        ------
+        ValueError
+            For a variable that is not in the graph, or a value that is not finite.
+        """
         return pd.Series(self.estimator.do(interventions), index=list(self.columns), name="mean")
 
     def _square(self, values: np.ndarray) -> pd.DataFrame:
@@ -145,7 +178,17 @@ class GraphFit:
     # ---- rows ---------------------------------------------------------------------------------------------
 
     def predict(self, newdata: Any = None) -> Any:
-        """Every variable given its parents, as a frame on newdata's index; NaN where a parent is missing."""
+        """Every variable given its parents.
+
+        Parameters
+        ----------
+        newdata : DataFrame or None
+            With all variables; None is the fit's own data.
+
+        Returns
+        -------
+        frame on the index of ``newdata``, a column a variable; NaN where a parent is missing
+        """
         newdata = self._rows(newdata)
         values = self._predicted(newdata)
         return frames.frame_like(newdata, {name: values[:, j] for j, name in enumerate(self.columns)})
@@ -190,7 +233,18 @@ class GraphFit:
         Parameters
         ----------
         method : {"bootstrap"}
-        n_boot, random_state, n_jobs, verbose : as in ``CoLiDE.bootstrap``
+        n_boot : int >= 1, default 200
+        random_state, n_jobs, verbose : as in ``CoLiDE.bootstrap``
+
+        Returns
+        -------
+        GraphFit
+            A copy with ``frequencies``.
+
+        Raises
+        ------
+        ValueError
+            For another method, and for a loaded fit, which holds no rows.
         """
         if method != "bootstrap":
             raise ValueError(f'method must be "bootstrap"; got {method!r}')
@@ -236,7 +290,18 @@ class GraphFit:
         return self.summary().to_html()
 
     def plot(self, kind: str = "dag", ax: Any = None) -> Any:
-        """The Axes of a drawing: "dag", "cpdag", "matrix", or "bootstrap" (shares beside the edges)."""
+        """A drawing; it is returned, never shown.
+
+        Parameters
+        ----------
+        kind : {"dag", "cpdag", "matrix", "bootstrap"}, default "dag"
+            "cpdag" is the Markov class, "bootstrap" the graph with the shares of ``infer`` beside the edges.
+        ax : matplotlib Axes or None
+
+        Returns
+        -------
+        matplotlib Axes
+        """
         _check_kind(kind)
         if kind == "bootstrap":
             return self.estimator.plot("dag", ax, frequencies=self._drawn())
@@ -257,7 +322,13 @@ class GraphFit:
         return self.frequencies
 
     def update(self, **changes: Any) -> GraphFit:
-        """A new fit to the same rows with some arguments changed."""
+        """A new fit to the same data with some arguments of ``ss.colide`` changed.
+
+        Raises
+        ------
+        ValueError
+            For a loaded fit, which holds no rows.
+        """
         if self.again is None:
             raise ValueError("a loaded fit holds no rows to fit again")
         return self.again(changes)
