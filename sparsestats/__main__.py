@@ -29,7 +29,8 @@ DEMO_FORMULA = (
 DEMO_TERM = "flipper_length_mm"
 """The variable whose spline the demo draws."""
 
-_SETTINGS = ("family", "sequence", "q", "tol", "max_iter", "link", "first_penalty", "parallel", "penalty", "reverse")
+_OF_PRESTO = ("link", "first_penalty", "parallel", "penalty", "reverse")
+_SETTINGS = ("family", "sequence", "q", "tol", "max_iter", *_OF_PRESTO)
 """Options of ``fit`` that the model itself judges; left out of a call where they were not given."""
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -307,6 +308,8 @@ def _fit(asked: argparse.Namespace) -> None:
     from . import api
 
     settings = {name: getattr(asked, name) for name in _SETTINGS}
+    if asked.model != "presto" and (given := [name for name in _OF_PRESTO if settings[name] is not None]):
+        raise Refused(f"--{given[0].replace('_', '-')} is an option of --model presto, and this is {asked.model}.")
     if asked.parallel == ["all"]:
         settings["parallel"] = True
     fit = getattr(api, asked.model)(

@@ -249,6 +249,7 @@ def test_a_file_that_is_no_table_is_told_in_one_line(tmp_path, capsys, name, con
         (["fit", "body_mas ~ species", "TABLE"], "did you mean"),
         (["fit", "body_mass_g ~ __import__('os')", "TABLE"], "refused"),
         (["fit", "species ~ sex", "TABLE"], "holds classes"),
+        (["fit", "body_mass_g ~ sex", "TABLE", "--link", "probit"], "--link is an option of --model presto, and this"),
         (["predict", "TABLE", "TABLE"], "not a saved sparsestats fit"),
         (["predict", "nowhere.json", "TABLE"], "nowhere.json"),
     ],

@@ -193,8 +193,16 @@ class Evaluator:
         if strange.any():
             contrasts = matrix.shape[1] < len(levels)
             if self.unseen == "raise" or (self.unseen == "zero" and contrasts):
-                found = sorted({str((column.levels or ())[code]) for code in column.values[strange]})
-                raise UnseenLevelError(column.name, found, self.rows[strange].tolist(), contrasts)
+                found = sorted({(column.levels or ())[code] for code in column.values[strange]}, key=str)
+                error = UnseenLevelError(column.name, list(map(str, found)), self.rows[strange].tolist(), contrasts)
+                known = {str(level): type(level).__name__ for level in levels}
+                alike = next((level for level in found if str(level) in known), None)
+                if alike is not None:
+                    error.add_note(
+                        f"{str(alike)!r} was {known[str(alike)]} at fit and is {type(alike).__name__} here: "
+                        f"give column {column.name!r} the type it had."
+                    )
+                raise error
             if self.unseen == "nan":
                 self.unknown |= strange
         # A level without rows has a column of zeros, and a penalty leaves its coefficient at 0.

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
 Level = str | int | float | bool
+
+_NUMBERS = (int, float, np.number, Decimal)  # databases hand out decimals
+_TIMES = (date, time, timedelta, pd.Period)
 
 
 def as_level(value: Any) -> Level:
@@ -205,13 +210,15 @@ class Table:
         series = _wrapped(native)
         dtype = series.dtype
         if dtype.is_temporal():
-            raise ValueError(f"Column {name!r} holds dates or times; turn it into numbers or leave it out.")
+            _refuse_time(name)
         if dtype.is_numeric():
             return self._numbers(name, _floats(series))
         if dtype == nw.Boolean:
             return Column(name, "boolean", _floats(series), (False, True))
-        if dtype == nw.Categorical or dtype == nw.Enum:
+        if dtype == nw.Enum or isinstance(getattr(native, "dtype", None), pd.CategoricalDtype):
             return self._categories(name, series)
+        # A polars Categorical is among these: its categories stand as they appeared, which means nothing; an Enum's
+        # order is meant.
         return self._objects(name, series.to_list())
 
     def _numbers(self, name: str, values: np.ndarray) -> Column:
@@ -224,13 +231,10 @@ class Table:
         if self.pandas_like:
             levels = tuple(map(as_level, native.cat.categories))
             return Column(name, "factor", np.asarray(native.cat.codes, dtype=np.intp), levels, bool(native.cat.ordered))
-        cells = series.to_list()
-        declared = series.dtype == nw.Enum
-        # A polars Categorical lists categories as they appear, which means nothing; an Enum's order is meant.
-        levels = tuple(series.dtype.categories if declared else sorted({cell for cell in cells if cell is not None}))
+        levels = tuple(series.dtype.categories)
         position = {level: i for i, level in enumerate(levels)}
-        codes = np.array([position.get(cell, -1) for cell in cells], dtype=np.intp)
-        return Column(name, "factor", codes, levels, declared)
+        codes = np.array([position.get(cell, -1) for cell in series.to_list()], dtype=np.intp)
+        return Column(name, "factor", codes, levels, True)
 
     def _objects(self, name: str, cells: list[Any]) -> Column:
         unhashable = {type(value) for value in cells} & {list, dict, set, tuple, np.ndarray}
@@ -243,7 +247,9 @@ class Table:
         if kinds and kinds <= {bool, np.bool_}:
             values = np.array([np.nan, *(float(v) for v in found)])[codes + 1]
             return Column(name, "boolean", values, (False, True))
-        if kinds and all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds):
+        if any(issubclass(kind, _TIMES) for kind in kinds):
+            _refuse_time(name)
+        if kinds and all(issubclass(kind, _NUMBERS) and kind is not bool for kind in kinds):
             values = np.array([np.nan, *(float(v) for v in found)])[codes + 1]
             if np.isinf(values).any():
                 _refuse_infinite(name, values[:, None])
@@ -336,6 +342,10 @@ def _floats(series: Any) -> np.ndarray:
 
 def _sort_key(level: Level) -> tuple[int, Any]:
     return (1, level) if isinstance(level, str) else (0, float(level))
+
+
+def _refuse_time(name: str) -> NoReturn:
+    raise ValueError(f"Column {name!r} holds dates or times; turn it into numbers or leave it out.")
 
 
 def _refuse_infinite(name: str, values: np.ndarray) -> None:

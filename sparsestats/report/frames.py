@@ -41,9 +41,9 @@ def numbers(frame: Any, names: Sequence[Any]) -> np.ndarray:
 
 
 def with_columns(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
-    """A copy of ``frame`` with more columns on its right."""
+    """A copy of ``frame`` with more columns on its right, or in place of those of the same names."""
     if isinstance(frame, pd.DataFrame):
-        return pd.concat([frame, frame_like(frame, columns)], axis=1)
+        return frame.assign(**columns)
     table = nw.from_native(frame, eager_only=True)
     added = [
         nw.new_series(name, _plain(values), backend=nw.get_native_namespace(frame)) for name, values in columns.items()

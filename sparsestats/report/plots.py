@@ -89,14 +89,17 @@ def mark_alphas(ax: Any, marks: Mapping[str, float]) -> None:
     by_alpha: dict[float, list[str]] = {}
     for name, alpha in marks.items():
         by_alpha.setdefault(float(alpha), []).append(name)
-    for (alpha, names), style in zip(by_alpha.items(), ("--", ":", "-.", "-") * len(by_alpha), strict=False):
+    styled = zip(by_alpha.items(), ("--", ":", "-.", "-") * len(by_alpha), strict=False)
+    before, row = -1.0, 0  # a name near the one on its left goes a line lower
+    for (alpha, names), style in sorted(styled, reverse=True):
         ax.axvline(alpha, color=INK, linewidth=0.9, linestyle=style, zorder=1)
-        late = ax.transAxes.inverted().transform(ax.transData.transform((alpha, ax.get_ylim()[0])))[0] > 0.9
+        at = ax.transAxes.inverted().transform(ax.transData.transform((alpha, ax.get_ylim()[0])))[0]
+        late, row, before = at > 0.9, row + 1 if at - before < 0.15 else 0, at
         ax.annotate(
             " = ".join(names),
             (alpha, 1),
             xycoords=ax.get_xaxis_transform(),
-            xytext=(-3 if late else 3, -3),
+            xytext=(-3 if late else 3, -3 - 10 * row),
             textcoords="offset points",
             ha="right" if late else "left",
             va="top",

@@ -1,5 +1,8 @@
 """Formula + frame -> design: one named test for each rule."""
 
+from datetime import date
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -317,9 +320,10 @@ def test_other_eager_frames_go_in(data):
     assert built.index is None
 
 
-def test_dates_are_refused_by_name(data):
+@pytest.mark.parametrize("day", [pd.Timestamp("2024-01-01"), date(2024, 1, 1), pd.Period("2024-01")])
+def test_dates_are_refused_by_name(data, day):
     with pytest.raises(ValueError, match="'day' holds dates"):
-        design("y ~ day", data.assign(day=pd.Timestamp("2024-01-01")))
+        design("y ~ day", data.assign(day=day))
 
 
 def test_inputs_are_left_alone_and_may_be_read_only(data):
@@ -386,6 +390,19 @@ def test_object_columns_of_bools_numbers_and_text(data):
     assert built.names == ["flag", "mixed[2]"] and built.n_dropped == 40
     with pytest.raises(ValueError, match="'lists' holds list objects"):
         design("y ~ lists", data.assign(lists=pd.Series([[1]] * 60)))
+
+
+def test_decimals_of_a_database_are_numbers(data):
+    exact = data.assign(x=[Decimal(repr(value)) for value in data.x])
+    np.testing.assert_array_equal(design("y ~ x", exact).X, design("y ~ x", data).X)
+
+
+def test_a_dictionary_column_of_arrow_is_a_factor(data):
+    pa = pytest.importorskip("pyarrow")
+    coded = data.assign(g=data.g.astype(pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))))
+    built = design("y ~ g", coded)
+    assert built.names == design("y ~ g", data).names
+    np.testing.assert_array_equal(built.X, design("y ~ g", data).X)
 
 
 def test_wide_frames_with_holes_count_them_by_column():

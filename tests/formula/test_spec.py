@@ -152,8 +152,9 @@ def test_levels_of_numbers_match_by_value(data):
 def test_a_factor_stays_a_factor_when_new_data_holds_numbers(data):
     spec = design("y ~ code", data.assign(code=data.dose.astype(str))).spec
     assert spec.names == ["code[1]", "code[2]", "code[3]"]
-    with pytest.raises(UnseenLevelError, match="'code'"):
+    with pytest.raises(UnseenLevelError, match="'code'") as error:
         spec.transform(data.assign(code=data.dose))
+    assert error.value.__notes__ == ["'1' was str at fit and is int here: give column 'code' the type it had."]
 
 
 def test_prediction_asks_only_for_the_columns_it_reads(data):

@@ -147,6 +147,7 @@ def test_augment_adds_to_the_datas_own_frame_and_changes_nothing(chosen, penguin
     pd.testing.assert_frame_equal(penguins, before)
     pd.testing.assert_frame_equal(out[penguins.columns], penguins)
     np.testing.assert_allclose(out[".fitted"] + out[".resid"], penguins["body_mass_g"].where(out[".fitted"].notna()))
+    pd.testing.assert_frame_equal(chosen.augment(out), out)  # a second model's columns stand in place of the first's
     unknown = chosen.augment(penguins.drop(columns="body_mass_g").iloc[:3])
     assert ".resid" not in unknown
     assert unknown[".fitted"].notna().all()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sparsestats as ss
-from sparsestats.report.plots import spread
+from sparsestats.report.plots import mark_alphas, spread
 
 heights = st.lists(st.floats(-10, 10), min_size=1, max_size=12)
 
@@ -33,6 +33,18 @@ def test_two_labels_at_one_height_part_evenly():
 
 def test_more_labels_than_room_are_spaced_evenly():
     np.testing.assert_allclose(spread(np.array([0.0, 1.0, 2.0]), 5.0, 0.0, 2.0), [0.0, 1.0, 2.0])
+
+
+def test_names_of_neighbouring_alphas_do_not_cover_each_other():
+    from matplotlib import pyplot as plt
+
+    ax = plt.subplots()[1]
+    ax.set_xscale("log")
+    ax.set_xlim(1.0, 0.01)
+    mark_alphas(ax, {"1 se": 0.012, "min": 0.01})
+    drawn(ax)
+    first, second = (text.get_window_extent() for text in ax.texts)
+    assert not first.overlaps(second)
 
 
 def drawn(ax):
