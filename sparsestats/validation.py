@@ -28,10 +28,11 @@ def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
     weights = check_vector(sample_weight, n, "sample_weight")
     if weights.min() < 0:
         raise ValueError(f"sample_weight must be >= 0; row {int(np.argmin(weights))} has {weights.min():g}")
-    total = weights.sum()
-    if not total > 0:
+    largest = weights.max(initial=0.0)
+    if not largest > 0:
         raise ValueError("sample_weight must not be all zero")
-    return weights * (n / total)
+    weights = np.ldexp(weights, -np.frexp(largest)[1])  # exact, and no sum of them leaves the range of doubles
+    return weights * (n / weights.sum())
 
 
 def as_random_state(chance: Any) -> np.random.RandomState:
@@ -197,7 +198,8 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
     if isinstance(groups, Mapping):
         if names is None:
             raise ValueError("groups as a mapping needs X with column names (a DataFrame)")
-        unknown = [name for name in groups if name not in set(map(str, names))]
+        known = set(map(str, names))
+        unknown = [name for name in groups if name not in known]
         if unknown:
             raise ValueError(f"groups names {unknown[0]!r}, which is not a column; columns are {list(names)[:10]}")
         groups = [groups.get(str(name), ("", str(name))) for name in names]

@@ -64,6 +64,11 @@ class PathRegressor(OffsetScore, RegressorMixin, PathEstimator):
         """
         return self._loss.mean(self._linear_predictor(X, offset))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = self._loss.name == "poisson"
+        return tags
+
 
 class PathClassifier(OffsetScore, ClassifierMixin, PathEstimator):
     """A path estimator of the probabilities of classes: logistic for two, softmax for more."""

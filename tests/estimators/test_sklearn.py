@@ -45,7 +45,10 @@ told = pytest.mark.filterwarnings("ignore::sparsestats.exceptions.DataWarning")
 
 
 @told
-@parametrize_with_checks([kind() for kind in SINGLE] + [ss.Penalized(), ss.SLOPECV(ss.relative(1, 0.01, 10), cv=3)])
+@parametrize_with_checks(
+    [kind() for kind in SINGLE]
+    + [ss.Penalized(), ss.SLOPE(family="poisson"), ss.SLOPECV(ss.relative(1, 0.01, 10), cv=3)]
+)
 def test_checks_of_sklearn(estimator, check):
     check(estimator)
 
@@ -159,6 +162,15 @@ def test_rows_of_weight_0_are_rows_left_out_of_sequences_that_depend_on_n_too():
     for model in (ss.SLOPE(0.1, sequence="gaussian"), ss.GroupSLOPE(0.1, sequence="corrected", groups=groups)):
         weighted, fewer = clone(model).fit(X, y, weights), clone(model).fit(X[20:], y[20:])
         np.testing.assert_allclose(weighted.coef_, fewer.coef_, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [ss.SLOPE, ss.PRESTO])
+def test_weights_have_no_unit_down_to_the_ends_of_a_double(kind):
+    X, y = numeric()
+    y, weights = np.digitize(y, [-1.0, 1.0]), np.tile([1.0, 2.0, 0.0], 20)
+    model = kind(alpha=0.05).fit(X, y, weights)
+    for power in (-1074, -1000, 1021):  # their sum, or its inverse, is beyond the largest double
+        np.testing.assert_array_equal(kind(alpha=0.05).fit(X, y, np.ldexp(weights, power)).coef_, model.coef_)
 
 
 def test_a_grid_of_numpys_values_fits_what_the_plain_values_fit():
