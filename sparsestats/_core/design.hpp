@@ -287,6 +287,33 @@ class Design {
     if (longest > 0) unit_ = std::exp2(4 * std::round(0.25 * std::log2(longest)));
     for (std::vector<double>* v : {&inv_, &length_})
       for (double& x : *v) x /= unit_;
+    if (!free_cols_.empty()) drop_explained();
+  }
+
+  // A coordinate that the free columns explain is one that does not vary: at any price its best value is 0, without one it
+  // has none of its own, and what rounding leaves of it is not solved for.
+  void drop_explained() {
+    std::vector<double> x;
+    for (Index u = 0; u < atoms(); ++u) {
+      const Index s = start_[u], m = atom_size(u);
+      if (!opt_.orthonormalise && !nearly_explained(s)) continue;
+      x.resize(m * n_);
+      columns(u, x.data());
+      for (Index j = 0; j < m; ++j) {
+        const double* left = x.data() + j * n_;
+        if (std::sqrt(wdot(left, left)) > 1e-10 * length_[s + j]) continue;
+        length_[s + j] = 0;
+        if (!opt_.orthonormalise) inv_[s + j] = 0;
+        for (Index i = 0; opt_.orthonormalise && i < m; ++i) T_[u][i * m + j] = 0;
+      }
+    }
+  }
+  // From its products with the free part alone, whose squares say no more than this; saves writing a column out.
+  bool nearly_explained(Index j) const {
+    const double norm = length_[j] / inv_[j];  // NaN where the column is out already
+    double left = norm * norm;
+    for (Index k = opt_.fit_intercept ? 1 : 0; k < q(); ++k) left -= A_[j * q() + k] * A_[j * q() + k];
+    return left <= 1e-6 * norm * norm;
   }
 
   // T of every atom: its columns, centred and scaled, times T are W-orthonormal. A column that depends on those before

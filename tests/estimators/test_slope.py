@@ -317,6 +317,22 @@ def test_free_columns_are_fitted_at_alpha_max_and_never_ranked(family, grouped):
         one(family, grouped)(alpha=0.1, penalty_factor=factor, sequence=np.ones(count + 1), **extra).fit(X, y)
 
 
+@pytest.mark.parametrize("standardize", [True, False, "group"])
+@pytest.mark.parametrize("alpha", [0, None])
+@pytest.mark.parametrize("family", ["gaussian", "binomial"])
+def test_a_penalised_column_that_free_ones_explain_has_nothing_to_add(family, alpha, standardize):
+    # Rounding would leave it a variance of 1e-32, an alpha_max of 1e-17 and, at alpha = 0, a coefficient of 1e15.
+    X = np.random.default_rng(3).standard_normal((50, 3))
+    X[:, 2] = 2 - 3 * X[:, 0] + X[:, 1]
+    y = X[:, 0] + np.random.default_rng(4).standard_normal(50)
+    kind = ss.GroupSLOPE if family == "gaussian" else ss.GroupSLOPEClassifier
+    y = y if family == "gaussian" else y > 0
+    model = kind(alpha, penalty_factor=[0, 0, 1], groups=[0, 1, 1], standardize=standardize).fit(X, y)
+    assert model.alpha_max_ == 0 and model.certificate_.converged
+    assert np.ravel(model.coef_)[2] == 0
+    np.testing.assert_allclose(np.ravel(model.coef_)[:2], np.ravel(kind(0).fit(X[:, :2], y).coef_), atol=1e-7)
+
+
 def test_a_free_column_is_never_rescaled():
     X, y = data()
     factor = np.r_[0, np.ones(11)]
