@@ -54,7 +54,7 @@ def noise_scaled(estimator: Any, X: Any, y: Any, *, max_rounds: int = 50) -> Any
     >>> np.flatnonzero(model.coef_).tolist(), bool(0.8 < model.sigma_ < 1.2)
     ([0], True)
     """
-    if not isinstance(estimator, PathRegressor) or "alpha" not in estimator.get_params(deep=False):
+    if not isinstance(estimator, PathRegressor) or not {"alpha", "family"} <= set(estimator.get_params(deep=False)):
         raise TypeError(f"noise_scaled needs SLOPE, GroupSLOPE or SparseGroupSLOPE, without CV; got {estimator!r}")
     if estimator.family != "gaussian":
         raise ValueError(f'noise_scaled needs family="gaussian", whose noise has a scale; got {estimator.family!r}')

@@ -36,8 +36,9 @@ def test_what_it_cannot_scale_is_refused():
     X, y = data()
     with pytest.raises(TypeError, match="without CV"):
         ss.noise_scaled(ss.SLOPECV(), X, y)
-    with pytest.raises(TypeError, match="SLOPE, GroupSLOPE or SparseGroupSLOPE"):
-        ss.noise_scaled(ss.SLOPEClassifier(), X, y)
+    for other in (ss.SLOPEClassifier(), ss.Penalized()):
+        with pytest.raises(TypeError, match="SLOPE, GroupSLOPE or SparseGroupSLOPE"):
+            ss.noise_scaled(other, X, y)
     with pytest.raises(ValueError, match="gaussian"):
         ss.noise_scaled(ss.SLOPE(family="huber"), X, y)
 

@@ -142,6 +142,18 @@ def test_screening_changes_nothing():
         assert screened.objective == pytest.approx(full.objective, abs=2e-10 * full.scale)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_without_a_group_part_its_weights_are_still_one_a_group(classes):
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((60, 4))
+    y = np.digitize(X[:, 0] + 0.5 * rng.standard_normal(60), [0.0, 1.0][: classes - 1])
+    v = np.linspace(2, 1, 4 * (classes if classes > 2 else 1))
+    model = ss.SparseGroupSLOPEClassifier(0.02, l1_ratio=1, sequence=(v, [2.0, 1.0]), groups=[0, 1, 1, 0]).fit(X, y)
+    np.testing.assert_allclose(model.coef_, ss.SLOPEClassifier(0.02, sequence=v).fit(X, y).coef_, atol=1e-10)
+    with pytest.raises(ValueError, match="each of the 2 penalised groups"):
+        model.set_params(sequence=(v, [1.0])).fit(X, y)
+
+
 def test_inside_a_selected_group_columns_are_left_out():
     X, y = data(n=200)
     model = ss.SparseGroupSLOPE(0.3, l1_ratio=0.9, groups=GROUPS).fit(X, y)

@@ -76,6 +76,8 @@ class NativeProblem:
 
     def _resolved(self) -> Any:
         """A penalty of both kinds with its weights for the ranks the design found."""
+        if not self._grouped:  # of the columns' part alone, whose groups the design does not know
+            return self.problem.penalty.resolve(self.problem.observations, _labels(self.problem))
         # Its columns are ranked too, those among them that a group of lower rank leaves at 0.
         sizes = self._sizes()
         labels = np.repeat(np.arange(len(sizes)), self._coordinates())
