@@ -38,6 +38,7 @@ ERRORS = {
     "y too large to square": (fit(y=1e160 * Y), r"y reaches .*e\+160, whose square is not finite; rescale it"),
     "y too small to square": (fit(y=1e-160 * Y), r"y varies by .*e-160, whose square is too small for a double"),
     "classes for numbers": (fit(y=np.where(Y > 0, "yes", "no")), "y holds '(yes|no)' where numbers are needed"),
+    "None in y": (fit(y=np.where(Y > 2, None, Y)), "y holds None where numbers are needed"),
     "dates for numbers": (fit(y=np.full(30, "2020-01-01", dtype="M8[D]")), "y holds dates or times where numbers are"),
     "X of one dimension": (fit(X[:, 0]), "Expected 2D array, got 1D array"),
     "X of three dimensions": (fit(X[None]), "Found array with dim 3"),

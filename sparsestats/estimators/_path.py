@@ -259,6 +259,7 @@ class PathEstimator(Relaxable, BaseEstimator):
             standardization=to_penalty,
             penalty_factor=problem.penalty_factor,
             ranked=self._ranked,
+            has_offset=problem.offset is not None,
         )
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Any:
@@ -327,7 +328,7 @@ class PathEstimator(Relaxable, BaseEstimator):
         self.coef_, self._has_offset = beta, has_offset
         self.intercept_: Any = intercept if np.ndim(intercept) else float(intercept)
 
-    def at(self, path: Path, alpha: float, *, has_offset: bool = False) -> Any:
+    def at(self, path: Path, alpha: float) -> Any:
         """A fitted copy of this estimator at one alpha of a path it made.
 
         Between two alphas of the path coefficients are interpolated and there is no certificate.
@@ -336,17 +337,15 @@ class PathEstimator(Relaxable, BaseEstimator):
         ----------
         path : Path
         alpha : float, inside the path's range
-        has_offset : bool
-            Whether predictions must be given an offset.
         """
         from sklearn.base import clone
 
         fitted = clone(self).set_params(alpha=float(alpha))
         i, j, _ = path.locate(alpha)
         if i == j:
-            fitted._take(path, i, has_offset)
+            fitted._take(path, i, path.has_offset)
         else:
-            fitted._set_model(path.coef(alpha), path.intercept(alpha), has_offset)
+            fitted._set_model(path.coef(alpha), path.intercept(alpha), path.has_offset)
             fitted.alpha_, fitted.alpha_max_ = float(alpha), path.alpha_max
         fitted.n_features_in_ = path.coefs.shape[-1]
         if path.classes is not None:

@@ -394,6 +394,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
                 "loss": result.losses,
             },
             duals=result.duals,
+            has_offset=problem.offset is not None,
             categories=self.categories_,
             family=self.family,
             link=self.link,
@@ -440,24 +441,22 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         if path.duals is not None:
             self.duals_ = path.duals[row]
 
-    def at(self, path: OrdinalPath, alpha: float, *, has_offset: bool = False) -> PRESTO:
+    def at(self, path: OrdinalPath, alpha: float) -> PRESTO:
         """A fitted copy of this estimator at one alpha of a path it made (interpolated between two of them).
 
         Parameters
         ----------
         path : OrdinalPath
         alpha : float, inside the path's range
-        has_offset : bool
-            Whether predictions must be given an offset.
         """
         fitted = clone(self).set_params(alpha=float(alpha))
         i, j, _ = path.locate(alpha)
         fitted._set_categories(path.categories)
         if i == j:
-            fitted._take(path, i, has_offset)
+            fitted._take(path, i, path.has_offset)
         else:
             fitted.coef_, fitted.intercept_ = path.coef(alpha), path.intercept(alpha)
-            fitted._has_offset = has_offset
+            fitted._has_offset = path.has_offset
             fitted.alpha_, fitted.alpha_max_ = float(alpha), path.alpha_max
         fitted.n_features_in_ = path.coefs.shape[2]
         if path.feature_names is not None:

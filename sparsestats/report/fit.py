@@ -179,7 +179,7 @@ class Fit:
     def estimator(self) -> Any:
         if self.alpha is None:
             return self.template
-        return self.template.at(self.path, self.alpha, has_offset=self.spec.has_offset)
+        return self.template.at(self.path, self.alpha)
 
     @cached_property
     def report(self) -> Report:

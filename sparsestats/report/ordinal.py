@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from ..backend.ordinal import probabilities
 from . import plots
@@ -126,9 +125,7 @@ class OrdinalPath(Path):
 
     def linear_predictors(self, X: Any, alpha: float, offset: Any = None) -> np.ndarray:
         """eta at every boundary, (n, K-1)."""
-        data: Any = X if sparse.issparse(X) else np.asarray(X, dtype=float)
-        if data.ndim != 2 or data.shape[1] != self.coefs.shape[2]:
-            raise ValueError(f"X must have shape (n, {self.coefs.shape[2]}), got {data.shape}.")
+        data = self._rows(X, offset)
         eta = data @ self.coef(alpha).T + self.intercept(alpha)
         if offset is not None:
             shift = np.asarray(offset, dtype=float)
@@ -158,7 +155,8 @@ class OrdinalPath(Path):
         Raises
         ------
         ValueError
-            When the columns do not match, ``alpha`` is outside the range or ``type`` is unknown.
+            When columns do not match by number or name, an offset is missing, ``alpha`` is outside the range or
+            ``type`` is unknown.
         """
         if type not in ("prob", "cumulative", "link", "class"):
             raise ValueError(f'type must be "prob", "cumulative", "link" or "class", got {type!r}.')

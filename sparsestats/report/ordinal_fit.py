@@ -97,7 +97,7 @@ class OrdinalFit(Fit):
         """The fitted model of the other door (unfitted while no alpha is chosen)."""
         if self.alpha is None:
             return self.template
-        return self.template.at(self.model, self.alpha, has_offset=self.spec.has_offset)
+        return self.template.at(self.model, self.alpha)
 
     def at(self, alpha: str | float) -> OrdinalFit:
         """The same fit elsewhere; nothing is fitted again.

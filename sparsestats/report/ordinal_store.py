@@ -72,7 +72,8 @@ def from_dict(saved: Any, *, spec: Callable[[Any], Any], estimator: Callable[[Ma
         names, shape = common["spec"].names, {name: own[name] for name in _PATH}
 
         def path(part: dict[str, Any]) -> OrdinalPath:
-            return OrdinalPath(**path_parts(part, names), feature_names=names, **shape)
+            offset = common["spec"].has_offset
+            return OrdinalPath(**path_parts(part, names), feature_names=names, has_offset=offset, **shape)
 
         return OrdinalFit(
             **common,

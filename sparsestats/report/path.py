@@ -68,6 +68,8 @@ class Path:
         Whether the penalty ranks columns by size, so that they come in clusters of equal size.
     classes : ndarray (K,) or None
         What the K coefficient vectors of ``coefs`` belong to, in their order.
+    has_offset : bool
+        Whether it was fitted with an offset, so that predictions need one too.
 
     Attributes
     ----------
@@ -105,6 +107,7 @@ class Path:
     penalty_factor: np.ndarray | None = None
     ranked: bool = False
     classes: np.ndarray | None = None
+    has_offset: bool = False
 
     @classmethod
     def from_result(
@@ -120,6 +123,7 @@ class Path:
         penalty_factor: np.ndarray | None = None,
         ranked: bool = False,
         classes: np.ndarray | None = None,
+        has_offset: bool = False,
     ) -> Path:
         """Dress a solver's answer with the names of what it was fitted to."""
         return cls(
@@ -142,6 +146,7 @@ class Path:
             penalty_factor,
             ranked,
             classes,
+            has_offset,
         )
 
     def __len__(self) -> int:
@@ -338,25 +343,39 @@ class Path:
         Raises
         ------
         ValueError
-            When the columns do not match, ``alpha`` is outside the range or ``type`` is unknown.
+            When columns do not match by number or name, an offset is missing, ``alpha`` is outside the range or
+            ``type`` is unknown.
         """
         if type not in ("response", "link"):
             raise ValueError(f'type must be "response" or "link", got {type!r}.')
-        data: Any = X if sparse.issparse(X) else np.asarray(X, dtype=float)
-        n, p = data.shape[0], self.coefs.shape[-1]
-        if data.ndim != 2 or data.shape[1] != p:
-            raise ValueError(f"X must have shape (n, {p}), got {data.shape}.")
+        data = self._rows(X, offset)
         if alpha is None:
             eta = linear_predictors(data, self.coefs, self.intercepts)
         else:
             eta = data @ self.coef(alpha).T + self.intercept(alpha)
         if offset is not None:
             shift = np.asarray(offset, dtype=float)
-            shape = (n, *self.coefs.shape[1:-1])
+            shape = (len(eta), *self.coefs.shape[1:-1])
             if shift.shape != shape:
                 raise ValueError(f"offset must have shape {shape}, got {shift.shape}.")
             eta = eta + (shift[:, None] if alpha is None else shift)
         return eta if type == "link" or self.mean is None else self.mean(eta)
+
+    def _rows(self, X: Any, offset: Any) -> Any:
+        """The rows to predict as numbers, when their columns are those of the fit and an offset comes if it had one."""
+        if offset is None and self.has_offset:
+            raise ValueError("this path was fitted with an offset; predict needs offset= for the new rows")
+        # As in scikit-learn columns that are not named by text are taken by their place.
+        names = [name for name in getattr(X, "columns", ()) if isinstance(name, str)]
+        if names and self.feature_names is not None and names != list(self.feature_names):
+            raise ValueError(
+                f"X must have the columns of the fit in their order, {list(self.feature_names)[:10]}; got {names[:10]}"
+            )
+        data: Any = X if sparse.issparse(X) else np.asarray(X, dtype=float)
+        p = self.coefs.shape[-1]
+        if data.ndim != 2 or data.shape[1] != p:
+            raise ValueError(f"X must have shape (n, {p}), got {data.shape}.")
+        return data
 
     def tidy(self, zeros: bool = False) -> pd.DataFrame:
         """Long frame of the coefficients, the intercept not among them.

@@ -229,8 +229,8 @@ def from_dict(
         levels = revive(saved["levels"])
         model, mean = estimator(saved["estimator"]["class"], revive(saved["estimator"]["params"]), levels)
         common = common_parts(saved, spec)
-        names = common["spec"].names
-        path = Path(**path_parts(saved["path"], names), feature_names=names, mean=mean)
+        names, has_offset = common["spec"].names, common["spec"].has_offset
+        path = Path(**path_parts(saved["path"], names), feature_names=names, mean=mean, has_offset=has_offset)
         if path.multinomial:
             path = replace(path, classes=np.asarray(levels))
         return Fit(**common, template=model, path=path, levels=levels)

@@ -365,6 +365,17 @@ def test_an_integer_cv_is_lowered_to_the_largest_class_and_says_so():
     assert "largest class has 7 rows: cv=10 is lowered to 7 folds" in str(caught[0].message)
 
 
+@pytest.mark.parametrize(("cls", "cut"), [(ss.SLOPE, None), (ss.SLOPEClassifier, [0.0]), (ss.PRESTO, [-1.0, 0.0])])
+def test_a_path_and_a_model_at_one_of_its_alphas_need_the_offset_they_were_fitted_with(cls, cut):
+    X, y = numeric()
+    y, offset = y if cut is None else np.digitize(y, cut), np.linspace(-1, 1, 60)
+    path = cls().path(X, y, ss.relative(1, 0.1, 3), offset=offset)
+    model = cls().at(path, path.alphas[1])
+    for one in (lambda: path.predict(X, path.alphas[1]), lambda: path.predict(X), lambda: model.predict(X)):
+        with pytest.raises(ValueError, match="fitted with an offset; predict needs offset="):
+            one()
+
+
 def test_at_moves_along_a_path_and_keeps_names(table):
     X = table[0][["age", "dose", "noise"]]
     model = ss.SLOPE()
@@ -374,6 +385,8 @@ def test_at_moves_along_a_path_and_keeps_names(table):
     np.testing.assert_array_equal(there.coef_, path.coefs[30])
     assert there.feature_names_in_.tolist() == ["age", "dose", "noise"]
     np.testing.assert_allclose(there.predict(X), path.predict(X, path.alphas[30]), atol=1e-12)
+    with pytest.raises(ValueError, match=r"columns of the fit in their order, \['age', 'dose', .*got \['noise'"):
+        path.predict(X[["noise", "dose", "age"]], path.alphas[30])
     between = 0.5 * (path.alphas[30] + path.alphas[31])
     np.testing.assert_allclose(model.at(path, between).coef_, 0.5 * (path.coefs[30] + path.coefs[31]), atol=1e-12)
     assert not hasattr(model.at(path, between), "certificate_")
