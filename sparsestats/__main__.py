@@ -379,6 +379,8 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         if kind == "Parquet":
             table = pd.read_parquet(path)
+            if any(name is not None for name in table.index.names):
+                table = table.reset_index()  # a column like any other in the file, whatever pandas makes of it
         else:
             table = pd.read_csv(path, sep="," if kind == "CSV" else "\t")
     except ImportError as error:

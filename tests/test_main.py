@@ -177,7 +177,7 @@ def test_options_of_presto_reach_the_model(table, tmp_path, capsys):
 
 def test_parquet_is_read(tmp_path, capsys):
     pytest.importorskip("pyarrow")
-    load_penguins().to_parquet(tmp_path / "p.parquet")
+    load_penguins().set_index("species").to_parquet(tmp_path / "p.parquet")  # pandas would hide the column
     assert (
         main(
             [

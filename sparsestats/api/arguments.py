@@ -91,11 +91,15 @@ class Asked:
         return replace(self, cv=self.cv.labelled(None), row_groups=self.cv.kept_whole(self.row_groups))
 
     def unheeded(self, alpha: Any) -> tuple[str, ...]:
-        """A note on what shapes a cross-validation where there is none."""
-        idle = [name for name in ("cv", "selection", "scoring") if name in self.changed()]
-        if alpha == "cv" or not idle:
+        """Notes on what shapes a cross-validation where there is none, and a path where there is one alpha."""
+        if alpha == "cv":
             return ()
-        return (f'No effect of {" and ".join(idle)}: only alpha="cv" cross-validates.',)
+        changed = self.changed()
+        idle = [name for name in ("cv", "selection", "scoring", "terms_in_folds") if name in changed]
+        notes = [f'No effect of {" and ".join(idle)}: only alpha="cv" cross-validates.'] if idle else []
+        if alpha is not None and "alphas" in changed:
+            notes.append("No effect of alphas: alpha is a number.")
+        return tuple(notes)
 
     def check(self, rules: tuple[str, ...] = ("min", "1se")) -> None:
         """Refuse values out of range before any work is done; ``rules`` are what ``selection`` may be.

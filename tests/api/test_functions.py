@@ -340,6 +340,7 @@ def test_what_shapes_a_cross_validation_says_so_where_there_is_none(measured):
     fit = ss.slope("body_mass_g ~ year", measured, cv=5, selection="1se", alphas=FEW)
     assert 'No effect of cv and selection: only alpha="cv" cross-validates.' in str(fit.summary())
     assert "No effect" not in str(fit.update(alpha="cv").summary())
+    assert "No effect of alphas: alpha is a number." in fit.update(alpha=20.0).notes
     ordered = ss.presto("C(species, levels=['Adelie', 'Chinstrap', 'Gentoo']) ~ body_mass_g", measured, alpha=0.1, cv=5)
     assert 'No effect of cv: only alpha="cv" cross-validates.' in ordered.notes
 
