@@ -18,7 +18,7 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
   for (Index k = 0; k < q; ++k) block[k] = d.free_block(k);
   std::vector<char> pinned;
   double F = loss.value(eta, y, w, n);
-  for (int it = 0; it < 500; ++it) {
+  for (int it = 0; it < 1000; ++it) {
     loss.residual(eta, y, e.data(), n);
     double size = 0, total = 0;
     for (Index i = 0; i < n; ++i) {
@@ -28,7 +28,9 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
     d.free_dots(e.data(), g.data());
     for (double slope : g) size = std::max(size, std::abs(slope));
     if (size <= 1e-15 * total) return;
-    // The second round of a failed step uses the majorant, which descends from anywhere.
+    // Far from the answer of an exponential, or of separated classes, only a tiny part of a step serves; under a loss that is
+    // linear somewhere short steps go nowhere. The second round of a failed step uses the majorant, which descends from
+    // anywhere.
     const std::vector<double> gradient = g;
     bool moved = false;
     // What the gradient still gains is its square: the loss, right to 1e-16, no longer shows it, and steps are on trust.
@@ -47,7 +49,7 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
       cholesky(H.data(), q, q, 1e-14, pinned);
       cholesky_solve(H.data(), q, q, pinned, g.data());
       double t = 1;
-      for (int halvings = 0; halvings < (safe ? 40 : 3) && !moved; ++halvings, t /= 2) {
+      for (int halvings = 0; halvings < (loss.flat() && !safe ? 3 : 200) && !moved; ++halvings, t /= 2) {
         std::copy(eta, eta + n, trial.data());
         d.free_axpy(t, g.data(), trial.data());
         const double value = loss.value(trial.data(), y, w, n);

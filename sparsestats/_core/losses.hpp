@@ -244,14 +244,12 @@ class Huber final : public Loss {  // l = r^2 / 2 up to |r| = delta, then delta 
     for (Index i = 0; i < n; ++i) s += w[i] * u[i] * (y[i] - offset[i] - 0.5 * u[i]);
     return s / n;
   }
+  // A smaller copy, which stays orthogonal to whatever u is: with a small delta rounding of eta alone is much of it.
   double clip(double* u, const double*, Index n) const override {
-    double change = 0;
-    for (Index i = 0; i < n; ++i) {
-      const double inside = std::clamp(u[i], -delta_, delta_);
-      change = std::max(change, std::abs(inside - u[i]) / delta_);
-      u[i] = inside;
-    }
-    return change;
+    double largest = delta_;
+    for (Index i = 0; i < n; ++i) largest = std::max(largest, std::abs(u[i]));
+    for (Index i = 0; i < n; ++i) u[i] *= delta_ / largest;
+    return 0;
   }
 
  private:

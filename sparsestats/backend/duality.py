@@ -322,5 +322,8 @@ class Coordinates:
     def _suboptimality(self, eta: np.ndarray) -> tuple[str, float]:
         """The certificate where there is no penalty: over all columns."""
         problem = self.problem
-        moves = newton.copies(np.column_stack([self.Q, self.forward(np.eye(self.n_penalized))]), problem.y)
+        B = self.forward(np.eye(self.n_penalized))
+        # Of a column that depends on the unpenalised ones rounding is left, which is no direction to gain in.
+        left, fitted = np.sqrt(self.w @ B**2 / len(B)), np.linalg.norm(self.G, axis=0)
+        moves = newton.copies(np.column_stack([self.Q, B[:, left > 1e-10 * fitted]]), problem.y)
         return newton.suboptimality(problem.loss, problem.y, problem.sample_weight, self.offset, eta, moves)

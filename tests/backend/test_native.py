@@ -194,3 +194,47 @@ def test_wide_groups_moved_one_by_one_reach_what_numpy_reaches(family, sequence)
         # The gap by the numpy text, which shares nothing with the kernel: rounding of both is 1e-12.
         seen = Coordinates(problem).certify(alpha, coef, intercept, tol=1e-9, n_iter=1, stop="tol")
         assert seen.relative <= 1.1e-9
+
+
+def test_huber_is_certified_where_rounding_of_the_predictor_is_much_of_delta():
+    """Residuals inside delta are right to eps |y| / delta = 1e-9 of it: a dual point orthogonal to the free part
+    is outside its domain by as much. A smaller copy of it proves the fit to about that."""
+    rng = np.random.default_rng(81)
+    y, weight = 1e4 * rng.normal(size=40), np.where(np.arange(40) == 9, 10.0, rng.uniform(0, 0.01, 40))
+    problem = Problem(X, y, ss.losses.Huber(1e-3), ss.penalties.L1(), sample_weight=weight * 40 / weight.sum())
+    assert solve_path(problem, ss.relative(1, 0.99, 2), tol=1e-8).converged.all()
+
+
+def test_an_unpenalised_part_that_separates_the_classes_is_fitted_and_leaves_nothing():
+    """Newton steps of far rows overshoot by many powers of two: cut short they took 72 s to a loss of 1e-5."""
+    rng = np.random.default_rng(141)
+    Z = np.asfortranarray(rng.normal(size=(40, 30)) * np.exp(rng.normal(size=30)))
+    y = np.eye(4)[rng.integers(0, 4, 40)]
+    factor = np.where(np.arange(30) < 20, 0.0, 1.0)
+    fits = solve_path(Problem(Z, y, ss.losses.Multinomial(), ss.penalties.L1(), penalty_factor=factor), [1e-3])
+    assert fits.alpha_max == 0 and not fits.coefs[:, :, 20:].any()
+
+
+@pytest.mark.parametrize("offset", [-50.0, 600.0])
+def test_a_constant_offset_moves_the_intercept_alone_however_far(offset):
+    """Counts per molecule: the null model starts e^50 below, or above, the counts."""
+    y = RNG.poisson(np.exp(0.5 * X[:, 0] + 1.0)).astype(float)
+    model = ss.SLOPE(family="poisson", alpha=0.05)
+    near, far = model.fit(X, y), clone(model).fit(X, y, offset=np.full(40, offset))
+    np.testing.assert_allclose(far.coef_, near.coef_, atol=1e-10)  # eps of the offset
+    assert far.intercept_ + offset == pytest.approx(near.intercept_, abs=1e-10) and near.coef_.any()
+
+
+@pytest.mark.parametrize("solver", ["auto", "proximal"])
+def test_a_copy_of_an_unpenalised_column_gets_nothing_without_a_penalty_too(solver):
+    """What projecting leaves of it is rounding, to which alpha = 0 fitted coefficients of 1e12."""
+    Z = np.asfortranarray(np.column_stack([X, 1e3 * X[:, 2]]))
+    factor = np.array([1.0, 1, 0, 1, 1, 1, 1])
+    y = (Y > 0).astype(float)
+    problem = Problem(Z, y, ss.losses.Binomial(), ss.penalties.L1(), penalty_factor=factor, standardize=False)
+    alone = solve_path(Problem(X, y, ss.losses.Binomial(), ss.penalties.L1(), standardize=False), [0.0])
+    fits = solve_path(problem, [0.0], solver=solver)
+    assert fits.converged.all()
+    np.testing.assert_allclose(
+        fits.coefs[0, :6] + 1e3 * fits.coefs[0, 6] * (np.arange(6) == 2), alone.coefs[0], atol=1e-6
+    )
