@@ -392,7 +392,7 @@ def write_table(own: Path, raced: Path, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["accuracy", "race", "again", "table"])
-    parser.add_argument("--only", nargs="+", choices=PROBLEMS, default=list(PROBLEMS), help="problems")
+    parser.add_argument("--only", nargs="+", choices=PROBLEMS, default=list(PROBLEMS), metavar="NAME", help="problems")
     parser.add_argument("--d", type=int, nargs="+", default=None, help="sizes")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--seeds", type=int, default=None, help="of each block of accuracy (20), or of every race")

@@ -53,8 +53,8 @@ def executed(source: Path) -> nbformat.NotebookNode:
 
 
 def package() -> str:
-    """Where the kernels find sparsestats."""
-    ask = [sys.executable, "-c", "import sparsestats; print(sparsestats.__path__[0])"]
+    """The file that the kernels' sparsestats begins with."""
+    ask = [sys.executable, "-c", "import sparsestats; print(sparsestats.__file__)"]
     return subprocess.run(ask, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -100,7 +100,7 @@ overview(fits)
 
 # %% [markdown]
 # Three models within a fraction of a standard error of each other: these data do not say which of the five
-# lipids carries the effect, so a model that picks one tells more about its penalty than about blood. A
+# lipids carry the effect, so a model that picks some tells more about its penalty than about blood. A
 # spline is read from its plot.
 
 # %%
