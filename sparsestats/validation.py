@@ -125,7 +125,7 @@ def check_numbers(y: Any) -> None:
     values = np.asarray(y)
     if values.dtype.kind in "mM":
         raise ValueError("y holds dates or times where numbers are needed; count days or years from a first one")
-    for value in values.ravel().tolist() if values.dtype.kind in "OU" else ():
+    for value in values.ravel().tolist() if values.ndim and values.dtype.kind in "OU" else ():
         if value is None:  # which becomes NaN, but not before others have looked for NaN
             raise ValueError("y holds None where numbers are needed; leave out rows without a response")
         if isinstance(value, str):
