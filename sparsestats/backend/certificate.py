@@ -6,6 +6,9 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
 
 from ..exceptions import ConvergenceWarning
 
@@ -71,6 +74,67 @@ class Certificate:
             f"{word} {self.value:.1e} {'<=' if self.converged else '>'} {self.tol * self.scale:.1e} "
             f"(tol {self.tol:.0e} x null objective {self.scale:.6g}). {verdict}"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Certificates(Sequence[Certificate]):
+    """The certificates of a path, kept by column: a path has a hundred, and few are ever looked at one by one.
+
+    Parameters
+    ----------
+    kinds, stops : list of str (k,)
+    values, scales, tols, objectives, bounds : float ndarray (k,)
+    n_iters : int ndarray (k,)
+        As in :class:`Certificate`.
+    """
+
+    kinds: list[str]
+    values: np.ndarray
+    scales: np.ndarray
+    tols: np.ndarray
+    objectives: np.ndarray
+    bounds: np.ndarray
+    n_iters: np.ndarray
+    stops: list[str]
+
+    @classmethod
+    def of(cls, certificates: Iterable[Certificate]) -> Certificates:
+        """Certificates that were made one by one."""
+        found = list(certificates)
+        return cls(
+            kinds=[c.kind for c in found],
+            values=np.array([c.value for c in found], dtype=float),
+            scales=np.array([c.scale for c in found], dtype=float),
+            tols=np.array([c.tol for c in found], dtype=float),
+            objectives=np.array([c.objective for c in found], dtype=float),
+            bounds=np.array([c.bound for c in found], dtype=float),
+            n_iters=np.array([c.n_iter for c in found], dtype=int),
+            stops=[c.stop for c in found],
+        )
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
+        return Certificate(
+            self.kinds[i],
+            float(self.values[i]),
+            float(self.scales[i]),
+            float(self.tols[i]),
+            float(self.objectives[i]),
+            float(self.bounds[i]),
+            int(self.n_iters[i]),
+            self.stops[i],
+        )
+
+    @property
+    def converged(self) -> np.ndarray:
+        """:attr:`Certificate.converged` of each, (k,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(self.values == 0, 0.0, self.values / self.scales)
+        return relative <= self.tols
 
 
 def warn_unconverged(

@@ -179,8 +179,7 @@ def solve_path(
 
 def _finite(result: PathResult, problem: Problem) -> PathResult:
     """The same result, refused when squares or products of the data left the range of doubles."""
-    objectives = np.array([certificate.objective for certificate in result.certificates])
-    if np.isfinite(objectives).all() and np.isfinite(result.coefs).all():
+    if np.isfinite(result.certificates.objectives).all() and np.isfinite(result.coefs).all():
         return result
     raise ValueError(
         f"the objective is not finite: X reaches {abs(problem.X).max():.3g} and y "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .certificate import Certificate
+from .certificate import Certificates
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class PathResult:
 
     Attributes
     ----------
-    alphas (k,), coefs (k, p), intercepts (k,), certificates (list of k)
+    alphas (k,), coefs (k, p), intercepts (k,), certificates (k)
     alpha_max : float, the smallest alpha at which every penalised coefficient is 0
     deviance_ratio (k,) : 1 - loss / null loss
     stopped : "" when every alpha was fitted, else why the path is shorter
@@ -86,7 +86,7 @@ class PathResult:
     alphas: np.ndarray
     coefs: np.ndarray
     intercepts: np.ndarray
-    certificates: list[Certificate]
+    certificates: Certificates
     alpha_max: float
     deviance_ratio: np.ndarray
     stopped: str = ""
@@ -97,4 +97,4 @@ class PathResult:
     @property
     def converged(self) -> np.ndarray:
         """What the certificates say, (k,)."""
-        return np.array([c.converged for c in self.certificates], dtype=bool)
+        return self.certificates.converged

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .certificate import Certificate
+from .certificate import Certificate, Certificates
 from .duality import EPS, Coordinates
 from .penalties import require
 from .problem import PathResult, Problem
@@ -103,7 +103,7 @@ def solve_path(
         alphas=np.asarray(alphas, dtype=float),
         coefs=coefs,
         intercepts=intercepts,
-        certificates=[certificate for _, _, certificate in found],
+        certificates=Certificates.of(certificate for _, _, certificate in found),
         alpha_max=coordinates.alpha_max(),
         deviance_ratio=np.array([coordinates.deviance_ratio(beta, b0) for beta, b0, _ in found]),
         seconds=time.perf_counter() - began,

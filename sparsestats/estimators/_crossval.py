@@ -10,12 +10,10 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.certificate import warn_unconverged
 from ..backend.path import Relative, known_alphas
 from ..backend.problem import PathResult, Problem
 from ..validation import check_weights
 from ._path import PathEstimator
-from ._separation import warn_separated
 
 FOLD_TOL = 1e-6
 """Certificate asked of the paths inside a cross-validation, at most; the model that is returned meets ``tol``."""
@@ -138,8 +136,7 @@ class CrossValidated(PathEstimator):
             beside=None if alphas is None else fit_all_rows,
         )
         result = results[0]
-        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
-        warn_separated(problem, result)
+        self._warn(problem, result)
         self.path_ = self._dress(problem, result)
         self.cv_results_ = self.cv_.table
         self.alphas_ = result.alphas

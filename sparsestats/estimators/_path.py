@@ -234,9 +234,14 @@ class PathEstimator(Relaxable, BaseEstimator):
     def _path(self, problem: Problem, alphas: Any) -> Path:
         """The path of a problem that this estimator has made; warnings are of the caller's caller."""
         result = self._solve(problem, alphas)
-        warn_unconverged(result.certificates, result.alphas, type(self).__name__, stacklevel=4)
-        warn_separated(problem, result, stacklevel=4)
+        self._warn(problem, result, stacklevel=5)
         return self._dress(problem, result)
+
+    def _warn(self, problem: Problem, result: PathResult, stacklevel: int = 4) -> None:
+        """Tell what a reader of the result should know; by default in the name of the caller's caller."""
+        if not result.converged.all():  # certificates are kept by column: one by one they take a while
+            warn_unconverged(result.certificates, result.alphas, type(self).__name__, stacklevel)
+        warn_separated(problem, result, stacklevel)
 
     def _dress(self, problem: Problem, result: PathResult) -> Path:
         from ..backend.native.slope import deviations
@@ -292,8 +297,7 @@ class PathEstimator(Relaxable, BaseEstimator):
         problem = self._problem(X, y, sample_weight, offset)
         fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
-        warn_unconverged(result.certificates, result.alphas, type(self).__name__)
-        warn_separated(problem, result)
+        self._warn(problem, result)
         self._take(result, 0, has_offset=offset is not None)
         if self._ranked:
             self._find_clusters(problem)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..backend.certificate import warn_unconverged
+from ..backend.certificate import Certificates, warn_unconverged
 from ..backend.problem import PathResult
 from ..backend.refit import refit, selected_clusters, selected_columns
 from ..report.path import Path
@@ -121,7 +121,7 @@ class Relaxable:
             alphas=np.array([self.alpha_]),
             coefs=coef[None, :],
             intercepts=np.array([intercept]),
-            certificates=[certificate],
+            certificates=Certificates.of([certificate]),
             alpha_max=self.alpha_max_,
             deviance_ratio=np.array([1.0 - left / null if null > 0 else 0.0]),
             seconds=perf_counter() - began,

@@ -35,7 +35,7 @@ class Path:
         Coefficients; constant columns hold exact zeros.
     intercepts : ndarray (k,), or (k, K)
         Intercepts, zeros when none was fitted.
-    certificates : list of Certificate
+    certificates : sequence of Certificate
         One a row, computed from that row.
     alpha_max : float
         Smallest alpha at which every penalised coefficient is 0.
@@ -91,7 +91,7 @@ class Path:
     alphas: np.ndarray
     coefs: np.ndarray
     intercepts: np.ndarray
-    certificates: list[Certificate]
+    certificates: Sequence[Certificate]
     alpha_max: float
     deviance_ratio: np.ndarray
     stopped: str = ""

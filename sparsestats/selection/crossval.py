@@ -239,7 +239,8 @@ def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, spl
             "weight": np.repeat(weights, k),
             "converged": np.concatenate([fold.converged for fold in folds]),
             "fitted": np.concatenate([np.arange(k) < fold.n_fitted for fold in folds]),
-        }
+        },
+        copy=False,
     )
     missed = sum(not fold.converged.all() for fold in folds)
     if missed:
@@ -271,13 +272,14 @@ def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, spl
 def _rows(values: Any, index: np.ndarray) -> Any:
     """Some rows of a vector, matrix or nothing.
 
-    A matrix in Fortran order keeps it: solvers read that in place, and C order would cost them one more copy.
+    A matrix in Fortran order keeps it: solvers read that in place, and C order would cost them one more copy. The rows
+    were checked with the folds; to look at each again, as numpy's default mode does, takes as long as the copy.
     """
     if values is None:
         return None
     if sparse.issparse(values) or not values.flags.f_contiguous:
         return values[index]
-    return np.take(values.T, index, axis=-1).T
+    return np.take(values.T, index, axis=-1, mode="wrap").T
 
 
 def _check_classes(data: _Data, train: np.ndarray) -> None:

@@ -329,7 +329,8 @@ def _roc_auc(y: np.ndarray, eta: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _gaussian_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> float:
-    return float(np.average(y if offset is None else y - offset, weights=weight))
+    known = y if offset is None else y - offset
+    return float(known.mean() if weight is None else weight @ known / weight.sum())
 
 
 def _binomial_null(y: np.ndarray, weight: np.ndarray | None, offset: np.ndarray | None) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from ..._core import ext
-from ..certificate import Certificate
+from ..certificate import Certificates
 from ..problem import PathResult, Problem
 
 LOSSES = ("gaussian", "binomial", "multinomial", "poisson", "huber")
@@ -183,26 +183,21 @@ class NativeProblem:
             stop_deviance=stop_deviance,
             control=control,
         )
-        k, scale = len(out["alphas"]), out["null_objective"]
-        proved = ("gaps", "objectives", "bounds", "iterations", "stops", "alphas")
-        rows = zip(*(np.asarray(out[key]).tolist() for key in proved), strict=True)
+        k, flat = len(out["alphas"]), self.problem.loss.flat
         return PathResult(
             alphas=alphas[:k],
             coefs=np.add(out["coefs"], 0.0, out=out["coefs"]),  # a zero prints without a sign
             intercepts=out["intercepts"] + self._level,
-            certificates=[
-                Certificate(
-                    "gap" if a > 0 or self.problem.loss.flat else "newton",
-                    g,
-                    scale,
-                    tol,
-                    f,
-                    b,
-                    i,
-                    s,
-                )
-                for g, f, b, i, s, a in rows
-            ],
+            certificates=Certificates(
+                ["gap" if alpha > 0 or flat else "newton" for alpha in out["alphas"].tolist()],
+                out["gaps"],
+                np.full(k, out["null_objective"]),
+                np.full(k, tol),
+                out["objectives"],
+                out["bounds"],
+                out["iterations"],
+                out["stops"],
+            ),
             alpha_max=float(out["alpha_max"]),
             deviance_ratio=out["deviance_ratio"],
             stopped=out["stopped"],

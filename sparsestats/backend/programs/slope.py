@@ -21,7 +21,7 @@ from cvxpy.constraints.nonpos import Inequality
 from cvxpy.constraints.zero import Equality
 from scipy import sparse
 
-from ..certificate import Certificate
+from ..certificate import Certificate, Certificates
 from ..duality import Coordinates
 from ..penalties import has, require
 from ..problem import PathResult, Problem
@@ -188,7 +188,7 @@ def solve_path(
         alphas=np.asarray(alphas, dtype=float),
         coefs=coefs,
         intercepts=np.array([b0 for _, b0, *_ in found]),
-        certificates=[certificate for *_, certificate, _ in found],
+        certificates=Certificates.of(certificate for *_, certificate, _ in found),
         alpha_max=coordinates.alpha_max(),
         deviance_ratio=np.array([coordinates.deviance_ratio(beta, b0) for beta, b0, *_ in found]),
         seconds=time.perf_counter() - began,
