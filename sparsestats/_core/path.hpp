@@ -165,7 +165,7 @@ class PathSolver {
       out.intercepts.resize((done + 1) * K);
       double *beta = out.coefs.data() + done * K * d_.p(), *b0 = out.intercepts.data() + done * K;
       d_.to_data_scale(c_.data(), gamma_.data(), alpha == 0, beta, b0);
-      for (Index j = 0; j < K * d_.p(); ++j) beta[j] *= unit_;
+      for (Index j = 0; j < K * d_.p(); ++j) beta[j] = beta[j] * unit_ + 0.0;  // a zero without a sign
       for (Index k = 0; k < K; ++k) b0[k] *= unit_;
       for (double* v : {&point.objective, &point.bound, &point.gap}) *v *= unit_ * unit_;
       out.points.push_back(point);

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -84,7 +85,7 @@ def cross_validate_path(
     fold_path : callable or None
         Fits a fold's path in the estimator's stead: ``fold_path(X, target, alphas=, sample_weight=, offset=)``, the
         response as the loss sees it (classes as 0, 1, ...), returns coefs, intercepts, alphas, converged and stopped.
-        For data that were validated as a whole: no fold has to look at them again.
+        For data that were validated as a whole: no fold has to look at them again. X is the thread's, for the call.
     beside : callable or None
         Called once beside the folds, in this process, such as the fit to all rows.
 
@@ -146,6 +147,25 @@ def unconverged_folds(table: pd.DataFrame) -> int:
     return int((~table.groupby("fold")["converged"].all()).sum())
 
 
+class _Workspace(threading.local):
+    """A thread's memory for the training rows of its folds: fresh pages for each take longer than the copy."""
+
+    buffer = np.empty(0)
+
+    def __reduce__(self) -> tuple:
+        return type(self), ()  # another process has threads of its own
+
+    def rows(self, X: Any, index: np.ndarray) -> Any:
+        """``_rows(X, index)``, to be read before this thread's next call."""
+        if not _by_column(X):
+            return _rows(X, index)
+        shape = (X.shape[1], len(index))
+        if self.buffer.size < shape[0] * shape[1] or self.buffer.dtype != X.dtype:
+            self.buffer = np.empty(shape[0] * shape[1], dtype=X.dtype)
+        out = self.buffer[: shape[0] * shape[1]].reshape(shape)
+        return np.take(X.T, index, axis=-1, mode="wrap", out=out).T
+
+
 @dataclass(frozen=True, eq=False)
 class _Data:
     X: Any
@@ -154,6 +174,7 @@ class _Data:
     sample_weight: np.ndarray | None
     offset: np.ndarray | None
     classes: np.ndarray | None
+    workspace: _Workspace = field(default_factory=_Workspace)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,10 +207,11 @@ def _fold(
     weight, offset = _rows(data.sample_weight, train), _rows(data.offset, train)
     keywords = {} if control is None else {"control": control}
     fit, response = (clone(estimator).path, data.y) if fold_path is None else (fold_path, data.target)
+    rows: Callable = _rows if fold_path is None else data.workspace.rows  # an estimator might keep what it is given
     try:
         _check_classes(data, train)
         path = fit(
-            _rows(X, train),
+            rows(X, train),
             response[train],
             alphas=alphas,
             sample_weight=weight,
@@ -277,9 +299,11 @@ def _rows(values: Any, index: np.ndarray) -> Any:
     """
     if values is None:
         return None
-    if sparse.issparse(values) or not values.flags.f_contiguous:
-        return values[index]
-    return np.take(values.T, index, axis=-1, mode="wrap").T
+    return np.take(values.T, index, axis=-1, mode="wrap").T if _by_column(values) else values[index]
+
+
+def _by_column(values: Any) -> bool:
+    return not sparse.issparse(values) and values.flags.f_contiguous
 
 
 def _check_classes(data: _Data, train: np.ndarray) -> None:

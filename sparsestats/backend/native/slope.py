@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,18 +87,16 @@ class NativeProblem:
     def penalty(self) -> Any:
         """The core's penalty; None when nothing is penalised, whatever alpha."""
         penalty, sizes = self.problem.penalty, self._sizes()
-        columns, groups = int(sizes.sum()), len(sizes)
-        if columns == 0:
+        if not len(sizes):
             return None
         if penalty.native == "l1":
-            return ext.Penalty(np.ones(columns), [], 1.0)
+            return ext.Penalty(np.ones(int(sizes.sum())), [], 1.0)
         if self._mixed:
             known = self._resolved()
             v, w, ratio = known.v, known.w, known.l1_ratio
             return ext.Penalty(v, w, ratio) if ratio * v.any() + (1 - ratio) * w.any() > 0 else None
         if penalty.native == "group_sorted_l1":
-            w = penalty.resolve(self.problem.observations, np.repeat(np.arange(groups), sizes), sizes).weights
-            return ext.Penalty([], w, 0.0) if w.any() else None
+            return _of_groups(penalty, self.problem.observations, sizes.tobytes())
         v = penalty.resolve(self.problem.observations, None, sizes).weights
         return ext.Penalty(v, [], 1.0) if v.any() else None
 
@@ -186,7 +184,7 @@ class NativeProblem:
         k, flat = len(out["alphas"]), self.problem.loss.flat
         return PathResult(
             alphas=alphas[:k],
-            coefs=np.add(out["coefs"], 0.0, out=out["coefs"]),  # a zero prints without a sign
+            coefs=out["coefs"],
             intercepts=out["intercepts"] + self._level,
             certificates=Certificates(
                 ["gap" if alpha > 0 or flat else "newton" for alpha in out["alphas"].tolist()],
@@ -207,6 +205,14 @@ class NativeProblem:
                 for key in ("iterations", "newton_steps", "screened", "active", "repaired", "discarded", "seconds")
             },
         )
+
+
+@lru_cache(maxsize=4)
+def _of_groups(penalty: Any, observations: int, sizes: bytes) -> Any:
+    """The core's penalty on groups; kept, because the folds of a cross-validation ask for the same one."""
+    size = np.frombuffer(sizes, dtype=np.int64)
+    w = penalty.resolve(observations, np.repeat(np.arange(len(size)), size), size).weights
+    return ext.Penalty([], w, 0.0) if w.any() else None
 
 
 def _units(problem: Problem) -> tuple[bool, bool]:
