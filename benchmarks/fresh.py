@@ -1,6 +1,6 @@
 """What only a fresh process shows: import time, first fit, memory peak. Run by ``probes``; prints JSON.
 
-Usage: ``python -P fresh.py import | first-fit DATA.npz | memory DATA.npz | wide P``.
+Usage: ``python -P fresh.py import | first-fit DATA.npz | cv DATA.npz | memory DATA.npz | wide P``.
 """
 
 import json
@@ -31,6 +31,27 @@ def first_fit(path: str) -> dict:
     started = time.perf_counter()
     model.fit(X, y)
     return {"seconds": time.perf_counter() - started}
+
+
+def cv(path: str) -> dict:
+    """Seconds of 10-fold cross-validations on two threads, and of the path alone, in turns."""
+    import numpy as np
+
+    from sparsestats import GroupSLOPE, GroupSLOPECV
+
+    with np.load(path) as data:
+        X, y, groups, alphas = data["X"], data["y"], data["groups"], data["alphas"]
+    options = {"sequence": "mean", "q": 0.1, "groups": groups, "tol": 1e-6}
+    validated, alone = GroupSLOPECV(alphas=alphas, cv=10, n_jobs=2, **options), GroupSLOPE(**options)
+    seconds: dict[str, list[float]] = {"whole": [], "single": []}
+    for _ in range(11):
+        started = time.perf_counter()
+        validated.fit(X, y)
+        between = time.perf_counter()
+        alone.path(X, y, alphas=alphas)
+        seconds["whole"].append(between - started)
+        seconds["single"].append(time.perf_counter() - between)
+    return {kind: values[2:] for kind, values in seconds.items()}  # the first two load and warm what is loaded late
 
 
 def memory(path: str) -> dict:
@@ -116,5 +137,5 @@ def resident(field: str) -> int:
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    known = {"import": import_time, "first-fit": first_fit, "memory": memory, "wide": wide}
+    known = {"import": import_time, "first-fit": first_fit, "cv": cv, "memory": memory, "wide": wide}
     print(json.dumps(known[command](*arguments)))
