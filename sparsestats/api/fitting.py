@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -143,12 +144,12 @@ def _fitted(
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
     if not built.names:
         raise FormulaError(f"The formula {formula!r} has no term besides the intercept: nothing to select.")
-    joined = params.get("groups", model.get_params(deep=False).get("groups"))
+    joined = params.get("groups", getattr(model, "groups", None))
     model = _prepared(model, params, built.spec, whole_terms)
     rows = _rows(model, built, family)
     alpha = model.alpha if asked.alpha is None else asked.alpha
     alphas = asked.alphas if alpha is None or alpha == "cv" else [float(alpha)]
-    worker = clone(model)
+    worker = copy(model)  # not fitted yet: a clone would look at every parameter again
     problem = worker._problem(rows.X, rows.y, rows.sample_weight, rows.offset, checked=True)
     path = _named(worker._path(problem, alphas), built.spec, model, rows.levels, joined)
     made = Fit(
@@ -196,7 +197,7 @@ def _rows(model: Any, built: Design, family: str | None = None) -> Rows:
     assert built.response is not None
     several = family is None and len(built.response.levels or ()) > 2
     coded = response.several_classes if several or family == "multinomial" else response.two_classes
-    return coded(built, each=sequences.depends_on_n(model.get_params(deep=False).get("sequence", ())))
+    return coded(built, each=sequences.depends_on_n(getattr(model, "sequence", ())))
 
 
 def _relaxed(
@@ -236,7 +237,7 @@ def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bo
     settings: dict[str, Any] = {"penalty_factor": penalty_factors(model.penalty_factor, spec)}
     if not spec.fit_intercept:
         settings["fit_intercept"] = False
-    if "groups" in model.get_params(deep=False):
+    if hasattr(model, "groups"):
         settings["groups"] = labels = group_labels(params.get("groups", model.groups), spec)
         several = np.bincount(labels[spec.penalty_factor > 0]).max(initial=0) > 1
         if whole_terms and several and "standardize" not in params:
@@ -253,7 +254,7 @@ def _named(path: Path, spec: Spec, model: Any, levels: Sequence[Any] | None, joi
     """
     if path.multinomial:
         path = replace(path, classes=np.asarray(levels))
-    groups = model.get_params(deep=False).get("groups")
+    groups = getattr(model, "groups", None)
     if groups is None or np.bincount(groups).max(initial=0) == 1:
         return replace(path, feature_names=spec.names, groups=None, group_names=None)
     return replace(path, feature_names=spec.names, groups=groups, group_names=group_names(spec, groups, joined))
@@ -277,7 +278,7 @@ def _validated(folds: FoldPaths, rows: Rows, built: Design, data: Any, path: Pat
         sample_weight=rows.sample_weight,
         offset=rows.offset,
         n_jobs=asked.n_jobs,
-        verbose=model.get_params(deep=False).get("verbose", 0),
+        verbose=getattr(model, "verbose", 0),
         control=ext.Control(),
         fold_path=folds,
     )

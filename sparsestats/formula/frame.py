@@ -84,7 +84,7 @@ class Table:
             names = list(frame.columns)
         self.native = data
         self._read: dict[str, Column] = {}
-        self._block: tuple[Sequence[str], np.ndarray] | None = None  # looked at for holes, then used as it is
+        self._block: tuple[Sequence[str], np.ndarray, bool] | None = None  # looked at for holes, then used as it is
         strange = [name for name in names if not isinstance(name, str)]
         if strange:
             raise ValueError(
@@ -112,7 +112,7 @@ class Table:
     def _types(self) -> tuple[list[Any], dict[Any, bool]]:
         """The type of each column, and which types are machine numbers."""
         if self.pandas_like:
-            types = list(self.native.dtypes)
+            types = self.native.dtypes.tolist()
         else:
             types = list(nw.from_native(self.native, eager_only=True).schema.values())
         return types, {
@@ -143,19 +143,31 @@ class Table:
         ValueError
             When a value is infinite.
         """
-        if self._block is not None and self._block[0] is names:
-            return self._block[1]
-        values = np.asfortranarray(self._side_by_side(names))
-        if not np.isfinite(values.sum()) and np.isinf(values).any():
-            _refuse_infinite(names[int(np.flatnonzero(np.isinf(values).any(axis=0))[0])], values)
-        self._block = (names, values)
-        return values
+        return self._read_block(names)[0]
+
+    def block_holes(self, names: Sequence[str]) -> np.ndarray | None:
+        """Where the block of these columns misses values; None where it misses none."""
+        values, whole = self._read_block(names)
+        return None if whole else np.isnan(values)
+
+    def _read_block(self, names: Sequence[str]) -> tuple[np.ndarray, bool]:
+        """The block, and whether its sum is a number, so that nothing misses."""
+        if self._block is None or self._block[0] is not names:
+            values = np.asfortranarray(self._side_by_side(names))
+            whole = bool(np.isfinite(values.sum()))
+            if not whole and np.isinf(values).any():
+                _refuse_infinite(names[int(np.flatnonzero(np.isinf(values).any(axis=0))[0])], values)
+            self._block = (names, values, whole)
+        return self._block[1:]
 
     def _side_by_side(self, names: Sequence[str]) -> np.ndarray:
+        first = self.positions[names[0]] if len(names) else 0
+        neighbours = self.names[first : first + len(names)] == names
+        if self._doubles is not None and neighbours:  # a view
+            return self._doubles[:, first : first + len(names)]
         where = np.array(list(map(self.positions.__getitem__, names)), dtype=np.intp)
-        if self._doubles is not None:  # neighbours are a view, others one copy of each column
-            neighbours = len(where) and where[-1] - where[0] + 1 == len(where) and bool((np.diff(where) == 1).all())
-            return self._doubles[:, where[0] : where[-1] + 1] if neighbours else self._doubles.T[where].T
+        if self._doubles is not None:  # one copy of each column
+            return self._doubles.T[where].T
         if len(names) >= 50 and self.all_numbers(names):
             if self.pandas_like:
                 return self.native.iloc[:, where].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -301,9 +313,8 @@ def complete_rows(
     mask = np.ones(len(table), dtype=bool)
     missing: dict[str, int] = {}
     if block:
-        values = table.block(block)
-        if np.isnan(values.sum()):
-            holes = np.isnan(values)
+        holes = table.block_holes(block)
+        if holes is not None:
             for j in np.flatnonzero(holes.any(axis=0)):
                 missing[block[int(j)]] = int(holes[:, j].sum())
             mask &= ~holes.any(axis=1)
