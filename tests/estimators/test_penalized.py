@@ -211,3 +211,13 @@ def test_a_fit_that_holds_code_is_refused_at_save(data, tmp_path):
     with pytest.raises(TypeError, match=r"loss and penalty are Python objects.*pickle fit\.estimator"):
         fit.save(tmp_path / "model.json")
     assert not (tmp_path / "model.json").exists()
+
+
+def test_weights_rewritten_in_place_are_read_anew():
+    rng = np.random.default_rng(3)
+    X, w = rng.standard_normal((60, 6)), np.array([2.0, 1.0, 1.0])
+    y = X[:, 0] + X[:, 2] + rng.standard_normal(60)
+    model = ss.Penalized(penalty=ss.penalties.GroupSortedL1(w), groups=[0, 0, 1, 1, 2, 2], alpha=0.1)
+    size = np.abs(model.fit(X, y).coef_).sum()
+    w *= 2
+    assert np.abs(model.fit(X, y).coef_).sum() < size - 0.1

@@ -96,7 +96,9 @@ class NativeProblem:
             v, w, ratio = known.v, known.w, known.l1_ratio
             return ext.Penalty(v, w, ratio) if ratio * v.any() + (1 - ratio) * w.any() > 0 else None
         if penalty.native == "group_sorted_l1":
-            return _of_groups(penalty, self.problem.observations, sizes.tobytes())
+            # An array of weights is its owner's, who may write other values into it.
+            of_groups = _of_groups if isinstance(penalty.sequence, str) else _of_groups.__wrapped__
+            return of_groups(penalty, self.problem.observations, sizes.tobytes())
         v = penalty.resolve(self.problem.observations, None, sizes).weights
         return ext.Penalty(v, [], 1.0) if v.any() else None
 
