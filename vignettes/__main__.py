@@ -2,12 +2,11 @@
 
 The text is written in NAME.py (jupytext, percent format), where it can be reviewed line by line; the notebook
 beside it is made from it and is committed for reading. The tests refuse a pair that differs. What runs is the package
-that is installed, which may be of another checkout: the first line printed says where it is.
+that is installed, which may be of another checkout.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -52,14 +51,7 @@ def executed(source: Path) -> nbformat.NotebookNode:
     return client.execute()
 
 
-def package() -> str:
-    """The file that the kernels' sparsestats begins with."""
-    ask = [sys.executable, "-c", "import sparsestats; print(sparsestats.__file__)"]
-    return subprocess.run(ask, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def main(names: list[str]) -> None:
-    print(f"running {package()}")
     for source in [HERE / f"{name}.py" for name in names] or sources():
         nbformat.write(executed(source), source.with_suffix(".ipynb"))
         print(f"wrote {source.with_suffix('.ipynb').name}")

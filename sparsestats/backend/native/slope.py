@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from ..._core import ext
+from .. import sequences
 from ..certificate import Certificates
 from ..problem import PathResult, Problem
 
@@ -96,10 +97,9 @@ class NativeProblem:
             v, w, ratio = known.v, known.w, known.l1_ratio
             return ext.Penalty(v, w, ratio) if ratio * v.any() + (1 - ratio) * w.any() > 0 else None
         if penalty.native == "group_sorted_l1":
-            # An array of weights is its owner's, who may write other values into it.
-            of_groups = _of_groups if isinstance(penalty.sequence, str) else _of_groups.__wrapped__
-            return of_groups(penalty, self.problem.observations, sizes.tobytes())
-        v = penalty.resolve(self.problem.observations, None, sizes).weights
+            w = sequences.groupwise(penalty.sequence, sizes, q=penalty.q, n=self.problem.observations)
+            return ext.Penalty([], w, 0.0) if w.any() else None
+        v = sequences.elementwise(penalty.sequence, len(sizes), q=penalty.q, n=self.problem.observations)
         return ext.Penalty(v, [], 1.0) if v.any() else None
 
     def _sizes(self) -> np.ndarray:
@@ -207,14 +207,6 @@ class NativeProblem:
                 for key in ("iterations", "newton_steps", "screened", "active", "repaired", "discarded", "seconds")
             },
         )
-
-
-@lru_cache(maxsize=4)
-def _of_groups(penalty: Any, observations: int, sizes: bytes) -> Any:
-    """The core's penalty on groups; kept, because the folds of a cross-validation ask for the same one."""
-    size = np.frombuffer(sizes, dtype=np.int64)
-    w = penalty.resolve(observations, np.repeat(np.arange(len(size)), size), size).weights
-    return ext.Penalty([], w, 0.0) if w.any() else None
 
 
 def _units(problem: Problem) -> tuple[bool, bool]:
