@@ -91,10 +91,10 @@ def check_alphas(alphas: Any) -> np.ndarray:
         raise ValueError(f"alphas must be a list or array of numbers; got shape {values.shape}")
     if values.size == 0:
         raise ValueError("alphas is empty; give at least one number >= 0, or None for the default grid")
-    bad = ~(np.isfinite(values) & (values >= 0))
-    if bad.any():
-        raise ValueError(f"alphas must be finite numbers >= 0; got {values[bad][0]}")
-    return values if (np.diff(values) < 0).all() else np.unique(values)[::-1]
+    bad = values[~((values >= 0) & (values < np.inf))]
+    if bad.size:
+        raise ValueError(f"alphas must be finite numbers >= 0; got {bad[0]}")
+    return values if (values[1:] < values[:-1]).all() else np.unique(values)[::-1]
 
 
 def grid(alphas: Relative | Sequence[float] | np.ndarray | None, alpha_max: float) -> tuple[np.ndarray, bool]:

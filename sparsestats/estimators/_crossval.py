@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -138,7 +139,6 @@ class CrossValidated(PathEstimator):
         result = results[0]
         self._warn(problem, result)
         self.path_ = self._dress(problem, result)
-        self.cv_results_ = self.cv_.table
         self.alphas_ = result.alphas
         self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
         row = self.cv_.index_min if self.selection == "min" else self.cv_.index_1se
@@ -146,6 +146,12 @@ class CrossValidated(PathEstimator):
         if self._ranked:
             self._find_clusters(problem)
         return self
+
+    @property
+    def cv_results_(self) -> pd.DataFrame:
+        """One row a fold and alpha; see ``CVResult.table``."""
+        check_is_fitted(self)
+        return self.cv_.table
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """The cross-validation curve; see ``CVResult.plot``."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -234,7 +235,6 @@ class PRESTOCV(PRESTO):
             ),
             n_nonzero=self.path_.n_nonzero,
         )  # fmt: skip
-        self.cv_results_ = self.cv_.table
         self.alphas_ = result.alphas
         self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
         self._take(self.path_, self.cv_.index("min" if averaged else self.selection), offset is not None)
@@ -264,6 +264,12 @@ class PRESTOCV(PRESTO):
         if not isinstance(self.parallel, bool | np.bool_):
             shared["parallel"] = self._parallel_columns(p, names).tolist()
         return PRESTO(**shared)
+
+    @property
+    def cv_results_(self) -> pd.DataFrame:
+        """One row a fold and alpha; see ``CVResult.table``."""
+        check_is_fitted(self)
+        return self.cv_.table
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """The cross-validation curve; see ``CVResult.plot``."""
