@@ -49,6 +49,7 @@ class Solver {
     // many Newton steps that must be worth.
     double spent = 0, from = report.gap, left = 0, patience = PATIENCE;
     double reached = report.gap;  // the best gap a Newton step has left
+    double level = F_;            // the objective at `from`
     Index actives = -1, blocks = -1;
     if (resumed && J_.pattern(units_, x_.data(), pat_)) {
       actives = pat_.part.size(), blocks = pat_.slope.size();
@@ -63,14 +64,18 @@ class Solver {
       actives = pat_.part.size(), blocks = pat_.slope.size();
       const bool cheap = price <= SETTLE * step_cost() && spent + SETTLE * step_cost() >= patience * price;
       if (smooth_here && (cheap || (settled && left >= patience * price))) {
+        const double before = F_;
         const bool moved = newton_step();
         ++report.newtons;
         ++report.iterations;
         const double now = gap();
         const bool good = moved && now < 0.3 * std::min(report.gap, reached);
         reached = std::min(now, reached);
-        patience = good ? PATIENCE : 2 * patience;
+        // One that lowers the objective as much for its price as the steps before it is worth its turn.
+        const bool pays = moved && spent > 0 && (before - F_) * spent >= (level - before) * price;
+        patience = good || pays ? PATIENCE : 2 * patience;
         report.gap = from = now;
+        level = F_;
         spent = 0;
         left = good ? std::numeric_limits<double>::infinity() : 0;
         momentum_ = 0;
