@@ -12,15 +12,19 @@ from sklearn.base import is_classifier
 
 from ..estimators._resample import Resampler, SplitTests
 from ..formula import Design
-from ..inference.splitting import ENOUGH, TESTED, aggregated
+from ..inference.splitting import ENOUGH, TESTED, aggregated, false_bound
 from ..report.fit import Fit
-from ..report.inferred import Inferred, bootstrapped, split_tested
+from ..report.inferred import Inferred, bootstrapped, found_terms, split_tested, stable_over
 from ..report.tables import number
 from ..selection.resample import Units
 from ..validation import check_jobs
 from .response import Rows
 
-OPTIONS: dict[str, dict[str, Any]] = {"bootstrap": {"n_boot": 200, "level": 0.95}, "split": {"n_splits": 100}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "bootstrap": {"n_boot": 200, "level": 0.95},
+    "split": {"n_splits": 100},
+    "stability": {"n_splits": 50, "threshold": 0.75},
+}
 """Method -> its arguments and their defaults."""
 
 
@@ -38,6 +42,8 @@ def inferred(
     options = _checked(method, given)
     check_jobs(n_jobs)
     built, rows = again(fit.template)
+    if method != "bootstrap" and fit.columns.free.all():
+        raise ValueError(f'no term is penalised, so none is selected: infer("{method}") has nothing to say.')
     if method == "split":
         _check_testable(fit, built)
     chance = {"random_state": random_state, "n_jobs": n_jobs, "verbose": verbose}
@@ -47,6 +53,8 @@ def inferred(
     units = f"{len(model.units)} {'rows' if built.row_groups is None else 'whole row groups'}"
     if method == "bootstrap":
         return _bootstrap(fit, model, options, chance, units, seeded)
+    if method == "stability":
+        return _stability(fit, model, options, chance, units, seeded)
     return _split(fit, model, observations, int(options["n_splits"]), chance, units, seeded)
 
 
@@ -63,6 +71,9 @@ def _checked(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     level = options.get("level", 0.5)
     if not (isinstance(level, Real) and 0 < float(level) < 1):
         raise ValueError(f"level must be a number between 0 and 1, such as 0.95; got {level!r}.")
+    threshold = options.get("threshold", 1.0)
+    if not (isinstance(threshold, Real) and 0.5 < float(threshold) <= 1):
+        raise ValueError(f"threshold must be above 0.5, where the bound begins, and at most 1; got {threshold!r}.")
     return options
 
 
@@ -78,8 +89,6 @@ def _check_testable(fit: Fit, built: Design) -> None:
             'infer("split") tests rows as independent observations, and row_groups say that they are not; '
             'infer("bootstrap") draws whole row groups.'
         )
-    if fit.columns.free.all():
-        raise ValueError("no term is penalised, so none is selected: there is nothing for infer() to correct.")
 
 
 def _loss(fit: Fit) -> Any:
@@ -128,6 +137,30 @@ def _bootstrap(
     return bootstrapped(fit, found.coefs, found.intercepts, float(options["level"]), drawn + seeded, notes)
 
 
+def _stability(
+    fit: Fit, model: Resampler, options: Mapping[str, Any], chance: Mapping[str, Any], units: str, seeded: str
+) -> Inferred:
+    tested, threshold, n_splits = _penalised(fit), float(options["threshold"]), int(options["n_splits"])
+    halves = model.halves(n_splits, **chance)
+    selected = halves.coefs != 0
+    bound, share = false_bound(found_terms(selected, [fit.columns.by_term[t] for t in tested]), threshold)
+    drawn = f"both halves of {n_splits} random splits of {units}" + ", stratified by class" * model.units.stratified
+    notes = [
+        f"Stable: selected by {threshold:g} of the halves or more. A half selects {number(share * len(tested))} of the "
+        f"{len(tested)} penalised terms on average; of those it selects no more often than that (probability "
+        f"{number(share)}), at most {number(bound)} are expected among the stable ones.",
+        "No p-values: selection was data-driven; frequency is the share of the halves that select a term.",
+        *_unconverged(halves.converged, "halves"),
+    ]
+    return stable_over(fit, selected, tested, threshold, drawn + seeded, notes)
+
+
+def _penalised(fit: Fit) -> np.ndarray:
+    """Positions of the terms that selection is about."""
+    columns = fit.columns
+    return np.array([t for t, own in enumerate(columns.by_term) if not columns.free[own].all()])
+
+
 def _split(
     fit: Fit,
     model: Resampler,
@@ -137,8 +170,7 @@ def _split(
     units: str,
     seeded: str,
 ) -> Inferred:
-    columns = fit.columns
-    tested = np.array([t for t, own in enumerate(columns.by_term) if not columns.free[own].all()])
+    columns, tested = fit.columns, _penalised(fit)
     found = model.split([columns.by_term[t] for t in tested], observations, n_splits, **chance)
     untested = found.saturated | found.separated
     if untested.all():

@@ -1,4 +1,6 @@
-"""Path estimators on rows drawn again: bootstrap replicates, and terms selected on one half and tested on the other."""
+"""Path estimators on rows drawn again: bootstrap replicates, pairs of halves, selection on one half and tests on the
+other.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,12 @@ from ._path import PathEstimator
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """Bootstrap replicates, one first in every array; of K linear predictors coefs are (n_boot, K, p).
+    """Refits, one first in every array; of K linear predictors coefs are (n, K, p).
 
     Attributes
     ----------
-    coefs (n_boot, p), intercepts (n_boot,)
-    converged (n_boot,), what their certificates say
+    coefs (n, p), intercepts (n,)
+    converged (n,), what their certificates say
     """
 
     coefs: np.ndarray
@@ -108,6 +110,13 @@ class Resampler:
         found = run(_split, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="splits")
         return SplitTests(*(np.array(part) for part in zip(*found, strict=True)))
 
+    def halves(self, n_splits: int, *, random_state: Any, n_jobs: int | None, verbose: int) -> Replicates:
+        """Refits to both halves of random splits, the two of a split one after the other."""
+        tasks = [(self, seed) for seed in spawned(random_state, n_splits)]
+        found = run(_pair, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="halves")
+        coefs, intercepts, converged = zip(*(half for pair in found for half in pair), strict=True)
+        return Replicates(np.stack(coefs), np.stack(intercepts), np.array(converged))
+
     def at(self, rows: np.ndarray, columns: np.ndarray | None = None) -> Problem:
         """The problem of these rows; of some columns alone it has no groups, for a fit without a penalty."""
         problem = self.problem
@@ -130,6 +139,10 @@ class Resampler:
 
 def _replicate(model: Resampler, seed: Any, control: Any = None) -> tuple[np.ndarray, np.ndarray, bool]:
     return model.refit(model.units.bootstrap(np.random.default_rng(seed)), control)
+
+
+def _pair(model: Resampler, seed: Any, control: Any = None) -> list[tuple[np.ndarray, np.ndarray, bool]]:
+    return [model.refit(half, control) for half in model.units.halves(np.random.default_rng(seed))]
 
 
 def _split(

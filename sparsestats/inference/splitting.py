@@ -116,3 +116,36 @@ def aggregated(values: np.ndarray) -> np.ndarray:
     shares = np.arange(first, count + 1) / count
     smallest = np.min(np.sort(values, axis=0)[first - 1 :] / shares[:, None], axis=0)
     return np.minimum(1.0, (1.0 - np.log(shares[0])) * smallest)
+
+
+def false_bound(found: np.ndarray, threshold: float) -> tuple[float, float]:
+    """Bound on the expected number of stable terms that a half rarely selects, and how rarely.
+
+    A term counts when a random half selects it with a probability of at most q / m, q the expected number of terms that
+    a half selects of the m there are: no more often than the average term. Of such terms at most
+    q^2 / ((2 threshold - 1) m) are expected among the stable ones, whatever model and data are.
+
+    Parameters
+    ----------
+    found : bool ndarray (halves, m)
+        Of complementary pairs; their mean stands for q.
+    threshold : float in (0.5, 1]
+
+    Returns
+    -------
+    bound, share : float
+
+    References
+    ----------
+    Shah & Samworth (2013), Variable selection with error control, Theorem 1; Meinshausen & Buehlmann (2010), Stability
+    selection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsestats.inference.splitting import false_bound
+    >>> false_bound(np.eye(4, dtype=bool), 0.75)  # each half selects one of four terms
+    (0.5, 0.25)
+    """
+    share = float(found.mean())
+    return share**2 * found.shape[1] / (2.0 * threshold - 1.0), share

@@ -257,8 +257,8 @@ class Fit:
         -------
         DataFrame with term, column, level, group, alpha, class ("multinomial" only), estimate, estimate_std
             ``estimate_std`` is the estimate times the standard deviation of its column. After ``infer``, and without
-            ``path``, also std_error, conf_low, conf_high and frequency ("bootstrap"), or p_value and frequency of the
-            column's term ("split"), and method, its name.
+            ``path``, also std_error, conf_low, conf_high and frequency ("bootstrap"), p_value and frequency of the
+            column's term ("split"), or frequency ("stability"), and method, its name.
         """
         if self.inferred is not None and not path:
             return self.inferred.tidy(zeros)
@@ -482,7 +482,7 @@ class Fit:
 
     def _inferred(self) -> Inferred:
         if self.inferred is None:
-            raise ValueError('kind="inference" needs fit.infer("bootstrap") or fit.infer("split") first.')
+            raise ValueError('kind="inference" needs fit.infer(...) first.')
         return self.inferred
 
     def _term(self, term: str | None) -> str:
@@ -596,6 +596,7 @@ class Fit:
         n_boot: int | None = None,
         n_splits: int | None = None,
         level: float | None = None,
+        threshold: float | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -612,8 +613,11 @@ class Fit:
           those of all splits make one p-value a term, which controls the family-wise error. It is 1 for a term
           that no split selected. A split whose selected model the other half cannot bear (too many columns, or
           separated classes) counts as p = 1 for all terms, and is told.
+        - "stability" selects on both halves of random splits. Terms found by a share of at least ``threshold`` of them
+          are stable, and the summary bounds how many of these to expect that a half selects no more often than the
+          average term.
 
-        Both refit at the alpha of the fit, which belongs to a mean over rows and so carries over to fewer of them;
+        All refit at the alpha of the fit, which belongs to a mean over rows and so carries over to fewer of them;
         knots of the terms stay those of the fit. What "split" asks for: independent rows; halves whose selection
         misses no term that matters, for the tests are about a term given the others selected; rows enough for
         likelihood-ratio tests, which are asymptotic. An alpha that was cross-validated on all rows has seen both
@@ -622,13 +626,15 @@ class Fit:
 
         Parameters
         ----------
-        method : {"bootstrap", "split"}, default "bootstrap"
+        method : {"bootstrap", "split", "stability"}, default "bootstrap"
         n_boot : int >= 2, default 200
             Replicates of "bootstrap".
-        n_splits : int >= 1, default 100
-            Random splits of "split".
+        n_splits : int >= 1, default 100 of "split", 50 of "stability"
+            Random splits into halves.
         level : float in (0, 1), default 0.95
             Of the intervals of "bootstrap".
+        threshold : float in (0.5, 1], default 0.75
+            Of "stability".
         random_state : int, SeedSequence, RandomState, Generator or None
             None draws anew; one answer for any ``n_jobs``.
         n_jobs : int or None
@@ -652,7 +658,8 @@ class Fit:
         References
         ----------
         Wasserman & Roeder (2009), High-dimensional variable selection. Meinshausen, Meier & Buehlmann (2009),
-        P-values for high-dimensional regression.
+        P-values for high-dimensional regression. Meinshausen & Buehlmann (2010), Stability selection. Shah & Samworth
+        (2013), Variable selection with error control: another look at stability selection.
 
         Examples
         --------
@@ -671,9 +678,10 @@ class Fit:
             raise ValueError("infer() refits the penalised model: call it on the fit before refit().")
         if self.resampling is None:
             raise ValueError(f"{type(self.template).__name__} has no infer().")
-        options = {"n_boot": n_boot, "n_splits": n_splits, "level": level}
+        options = {"n_boot": n_boot, "n_splits": n_splits, "level": level, "threshold": threshold}
         given = {name: value for name, value in options.items() if value is not None}
-        found = self.resampling(self, method, given, random_state=random_state, n_jobs=n_jobs, verbose=verbose)
+        bare = dataclasses.replace(self, inferred=None)
+        found = self.resampling(bare, method, given, random_state=random_state, n_jobs=n_jobs, verbose=verbose)
         return dataclasses.replace(self, inferred=found)
 
     def to_dict(self) -> dict[str, Any]:

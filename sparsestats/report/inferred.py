@@ -1,4 +1,4 @@
-"""What ``Fit.infer`` found: stability of estimates over bootstrap replicates, p-values of terms over random splits."""
+"""What ``Fit.infer`` found: estimates over bootstrap replicates, p-values and frequencies of terms over halves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .tables import INTERCEPT, number
 if TYPE_CHECKING:
     from .fit import Fit
 
-METHODS = ("bootstrap", "split")
+METHODS = ("bootstrap", "split", "stability")
 
 _MOST_TERMS = 30
 _MOST_NAMES = 12
@@ -32,17 +32,20 @@ class Inferred:
 
     Attributes
     ----------
-    method : {"bootstrap", "split"}
+    method : {"bootstrap", "split", "stability"}
     settings : str
         What was drawn and how often, and the alpha.
     frame : DataFrame
         By column, as ``Fit.tidy(zeros=True)``, with what the method adds and its name.
     terms : DataFrame
-        By term: term, n_columns, free, selected (by the fit), frequency, and p_value of "split".
+        By term: term, n_columns, free, selected (by the fit), frequency, and p_value of "split", stable of
+        "stability".
     notes : sequence of str
         What a reader must know.
     level : float or None
         Of the intervals.
+    threshold : float or None
+        Frequency from which a term is stable.
     sd : ndarray or None
         Standard deviations of the rows of ``frame``, for the plot; NaN of the intercept.
     """
@@ -53,6 +56,7 @@ class Inferred:
     terms: pd.DataFrame
     notes: Sequence[str] = ()
     level: float | None = None
+    threshold: float | None = None
     sd: np.ndarray | None = None
 
     def tidy(self, zeros: bool = True) -> pd.DataFrame:
@@ -85,7 +89,7 @@ class Inferred:
 
     def table(self) -> Table:
         """What a summary shows of it."""
-        return self._intervals() if self.method == "bootstrap" else self._tests()
+        return self._intervals() if self.method == "bootstrap" else self._verdicts()
 
     def _ordered(self) -> pd.DataFrame:
         """Terms as a reader looks for them: smallest p-values first, then the most frequent; free ones last."""
@@ -103,20 +107,17 @@ class Inferred:
             notes.append(f"never selected: {', '.join(never[:_MOST_NAMES])}{more}")
         return terms[found].head(_MOST_TERMS), notes
 
-    def _tests(self) -> Table:
+    def _verdicts(self) -> Table:
         terms, notes = self._shown()
+        if self.method == "split":
+            head, told = f"p-value ({self.method})", [p_value(value) for value in terms["p_value"]]
+        else:
+            head, told = f"stable ({self.method})", ["yes" if value else "no" for value in terms["stable"]]
         rows = [
-            (
-                row.term,
-                str(row.n_columns),
-                "yes" if row.selected else "no",
-                f"{row.frequency:.2f}",
-                p_value(row.p_value),
-            )
-            for row in terms.itertuples()
+            (row.term, str(row.n_columns), "yes" if row.selected else "no", f"{row.frequency:.2f}", last)
+            for row, last in zip(terms.itertuples(), told, strict=True)
         ]
-        heads = ("term", "cols", "in the fit", "frequency", f"p-value ({self.method})")
-        return Table(heads, rows, "lrrrr", notes)
+        return Table(("term", "cols", "in the fit", "frequency", head), rows, "lrrrr", notes)
 
     def _intervals(self) -> Table:
         """A term of several columns has a line of its own above them, with its frequency."""
@@ -141,14 +142,14 @@ class Inferred:
     # ---- plots ----
 
     def plot_data(self) -> pd.DataFrame:
-        """The frame behind the plot: by column for intervals, by term for p-values."""
-        if self.method == "split":
+        """The frame behind the plot: by column for intervals, else by term."""
+        if self.method != "bootstrap":
             return self._ordered().reset_index(drop=True)
         frame = self.frame.assign(sd=self.sd)[self.frame["column"] != INTERCEPT]
         return frame.sort_values("frequency", ascending=False, kind="stable").reset_index(drop=True)
 
     def plot(self, ax: Any = None, top: int = _MOST_DRAWN) -> Any:
-        """Intervals of the columns, or p-values of the terms, with frequencies on the right.
+        """Intervals of the columns, or p-values or frequencies of the terms, with frequencies on the right.
 
         Parameters
         ----------
@@ -167,8 +168,8 @@ class Inferred:
         clean(ax)
         ax.grid(axis="y", visible=False)
         ax.grid(axis="x", color=GRID, linewidth=0.8)
-        draw = self._draw_intervals if self.method == "bootstrap" else self._draw_tests
-        ax.set_yticks(places, draw(ax, shown, places), fontsize=8)
+        draw = {"bootstrap": self._draw_intervals, "split": self._draw_tests, "stability": self._draw_shares}
+        ax.set_yticks(places, draw[self.method](ax, shown, places), fontsize=8)
         ax.set_ylim(-0.7, len(shown) - 0.3)
         for place, share in zip(places, shown["frequency"], strict=True):
             ax.text(1.01, place, f"{share:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=8, color=INK)
@@ -202,6 +203,16 @@ class Inferred:
         ax.set_xlabel(f"p-value ({self.method}; family-wise), line at {_LEVEL:g}")
         return [plain(str(name)) for name in shown["term"]]
 
+    def _draw_shares(self, ax: Any, shown: pd.DataFrame, places: np.ndarray) -> list[str]:
+        assert self.threshold is not None
+        colours = np.where(shown["stable"], COLOURS[0], FAINT)
+        ax.axvline(self.threshold, color=INK, linewidth=0.9, linestyle="--")
+        ax.hlines(places, 0.0, shown["frequency"], colors=colours, linewidth=1.0)
+        ax.scatter(shown["frequency"], places, c=colours, s=22, zorder=3)
+        ax.set_xlim(0.0, 1.02)
+        ax.set_xlabel(f"share of the halves that select the term (stability), line at {self.threshold:g}")
+        return [plain(str(name)) for name in shown["term"]]
+
 
 def p_value(value: float) -> str:
     """Three digits, and none below what a double tells apart from 0."""
@@ -224,7 +235,8 @@ def bootstrapped(
     level : float
     settings, notes : as of ``Inferred``
     """
-    values, share = coefs, np.mean(coefs != 0, axis=0)
+    values = coefs
+    share: np.ndarray = (coefs != 0).mean(axis=0)
     sd = np.full(coefs.shape[-1], np.nan) if fit.path.sd is None else fit.path.sd
     sd = np.broadcast_to(sd, share.shape)
     if fit.fit_intercept:  # first in the table of each class; it is not selected
@@ -239,8 +251,7 @@ def bootstrapped(
         frequency=share.ravel(),
         method="bootstrap",
     )
-    found = (coefs != 0).reshape(len(coefs), -1, coefs.shape[-1]).any(axis=1)
-    terms = _terms(fit).assign(frequency=[found[:, own].any(axis=1).mean() for own in fit.columns.by_term])
+    terms = _terms(fit).assign(frequency=found_terms(coefs != 0, fit.columns.by_term).mean(axis=0))
     return Inferred("bootstrap", settings, frame, terms, notes, level=level, sd=sd.ravel())
 
 
@@ -264,6 +275,36 @@ def split_tested(
     for name in ("p_value", "frequency"):
         frame[name] = frame["term"].map(by_name[name])
     return Inferred("split", settings, frame.assign(method="split"), terms, notes)
+
+
+def stable_over(
+    fit: Fit, selected: np.ndarray, tested: np.ndarray, threshold: float, settings: str, notes: Sequence[str]
+) -> Inferred:
+    """Frequencies of columns and terms over halves, and which terms are stable.
+
+    Parameters
+    ----------
+    fit : Fit
+        At the alpha of the halves.
+    selected : bool ndarray (halves, p), or (halves, K, p) of K classes
+    tested : int ndarray (m,)
+        Positions of the terms that are penalised.
+    threshold : float
+    settings, notes : as of ``Inferred``
+    """
+    share: np.ndarray = selected.mean(axis=0)
+    if fit.fit_intercept:
+        share = np.concatenate([np.full((*share.shape[:-1], 1), np.nan), share], axis=-1)
+    frame = fit.tidy(zeros=True).assign(frequency=share.ravel(), method="stability")
+    frequency = found_terms(selected, [fit.columns.by_term[t] for t in tested]).mean(axis=0)
+    terms = _terms(fit).iloc[tested].assign(frequency=frequency, stable=frequency >= threshold).reset_index(drop=True)
+    return Inferred("stability", settings, frame, terms, notes, threshold=threshold)
+
+
+def found_terms(selected: np.ndarray, columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Whether some column of a term is selected, in some class: bool (replicates, terms)."""
+    by_column: np.ndarray = selected.reshape(len(selected), -1, selected.shape[-1]).max(axis=1)
+    return np.column_stack([by_column[:, own].any(axis=1) for own in columns])
 
 
 def _terms(fit: Fit) -> pd.DataFrame:

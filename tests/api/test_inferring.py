@@ -174,6 +174,37 @@ def test_few_events_for_many_columns_are_told():
     )
 
 
+def test_stability_is_a_plain_loop_over_both_halves():
+    table = simulated()
+    formula = "y ~ a + site + b + c + keep(d)"
+    fit = ss.sgslope(formula, table, alpha=0.15)
+    found = fit.infer("stability", n_splits=6, threshold=0.7, random_state=2).inferred
+    loop = []
+    for seed in spawned(2, 6):
+        for half in Units.of(120).halves(np.random.default_rng(seed)):
+            loop.append(ss.sgslope(formula, table.iloc[half], alpha=0.15).coef() != 0)
+    loop = pd.DataFrame(loop)
+    by_column = found.frame.set_index("column")["frequency"].iloc[1:]
+    np.testing.assert_array_equal(by_column, loop[by_column.index].mean())
+    terms = found.terms.set_index("term")
+    assert terms.index.tolist() == ["a", "site", "b", "c"]  # d is free
+    of_terms = pd.DataFrame({t: loop[fit.groups[t]].any(axis=1) for t in terms.index})
+    np.testing.assert_array_equal(terms["frequency"], of_terms.mean())
+    np.testing.assert_array_equal(terms["stable"], of_terms.mean() >= 0.7)
+    assert terms["stable"].any() and not terms["stable"].all()
+    q = of_terms.to_numpy().sum(axis=1).mean()
+    told = " ".join(str(found).split())
+    assert f"A half selects {q:.4g} of the 4 penalised terms" in told
+    assert f"at most {q**2 / (0.4 * 4):.4g} are expected among the stable ones" in told
+
+
+def test_the_last_answer_is_the_one_that_is_held():
+    fit = ss.gslope(FORMULA, simulated(), alpha=0.1)
+    once = fit.infer("split", n_splits=2, random_state=0)
+    twice = fit.infer(n_boot=3).infer("split", n_splits=2, random_state=0)
+    pd.testing.assert_frame_equal(twice.tidy(), once.tidy())
+
+
 def test_row_groups_and_classes_stay_in_the_bootstrap():
     table = simulated()
     table["patient"] = np.repeat(np.arange(20), 6)
@@ -194,7 +225,7 @@ def test_row_groups_and_classes_stay_in_the_bootstrap():
 def test_one_answer_for_a_seed_and_any_number_of_workers():
     fit = ss.gslope(FORMULA, simulated(), alpha=0.1)
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    for method, options in (("bootstrap", {"n_boot": 8}), ("split", {"n_splits": 8})):
+    for method, options in (("bootstrap", {"n_boot": 8}), ("split", {"n_splits": 8}), ("stability", {"n_splits": 8})):
         of = [fit.infer(method, random_state=7, n_jobs=jobs, **options).inferred for jobs in (1, 2)]
         pd.testing.assert_frame_equal(of[0].frame, of[1].frame)
         pd.testing.assert_frame_equal(of[0].terms, of[1].terms)
@@ -206,12 +237,14 @@ def test_what_cannot_be_answered_is_refused(tmp_path):
     table = simulated()
     fit = ss.slope("y ~ a + b", table, alpha=0.05)
     for call, message in (
-        (lambda: fit.infer("wald"), "method must be one of 'bootstrap', 'split'; got 'wald'"),
+        (lambda: fit.infer("wald"), "method must be one of 'bootstrap', 'split', 'stability'; got 'wald'"),
         (lambda: fit.infer("split", n_boot=5), r'infer\("split"\) has no n_boot; it has n_splits'),
         (lambda: fit.infer("bootstrap", n_splits=5), r'infer\("bootstrap"\) has no n_splits; it has n_boot and level'),
         (lambda: fit.infer(n_boot=1), "n_boot must be a whole number >= 2; got 1"),
         (lambda: fit.infer("split", n_splits=0), "n_splits must be a whole number >= 1; got 0"),
         (lambda: fit.infer(level=95), "level must be a number between 0 and 1"),
+        (lambda: fit.infer("stability", threshold=0.5), "threshold must be above 0.5"),
+        (lambda: fit.infer("split", threshold=0.9), "has no threshold; it has n_splits"),
         (lambda: fit.infer(n_boot=2, random_state="x"), "random_state must be"),
         (lambda: fit.infer(n_boot=2, n_jobs=0), "n_jobs must be"),
         (lambda: fit.refit().infer(), "before refit"),
@@ -230,6 +263,7 @@ def test_what_cannot_be_answered_is_refused(tmp_path):
             "row_groups say that they are not",
         ),
         (lambda: ss.slope("y ~ keep(a)", table, alpha=0.1).infer("split"), "no term is penalised"),
+        (lambda: ss.slope("y ~ keep(a)", table, alpha=0.1).infer("stability"), "no term is penalised"),
     ):
         with pytest.raises(ValueError, match=message):
             call()

@@ -8,7 +8,7 @@ from scipy.stats import chi2, norm
 from sparsestats.backend import losses, penalties
 from sparsestats.backend.problem import Problem
 from sparsestats.backend.refit import SaturatedError, SeparatedError
-from sparsestats.inference.splitting import aggregated, nested_tests
+from sparsestats.inference.splitting import aggregated, false_bound, nested_tests
 
 
 def test_aggregation_is_the_papers_infimum():
@@ -125,3 +125,13 @@ def test_few_observations_of_the_rarer_class_are_told():
     of = [Problem(np.asfortranarray(X[:, :k]), y, losses.Binomial(), penalties.L1()) for k in (1, 0)]
     assert nested_tests(of[0], [np.array([0])], 80, 1e-8)[1]  # 15 events for a slope and an intercept
     assert not nested_tests(of[1], [], 80, 1e-8)[1]
+
+
+def test_the_bound_of_stability_is_what_one_pair_of_halves_finds_by_chance():
+    """Each half draws 10 of 40 terms; those in both are stable at threshold 1, and there the bound is sharp."""
+    rng = np.random.default_rng(0)
+    draw = [[np.isin(np.arange(40), rng.choice(40, 10, replace=False)) for _ in range(2)] for _ in range(400)]
+    bounds = {false_bound(np.array(pair), 1.0) for pair in draw}
+    assert bounds == {(10 * 10 / 40, 0.25)}
+    assert np.mean([np.sum(a & b) for a, b in draw]) == pytest.approx(2.5, abs=0.2)  # three standard errors
+    assert false_bound(np.array(draw[0]), 0.6)[0] == pytest.approx(2.5 / 0.2)

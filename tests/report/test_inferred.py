@@ -86,6 +86,18 @@ def test_plots_draw_what_their_frames_hold(tested, replicated):
     assert [text.get_text() for text in tested.plot("inference").get_yticklabels()] == by_term["term"].tolist()
 
 
+def test_stable_terms_are_told_with_what_to_expect_of_chance(chosen):
+    halves = chosen.at("1se").infer("stability", n_splits=5, threshold=0.8, random_state=0)
+    page = " ".join(str(halves.summary()).split())
+    assert "stable (stability)" in page and "Stable: selected by 0.8 of the halves or more" in page
+    assert "Inference: stability: both halves of 5 random splits of 333 rows" in page and "No p-values" in page
+    assert "p_value" not in halves.tidy() and (halves.tidy()["method"] == "stability").all()
+    data, ax = halves.plot_data("inference"), halves.plot("inference")
+    assert [text.get_text() for text in ax.get_yticklabels()] == data["term"].tolist()
+    np.testing.assert_allclose([segment[1, 0] for segment in ax.collections[0].get_segments()], data["frequency"])
+    assert (data["stable"] == (data["frequency"] >= 0.8)).all()
+
+
 def test_free_terms_have_a_frequency_and_no_test(penguins):
     fit = ss.gslope("body_mass_g ~ keep(species) + bill_depth_mm + year", penguins, alpha=50.0)
     tested = fit.infer("split", n_splits=4, random_state=0)
