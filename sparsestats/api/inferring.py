@@ -14,7 +14,7 @@ from ..estimators._resample import Resampler, SplitTests
 from ..formula import Design
 from ..inference.splitting import ENOUGH, TESTED, aggregated, false_bound
 from ..report.fit import Fit
-from ..report.inferred import Inferred, bootstrapped, found_terms, split_tested, stable_over
+from ..report.inferred import Inferred, bootstrapped, found_terms, free_terms, split_tested, stable_over
 from ..report.tables import number
 from ..selection.resample import Units
 from ..validation import check_jobs
@@ -42,7 +42,7 @@ def inferred(
     options = _checked(method, given)
     check_jobs(n_jobs)
     built, rows = again(fit.template)
-    if method != "bootstrap" and fit.columns.free.all():
+    if method != "bootstrap" and len(_penalised(fit)) == 0:
         raise ValueError(f'no term is penalised, so none is selected: infer("{method}") has nothing to say.')
     if method == "split":
         _check_testable(fit, built)
@@ -156,9 +156,8 @@ def _stability(
 
 
 def _penalised(fit: Fit) -> np.ndarray:
-    """Positions of the terms that selection is about."""
-    columns = fit.columns
-    return np.array([t for t, own in enumerate(columns.by_term) if not columns.free[own].all()])
+    """Positions of the terms that selection is about; a term with a free column is in every model."""
+    return np.flatnonzero(~free_terms(fit))
 
 
 def _split(

@@ -307,6 +307,13 @@ def found_terms(selected: np.ndarray, columns: Sequence[np.ndarray]) -> np.ndarr
     return np.column_stack([by_column[:, own].any(axis=1) for own in columns])
 
 
+def free_terms(fit: Fit) -> np.ndarray:
+    """Terms with a column that no penalty covers, by the formula or by ``penalty_factor``: bool (terms,)."""
+    factor = fit.path.penalty_factor
+    free = fit.columns.free if factor is None else factor == 0
+    return np.array([bool(free[own].any()) for own in fit.columns.by_term])
+
+
 def _terms(fit: Fit) -> pd.DataFrame:
     columns = fit.columns
     assert fit.alpha is not None
@@ -315,7 +322,7 @@ def _terms(fit: Fit) -> pd.DataFrame:
         {
             "term": columns.terms,
             "n_columns": [len(own) for own in columns.by_term],
-            "free": [bool(columns.free[own].all()) for own in columns.by_term],
+            "free": free_terms(fit),
             "selected": [bool(active[own].any()) for own in columns.by_term],
         }
     )

@@ -139,6 +139,14 @@ def test_counted_outcomes_count_as_observations():
     assert of[2][0] < of[0][0] ** 2
 
 
+def test_a_term_with_a_free_column_is_in_every_model():
+    fit = ss.slope("y ~ a + b + site", simulated(), alpha=0.1, penalty_factor=[1, 1, 0, 1, 1])
+    for method in ("split", "stability"):
+        assert fit.infer(method, n_splits=3, random_state=0).inferred.terms["term"].tolist() == ["a", "b"]
+    free = fit.infer(n_boot=3, random_state=0).inferred.terms.set_index("term")["free"]
+    assert free.to_dict() == {"a": False, "b": False, "site": True}
+
+
 def test_a_model_that_selects_nothing_says_so():
     fit = ss.gslope(FORMULA, simulated(), alpha=10.0)
     tested = fit.infer("split", n_splits=5, random_state=0)
