@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,7 @@ from ..selection.folds import Splits, about_rows_used, check_cv
 from ..selection.scores import of_loss
 from . import response
 from .arguments import Asked, check_names
+from .inferring import inferred
 from .relearned import Relearned, learns
 from .response import Rows
 from .terms import ByTerm, group_labels, group_names, penalty_factors
@@ -152,6 +153,7 @@ def _fitted(
     worker = copy(model)  # not fitted yet: a clone would look at every parameter again
     problem = worker._problem(rows.X, rows.y, rows.sample_weight, rows.offset, checked=True)
     path = _named(worker._path(problem, alphas), built.spec, model, rows.levels, joined)
+    again = partial(_rows_again, formula, data, asked, params)
     made = Fit(
         call=Call("", formula),
         spec=built.spec,
@@ -164,7 +166,8 @@ def _fitted(
         notes=(*_notes(built), *_split_note(model, built.spec), *asked.unheeded(alpha)),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
-        relaxation=partial(_relaxed, formula, data, asked, params, joined),
+        relaxation=partial(_relaxed, again, joined),
+        resampling=partial(inferred, again),
     )
     if alpha is None:
         return made
@@ -200,22 +203,17 @@ def _rows(model: Any, built: Design, family: str | None = None) -> Rows:
     return coded(built, each=sequences.depends_on_n(getattr(model, "sequence", ())))
 
 
-def _relaxed(
-    formula: str,
-    data: Any,
-    asked: Asked,
-    params: Mapping[str, Any],
-    joined: Any,
-    fitted: Any,
-    gamma: float,
-    clusters: bool,
-) -> Path:
-    """The relaxed fit of an estimator that sits at an alpha, as a path of one; ``Fit.refit`` ends here.
-
-    The design is made again: to keep it would double what a fit holds in memory.
-    """
+def _rows_again(formula: str, data: Any, asked: Asked, params: Mapping[str, Any], model: Any) -> tuple[Design, Rows]:
+    """Design and rows of a fit, made again: to keep them would double what it holds in memory."""
     built = _designed(formula, data, asked, params)
-    rows = _rows(fitted, built)
+    return built, _rows(model, built)
+
+
+def _relaxed(
+    again: Callable[[Any], tuple[Design, Rows]], joined: Any, fitted: Any, gamma: float, clusters: bool
+) -> Path:
+    """The relaxed fit of an estimator that sits at an alpha, as a path of one; ``Fit.refit`` ends here."""
+    built, rows = again(fitted)
     path = fitted.relaxed_path(rows.X, rows.y, rows.sample_weight, rows.offset, gamma, clusters)
     return _named(path, built.spec, fitted, rows.levels, joined)
 

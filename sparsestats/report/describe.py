@@ -89,13 +89,18 @@ def summarize(fit: Fit) -> Summary:
             if fit.alpha is None
             else tables.terms_table(fit.path, fit.columns, fit.alpha)
         ]
+    if fit.inferred is not None:
+        own.append(fit.inferred.table())
     notes: list[tuple[str, str]] = []
     if fit.cv is not None:
         notes.append(("", _scores(fit, fit.cv)))
     notes.append(("Certificate", _certificate(fit)))
     told = (_clusters(fit), _guarantee(fit), _effort(fit), *fit.report.notes, *fit.notes)
     notes += [("", note) for note in told if note]
-    notes.append(("", "No p-values: selection was data-driven."))
+    if fit.inferred is None:
+        notes.append(("", "No p-values: selection was data-driven; see fit.infer()."))
+    else:
+        notes += [("Inference", fit.inferred.heading), *(("", note) for note in fit.inferred.notes)]
     return Summary(header, own, notes)
 
 

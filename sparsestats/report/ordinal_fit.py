@@ -366,7 +366,7 @@ class OrdinalFit(Fit):
             )  # fmt: skip
         return pd.DataFrame(rows)
 
-    def infer(self, what: str) -> Any:
+    def infer(self, what: str) -> Any:  # type: ignore[override]  # other questions than of a selected model
         """Likelihood theory of the unpenalised model on the fit's rows.
 
         Parameters
