@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from .names import groups_from_names
+
+_NAMES = "column names: a DataFrame whose names are text (X.columns.astype(str))"
 
 LEAST_SPREAD = 1e-145
 """Of a response: its square leaves the 17 digits that certificates need above the smallest normal number."""
@@ -77,8 +80,88 @@ def check_jobs(n_jobs: Any) -> None:
         raise ValueError(f"n_jobs must be a number of workers, -1 for all cores, or None; got {n_jobs!r}")
 
 
+def check_real(values: Any, name: str) -> None:
+    """Refuse complex numbers, whose imaginary parts numpy would drop.
+
+    Raises
+    ------
+    ValueError
+    """
+    dtype = getattr(values, "dtype", None)
+    if not isinstance(dtype, np.dtype):
+        try:
+            dtype = np.asarray(values).dtype
+        except (TypeError, ValueError):  # no array at all: for the caller to tell
+            return
+    if dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} holds complex numbers, and real ones are needed")
+
+
+def argument_hint(name: str, known: Sequence[str], ours: Mapping[str, str]) -> str:
+    """What to write in place of an argument that does not exist.
+
+    Parameters
+    ----------
+    name : str
+        What came.
+    known : sequence of str
+        The arguments there are.
+    ours : mapping
+        Names used elsewhere, in lower case -> what they are here; passed over where that is an argument of others.
+    """
+    meant = ours.get(name.lower())
+    if meant is not None and (not meant.isidentifier() or meant in known):
+        return f"Here it is {meant}."
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+
+
+def check_column_names(X: Any) -> None:
+    """Refuse a frame with names that a model could not tell apart: one twice, 1 beside "1", or text beside numbers.
+
+    Raises
+    ------
+    ValueError
+    """
+    columns = getattr(X, "columns", None)
+    if not isinstance(columns, pd.Index) or (columns.is_unique and columns.inferred_type == "string"):
+        return
+    texts = [isinstance(name, str) for name in columns]
+    if not any(texts):  # columns without names, to scikit-learn
+        return
+    check_names_differ(columns)
+    if not all(texts):
+        text, other = columns[texts.index(True)], columns[texts.index(False)]
+        raise ValueError(
+            f"names of columns must be all text or all not; found {text!r} beside {other!r} ({type(other).__name__}). "
+            "X.columns = X.columns.astype(str) makes them text"
+        )
+
+
+def check_names_differ(names: Iterable[Any]) -> None:
+    """Refuse names of columns that are one as text, naming both.
+
+    Raises
+    ------
+    ValueError
+    """
+    seen: dict[str, Any] = {}
+    for name in names:
+        if str(name) not in seen:
+            seen[str(name)] = name
+            continue
+        first = seen[str(name)]
+        if type(first) is type(name):
+            raise ValueError(f"column {name!r} stands twice in the data; names of columns must differ")
+        raise ValueError(
+            f"columns {first!r} ({type(first).__name__}) and {name!r} ({type(name).__name__}) have one name as text; "
+            "rename one of them"
+        )
+
+
 def check_vector(values: Any, n: int, name: str) -> np.ndarray:
     """A finite float vector of length n."""
+    check_real(values, name)
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -99,6 +182,7 @@ def check_offset(values: Any, n: int, responses: int = 1) -> np.ndarray | None:
         return None
     if responses == 1:
         return check_squares(check_vector(values, n, "offset"), "offset")
+    check_real(values, "offset")
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (n, responses):
         raise ValueError(
@@ -151,7 +235,7 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
         return None
     if isinstance(factor, Mapping):
         if names is None:
-            raise ValueError("penalty_factor as a mapping needs X with column names (a DataFrame)")
+            raise ValueError(f"penalty_factor as a mapping needs X with {_NAMES}")
         position = {str(name): j for j, name in enumerate(names)}
         values: Any = [1.0] * p
         for name, value in factor.items():
@@ -161,6 +245,7 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
                 )
             values[position[name]] = value
         factor = values
+    check_real(factor, "penalty_factor")
     try:
         values = np.asarray(factor, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -199,7 +284,7 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         return np.asarray(labels, dtype=np.int64), list(shown.values())
     if isinstance(groups, Mapping):
         if names is None:
-            raise ValueError("groups as a mapping needs X with column names (a DataFrame)")
+            raise ValueError(f"groups as a mapping needs X with {_NAMES}")
         known = set(map(str, names))
         unknown = [name for name in groups if name not in known]
         if unknown:

@@ -43,7 +43,42 @@ ERRORS = {
     "X of one dimension": (fit(X[:, 0]), "Expected 2D array, got 1D array"),
     "X of three dimensions": (fit(X[None]), "Found array with dim 3"),
     "text in X": (fit(np.full((30, 4), "high", dtype=object)), "could not convert string to float: 'high'"),
-    "complex X": (fit(X + 1j), "Complex data not supported"),
+    "complex X": (fit(X + 1j), "Complex data not supported: X holds complex numbers"),
+    "complex column of a frame": (fit(FRAME.assign(a=Y + 1j)), "Complex data not supported: X holds complex numbers"),
+    "complex y": (fit(y=Y + 1j), "Complex data not supported: y holds complex numbers"),
+    "complex classes": (fit(y=LABELS + 1j, cls=ss.SLOPEClassifier), "not supported: y holds complex"),
+    "complex weights": (fit(X, Y, np.ones(30) + 1j), "not supported: sample_weight holds complex"),
+    "complex offset": (fit(X, Y, None, np.ones(30) * 1j), "not supported: offset holds complex"),
+    "complex offset of three classes": (
+        fit(X, np.arange(30) % 3, None, np.ones((30, 3)) * 1j, cls=ss.SLOPEClassifier), "not supported: offset holds",
+    ),
+    "complex weights of PRESTO": (
+        fit(X, LABELS, np.ones(30) * 1j, cls=ss.PRESTO), "not supported: sample_weight holds complex",
+    ),
+    "complex columns of a graph": (fit(X + 1j, None, cls=ss.CoLiDE), "not supported: X holds complex"),
+    "complex sequence": (fit(sequence=np.ones(4) * 1j), "not supported: sequence holds complex"),
+    "complex penalty_factor": (fit(penalty_factor=np.ones(4) * 1j), "not supported: penalty_factor holds complex"),
+    "complex alphas": (lambda: ss.SLOPE().path(X, Y, [1j]), "not supported: alphas holds complex"),
+    "columns 1 and '1'": (
+        fit(FRAME.set_axis([1, "1", "c", "d"], axis=1)), r"columns 1 \(int\) and '1' \(str\) have one name as text",
+    ),
+    "columns 1 and '1' of PRESTO": (
+        fit(FRAME.set_axis([1, "1", "c", "d"], axis=1), LABELS, cls=ss.PRESTO), r"columns 1 \(int\) and '1' \(str\)",
+    ),
+    "columns 1 and '1' of a graph": (
+        fit(FRAME.set_axis([1, "1", "c", "d"], axis=1), None, cls=ss.CoLiDE), r"columns 1 \(int\) and '1' \(str\)",
+    ),
+    "names of two kinds": (
+        fit(FRAME.set_axis(["a", "b", 3, 4], axis=1)), r"must be all text or all not; found 'a' beside 3 \(int\)",
+    ),
+    "a column twice": (fit(FRAME.set_axis(list("aabc"), axis=1)), "column 'a' stands twice in the data"),
+    "names that are numbers in penalty_factor": (
+        fit(FRAME.set_axis(range(4), axis=1), penalty_factor={1: 0}), r"a DataFrame whose names are text \(X.columns",
+    ),
+    "constraints that are no function": (fit(constraints=3), "'constraints' parameter of SLOPE must be a callable"),
+    "constraints without a return": (fit(constraints=lambda v: None), r"returned NoneType \(is a return missing\?\)"),
+    "a constraint outside a list": (fit(constraints=lambda v: v["beta"] >= 0), "returned Inequality: put it in brack"),
+    "a constraint that is not convex": (fit(constraints=lambda v: [v["beta"] ** 2 >= 1]), "constraints must be convex"),
     "y too short": (fit(y=Y[:-1]), r"inconsistent numbers of samples: \[30, 29\]"),
     "two responses": (fit(y=np.c_[Y, Y]), r"y should be a 1d array, got an array of shape \(30, 2\)"),
     "no rows": (fit(X[:0], Y[:0]), r"0 sample\(s\)"),
@@ -69,6 +104,11 @@ ERRORS = {
     "no alphas": (lambda: ss.SLOPE().path(X, Y, []), "alphas is empty; give at least one number >= 0"),
     "negative in alphas": (lambda: ss.SLOPE().path(X, Y, [1, -1]), "alphas must be finite numbers >= 0; got -1"),
     "table of alphas": (lambda: ss.SLOPE().path(X, Y, [[1, 2]]), r"alphas must be a list .* got shape \(1, 2\)"),
+    "a number of alphas": (lambda: ss.SLOPE().path(X, Y, 50), r"got 50. .* alphas=ss.relative\(1, 0.01, n\)"),
+    "text in relative": (lambda: ss.relative(1, "low"), "high >= low > 0; got high=1, low='low'"),
+    "labels of folds for cv": (
+        fit(cls=ss.SLOPECV, cv=np.arange(30) % 3), r"not a \(train, test\) pair: .*PredefinedSplit\(labels\)",
+    ),
     "text for alphas": (lambda: ss.SLOPE().path(X, Y, "many"), "alphas must be numbers, None or relative"),
     "alphas upside down": (lambda: ss.relative(0.01, 1), "high >= low > 0; got high=0.01, low=1"),
     "alphas of a CV twin": (fit(cls=ss.SLOPECV, alphas=[0.1, np.inf]), "alphas must be finite numbers >= 0"),
@@ -140,9 +180,39 @@ def test_bad_input_raises_a_value_error_that_says_why(case):
         call()
 
 
-def test_misspelt_arguments_are_named():
-    with pytest.raises(TypeError, match="unexpected keyword argument 'lambda_'"):
-        ss.SLOPE(lambda_=1)
+@pytest.mark.parametrize(
+    ("cls", "name", "meant"),
+    [
+        (ss.SLOPE, "lambda_", "Here it is alpha"),
+        (ss.SLOPECV, "alpha", "Here it is alphas"),
+        (ss.SLOPE, "cv", "of the CV twin"),
+        (ss.SLOPE, "groups", "of GroupSLOPE"),
+        (ss.GroupSLOPEClassifier, "weights", r"sample_weight, an argument of fit\(\)"),
+        (ss.GroupSLOPE, "sequense", "Did you mean sequence"),
+        (ss.CoLiDE, "whitelist", "Here it is required"),
+        (ss.CoLiDE, "groups", "There are alpha, constraints"),
+        (ss.PRESTO, "xyz", "There are alpha, categories"),
+    ],
+)
+def test_a_parameter_that_does_not_exist_is_answered_with_ours(cls, name, meant):
+    with pytest.raises(TypeError, match=f"{cls.__name__}.* unexpected keyword argument '{name}'.*{meant}"):
+        cls(**{name: 1})
+
+
+@pytest.mark.parametrize("name", ["bounds", "lower_limits", "positive"])
+def test_bounds_are_answered_with_constraints_that_hold(name):
+    low, high = -0.1, 0.2
+    for cls, y in ((ss.SLOPE, Y), (ss.PRESTO, LABELS), (ss.CoLiDE, None)):
+        with pytest.raises(TypeError, match="Here it is constraints=") as refused:
+            cls(**{name: (low, high)})
+        told = str(refused.value).split("constraints=")[1].rstrip(".").replace("'from', 'to'", "'a', 'b'")
+        constraints = eval(told, {"low": low, "high": high})
+        model = cls(alpha=0.01, constraints=constraints).fit(FRAME, y)
+        found = model.adjacency_[0, 1] if cls is ss.CoLiDE else model.coef_
+        assert np.min(found) >= low - 1e-7 and np.max(found) <= high + 1e-7
+
+
+def test_misspelt_arguments_of_fit_are_named():
     with pytest.raises(TypeError, match="unexpected keyword argument 'weights'"):
         ss.SLOPE().fit(X, Y, weights=np.ones(30))
 
@@ -153,6 +223,11 @@ def test_predict_before_fit_is_named():
     for cls in (ss.SLOPE, ss.SLOPEClassifier, ss.GroupSLOPECV):
         with pytest.raises(NotFittedError, match="is not fitted yet"):
             cls().predict(X)
+
+
+def test_a_variable_that_a_program_lacks_is_answered_with_those_it_has():
+    with pytest.raises(KeyError, match="there is no variable 'e'; there are beta, intercept, a, b, c, d"):
+        ss.SLOPE(constraints=lambda v: [v["e"] >= 0]).fit(FRAME, Y)
 
 
 # ---- documented answers -----------------------------------------------------------------------------------

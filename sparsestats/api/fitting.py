@@ -18,7 +18,7 @@ from ..estimators.group_slope import GroupSLOPE, GroupSLOPEClassifier
 from ..estimators.slope import SLOPE, SLOPEClassifier
 from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPEClassifier
 from ..exceptions import FormulaError
-from ..formula import Design, Spec, design, update_formula
+from ..formula import Design, Spec, design, term_names, update_formula
 from ..report.call import Call
 from ..report.cvresult import CVResult
 from ..report.fit import Fit, Training
@@ -70,7 +70,7 @@ def model_of(function: str, family: str) -> Any:
         When the function has no such family.
     """
     classes = FAMILIES[function]
-    if family not in classes:
+    if not isinstance(family, str) or family not in classes:
         raise ValueError(f"family must be one of {', '.join(map(repr, classes))}, got {family!r}.")
     model = classes[family]()
     return model if is_classifier(model) else model.set_params(family=family)
@@ -224,8 +224,7 @@ def _free_terms(unpenalized: Any, factors: Any) -> Any:
     """The terms set free, those with a penalty factor of 0 among them: they get a free term's coding too."""
     if not isinstance(factors, Mapping):
         return unpenalized
-    named = [unpenalized] if isinstance(unpenalized, str) else list(unpenalized or ())
-    return [*named, *(term for term, factor in factors.items() if factor == 0)] or None
+    return [*term_names(unpenalized), *(term for term, factor in factors.items() if factor == 0)] or None
 
 
 def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bool) -> Any:
@@ -242,7 +241,7 @@ def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bo
         several = np.bincount(labels[spec.penalty_factor > 0]).max(initial=0) > 1
         if whole_terms and several and "standardize" not in params:
             settings["standardize"] = "group"
-    if model.constraints is not None:
+    if callable(model.constraints):  # the estimator refuses anything else but None
         settings["constraints"] = ByTerm.of(model.constraints, spec, "beta")
     return model.set_params(**settings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,10 @@ def penalty_factors(given: Any, spec: Spec) -> np.ndarray | None:
     if given is None:
         return None if free.all() else free
     if not isinstance(given, Mapping):
-        factors = np.asarray(given, dtype=float)
+        try:
+            factors = np.asarray(given, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"penalty_factor must be a dict of term to number or an array; got {given!r}.") from error
         if factors.shape != free.shape:
             raise ValueError(
                 f"penalty_factor needs one number for each of the {len(free)} columns, got shape "
@@ -64,6 +68,11 @@ def penalty_factors(given: Any, spec: Spec) -> np.ndarray | None:
             )
         return free * factors
     terms = _checked_terms("penalty_factor", given, spec)
+    for term, factor in given.items():
+        if not isinstance(factor, Real) or not 0 <= float(factor) < np.inf:
+            raise ValueError(
+                f"penalty_factor must be finite numbers >= 0 (0 leaves a term free); {term!r} has {factor!r}."
+            )
     return free * np.array([float(given.get(t, 1.0)) for t in terms])[spec.groups]
 
 

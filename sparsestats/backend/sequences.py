@@ -14,6 +14,8 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 from scipy.special import chdtrc, chdtri, gammaln, ndtr, ndtri, xlogy
 
+from ..validation import check_real
+
 
 def elementwise(
     sequence: str | Sequence[float] | np.ndarray,
@@ -255,6 +257,7 @@ def _make(sequence: Any, makers: dict[str, Callable[[], np.ndarray]], length: in
 
 def _checked(sequence: Any, length: int, what: str) -> np.ndarray:
     """A sequence of the user's own, as float64, refused with the first thing that is wrong."""
+    check_real(sequence, "sequence")
     try:
         values = np.array(sequence, dtype=float)
     except (TypeError, ValueError) as error:

@@ -22,6 +22,8 @@ from ..exceptions import DataWarning
 from ..report.graphs import EdgeFrequencies
 from ..report.protocol import Report
 from ..validation import as_random_state, check_columns_are_measurements
+from ._fitted import forget
+from ._misnamed import OF_GRAPHS, Answering
 from .fitted_graph import FittedGraph
 from .graph_bootstrap import edge_frequencies
 from .graph_cautions import follows_variances, standardised, warn_of_units
@@ -55,7 +57,7 @@ _STATE = (
 )
 
 
-class CoLiDE(FittedGraph):
+class CoLiDE(Answering, FittedGraph):
     """Linear DAG with concomitant noise scales, by exact search over orders.
 
     Minimises over DAGs W and noise scales s >= s0 (standard deviations; S the covariance, divisor n)
@@ -213,6 +215,7 @@ class CoLiDE(FittedGraph):
     [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
+    _ours = OF_GRAPHS
     _parameter_constraints: ClassVar[dict] = {
         "noise": [StrOptions({"ev", "nv"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -303,6 +306,7 @@ class CoLiDE(FittedGraph):
         -------
         self
         """
+        forget(self)
         self._validate_params()
         mean, S, n = self._moments(X, reset=True)
         return self._fit_moments(S, n, mean)
@@ -325,6 +329,7 @@ class CoLiDE(FittedGraph):
         -------
         self
         """
+        forget(self)
         self._validate_params()
         feature_names = getattr(S, "columns", None) if feature_names is None else feature_names
         S = np.array(S, dtype=np.float64)
@@ -346,8 +351,6 @@ class CoLiDE(FittedGraph):
                     f"feature_names must have one name for each of the {d} columns; got {len(feature_names)}"
                 )
             self.feature_names_in_ = np.array([str(name) for name in feature_names], dtype=object)
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
         self.n_features_in_ = d
         location = np.zeros(d) if mean is None else np.asarray(mean, dtype=np.float64)
         if location.shape != (d,) or not np.isfinite(location).all():

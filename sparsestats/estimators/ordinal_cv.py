@@ -14,6 +14,7 @@ from ..backend.certificate import warn_unconverged
 from ..backend.penalties import Penalty
 from ..validation import check_groups, check_penalty_factor
 from ._crossval import CrossValidated
+from ._fitted import forget
 from .categories import n_observations
 from .ordinal import PRESTO
 
@@ -73,8 +74,8 @@ class PRESTOCV(PRESTO):
         Newton steps at each alpha.
     constraints : callable or None
         ``(variables) -> list of cvxpy constraints``; ``variables["coef"]`` (K-1, p) and
-        ``variables["intercept"]`` (K-1,) on the data's own scale, in the order of ``categories_`` (or its
-        reverse with ``reverse=True``). Chooses ``solver="cvxpy"``.
+        ``variables["intercept"]`` (K-1,) on the data's own scale, boundaries as in ``coef_``, and for
+        DataFrames columns by name, (K-1, 1). Chooses ``solver="cvxpy"``.
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled stratified folds, whole ``row_groups`` kept together.
     scoring : str, callable or None
@@ -210,6 +211,7 @@ class PRESTOCV(PRESTO):
         from ..selection.folds import check_cv
         from ..selection.ordinal import cross_validate_ordinal
 
+        forget(self)
         rows = self._rows(X, y, sample_weight, offset)
         averaged = self.selection == "average"
         if averaged and self.scoring not in (None, "log_loss"):

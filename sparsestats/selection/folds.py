@@ -322,7 +322,8 @@ def _check_pair(pair: Any, number: int, n_rows: int) -> Split:
     try:
         train, test = (np.asarray(rows) for rows in pair)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"Fold {number} of cv is not a (train, test) pair: {pair!r}.") from error
+        labels = " One label a row is cv=sklearn.model_selection.PredefinedSplit(labels)." if np.ndim(pair) == 0 else ""
+        raise ValueError(f"Fold {number} of cv is not a (train, test) pair: {pair!r}.{labels}") from error
     rows = []
     for name, index in (("training", train), ("held-out", test)):
         if index.dtype == bool and index.shape == (n_rows,):

@@ -255,7 +255,7 @@ def test_a_declared_order_of_levels_is_kept(measured):
 @pytest.mark.parametrize(
     ("response", "family", "message"),
     [
-        ("sex", "gaussian", 'holds classes, and this family wants numbers: use family="binomial"'),
+        ("sex", "gaussian", r'holds classes \(.*\), and this family wants numbers: use family="binomial"'),
         ("species", "binomial", r"needs two classes; species has 3: 'Adelie', 'Chinstrap', 'Gentoo'"),
         ("year", "binomial", r"a number with the values 2007, 2008, 2009. Write C\(year\)"),
         ("I(year > 3000)", "binomial", "one class only in the rows used: False"),
@@ -410,6 +410,8 @@ def test_constraints_name_terms(measured):
         ("seed", "Here it is random_state"),
         ("sequense", "Did you mean sequence"),
         ("ofset", "Did you mean offset"),
+        ("l1_ratio", "Here it is an argument of ss.sgslope"),
+        ("asparse", "Here it is l1_ratio, of ss.sgslope"),
         ("xyz", "There are alpha, alphas"),
     ],
 )
@@ -440,6 +442,15 @@ def test_formulas_that_cannot_be_fitted(measured, formula, message):
         ({"alpha": -1.0}, "alpha"),
         ({"alpha": "cv", "selection": "best"}, 'selection must be "min" or "1se"'),
         ({"family": "poison"}, "family must be one of 'gaussian', 'poisson', 'huber', 'binomial'"),
+        ({"family": ["gaussian"]}, "family must be one of 'gaussian'"),
+        ({"terms_in_folds": "yes"}, "terms_in_folds must be True or False, got 'yes'"),
+        ({"constraints": 3}, "'constraints' parameter of GroupSLOPE must be a callable or None. Got 3"),
+        ({"penalty_factor": {"year": "free"}}, "penalty_factor must be finite numbers >= 0 .* 'year' has 'free'"),
+        ({"penalty_factor": {"year": -1}}, "penalty_factor must be finite numbers >= 0 .* 'year' has -1"),
+        ({"penalty_factor": "year"}, "penalty_factor must be a dict of term to number or an array; got 'year'"),
+        ({"sample_weight": {"year": 1}}, "sample_weight must be numbers, one a row, or the name of a column"),
+        ({"sample_weight": np.ones(333) * 1j}, "Complex data not supported: sample_weight holds complex"),
+        ({"offset": np.ones(333) * 1j}, "Complex data not supported: offset holds complex"),
         ({"missing": "keep"}, 'missing must be "drop" or "raise"'),
         ({"sample_weight": "w8"}, "sample_weight='w8' is not a column"),
         ({"alpha": "cv", "scoring": "msee"}, "msee"),
@@ -453,6 +464,21 @@ def test_formulas_that_cannot_be_fitted(measured, formula, message):
 def test_wrong_values_are_named(measured, arguments, message):
     with pytest.raises(ValueError, match=message):
         ss.gslope("body_mass_g ~ year", measured, **arguments)
+
+
+@pytest.mark.parametrize("given", [3, True, {"year": 0}, ["year", 3]])
+def test_unpenalized_that_names_no_terms_is_refused(measured, given):
+    with pytest.raises(TypeError, match=r"unpenalized must .* name.* got"):
+        ss.gslope("body_mass_g ~ year", measured, unpenalized=given)
+    with pytest.raises(TypeError, match=r"unpenalized must .* name.* got"):
+        ss.gslope("body_mass_g ~ year", measured, unpenalized=given, penalty_factor={"year": 2.0})
+
+
+def test_text_for_numbers_shows_what_came(measured):
+    with pytest.raises(
+        ValueError, match=r"holds classes \('2700', '2850', '2900', ...\), and this family wants numbers"
+    ):
+        ss.gslope("mass ~ year", measured.assign(mass=measured["body_mass_g"].astype(int).astype(str)))
 
 
 def test_missing_values_can_be_refused(penguins):
