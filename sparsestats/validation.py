@@ -138,6 +138,35 @@ def check_column_names(X: Any) -> None:
         )
 
 
+def check_numbers_in_columns(X: Any) -> None:
+    """Refuse a frame with a column of text, categories or dates, naming it.
+
+    Raises
+    ------
+    ValueError
+    """
+    for name in getattr(X, "columns", ()):
+        values = np.asarray(X[name])
+        if values.ndim != 1 or values.dtype.kind in "biuf":
+            continue
+        dates = values.dtype.kind in "mM"
+        texts = (cell for cell in values.tolist() if isinstance(cell, str) and not _is_number(cell))
+        shown = "dates or times" if dates else repr(text) if (text := next(texts, None)) is not None else ""
+        if shown:
+            raise ValueError(
+                f"column {name!r} of X holds {shown} where numbers are needed: ss.ModelMatrix(formula) makes "
+                "columns of factors in a Pipeline, and ss.slope(formula, data) and its like do it by themselves"
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def check_names_differ(names: Iterable[Any]) -> None:
     """Refuse names of columns that are one as text, naming both.
 
@@ -212,13 +241,10 @@ def check_numbers(y: Any) -> None:
     for value in values.ravel().tolist() if values.ndim and values.dtype.kind in "OU" else ():
         if value is None:  # which becomes NaN, but not before others have looked for NaN
             raise ValueError("y holds None where numbers are needed; leave out rows without a response")
-        if isinstance(value, str):
-            try:
-                float(value)
-            except ValueError:
-                raise ValueError(
-                    f"y holds {value!r} where numbers are needed; for classes there is a Classifier of the same name"
-                ) from None
+        if isinstance(value, str) and not _is_number(value):
+            raise ValueError(
+                f"y holds {value!r} where numbers are needed; for classes there is a Classifier of the same name"
+            )
 
 
 def check_response_squares(y: np.ndarray) -> None:

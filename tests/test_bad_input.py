@@ -59,6 +59,14 @@ ERRORS = {
     "complex sequence": (fit(sequence=np.ones(4) * 1j), "not supported: sequence holds complex"),
     "complex penalty_factor": (fit(penalty_factor=np.ones(4) * 1j), "not supported: penalty_factor holds complex"),
     "complex alphas": (lambda: ss.SLOPE().path(X, Y, [1j]), "not supported: alphas holds complex"),
+    "a column of text": (fit(FRAME.assign(b="x")), "'b' of X holds 'x' where numbers are needed: ss.ModelMatrix"),
+    "a column of categories": (fit(FRAME.assign(b=pd.Categorical(["u", "v"] * 15))), "column 'b' of X holds 'u' where"),
+    "a column of dates": (fit(FRAME.assign(b=pd.Timestamp("2020"))), "column 'b' of X holds dates or times where"),
+    "a list for one alpha": (lambda: ss.SLOPE().path(X, Y).coef([0.1]), r"alpha must be one number, got \[0.1\]"),
+    "an alpha beside the only one": (
+        lambda: ss.SLOPE().path(X, Y, [0.5]).coef(0.1), "alpha=0.1 is outside the fitted alpha, 0.5",
+    ),
+    "text for gamma": (lambda: ss.SLOPE().fit(X, Y).relax(X, Y, gamma="all"), "gamma must be between 0 .* got 'all'"),
     "columns 1 and '1'": (
         fit(FRAME.set_axis([1, "1", "c", "d"], axis=1)), r"columns 1 \(int\) and '1' \(str\) have one name as text",
     ),

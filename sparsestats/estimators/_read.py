@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.utils.validation import validate_data
 
-from ..validation import check_column_names, check_real
+from ..validation import check_column_names, check_numbers_in_columns, check_real
 
 
 def read(model: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
@@ -15,17 +15,18 @@ def read(model: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
     Raises
     ------
     ValueError
-        Also for complex numbers, and for names of columns that are one as text or of more than one kind.
+        Also for complex numbers, for names of columns that are one as text or of more than one kind, and by name for
+        columns of a frame that hold something else than numbers.
     """
     check_column_names(X)
     if not isinstance(y, str):
         check_real(y, "y")
     try:
         return validate_data(model, X, y, **options)
-    except ValueError as error:
-        if "Complex data not supported" not in str(error):
-            raise
-        # It goes on with all the numbers of X.
-        raise ValueError(
-            "Complex data not supported: X holds complex numbers; give real and imaginary parts as columns of their own"
-        ) from None
+    except (TypeError, ValueError) as error:
+        if "Complex data not supported" in str(error):  # it goes on with all the numbers of X
+            raise ValueError(
+                "Complex data not supported: X holds complex numbers; give real and imaginary parts as columns each"
+            ) from None
+        check_numbers_in_columns(X)
+        raise

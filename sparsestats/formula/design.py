@@ -228,6 +228,17 @@ def design(
     )
 
 
+def has_response(formula: str) -> bool:
+    """Whether a formula has a left side.
+
+    Raises
+    ------
+    FormulaError
+        When it is none.
+    """
+    return parse(formula).left is not None
+
+
 def _refuse_response(left: Node, pieces: Sequence[Piece]) -> None:
     """A response that is one variable cannot help to predict itself.
 

@@ -27,6 +27,7 @@ from .cvresult import CVResult
 from .path import Path
 from .protocol import Report, report_of
 from .summary import Summary
+from .verbs import answering
 
 _TYPES = ("response", "link", "class", "prob")
 
@@ -215,6 +216,7 @@ class Fit:
 
     # ---- coefficients ----
 
+    @answering
     def coef(self, at: str | float | None = None) -> pd.Series | pd.DataFrame:
         """Coefficients by column name on the data's own scale, the intercept first, zeros kept.
 
@@ -289,6 +291,7 @@ class Fit:
 
     # ---- predictions ----
 
+    @answering
     def predict(
         self,
         newdata: Any = None,

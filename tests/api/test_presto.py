@@ -432,3 +432,9 @@ def test_groups_without_a_penalty_of_groups_are_refused(table):
 def test_constraints_by_term_count_boundaries_as_coef_does(table):
     fit = ss.presto("state ~ x", table, alpha=0.01, reverse=True, constraints=lambda v: [v["x"][0] >= 2.0])
     assert fit.coef()["x"].iloc[0] >= 2.0 - 1e-6 > fit.coef()["x"].iloc[-1]
+
+
+def test_response_is_another_word_for_the_probabilities(table, fitted):
+    pd.testing.assert_frame_equal(fitted.predict(table, type="response"), fitted.predict(table, type="prob"))
+    with pytest.raises(TypeError, match=r"predict\(\) has no argument 'newx'. Here it is newdata"):
+        fitted.predict(newx=table)
