@@ -129,6 +129,7 @@ ERRORS = {
         fit(cls=ss.GroupSLOPE, sequence=[1, 1, 1], groups=[0, 0, 1, 1]),
         r"each of the 2 penalised groups, shape \(2,\); got shape \(3,\)",
     ),
+    "text in a pair of q": (fit(cls=ss.SparseGroupSLOPE, q=("a", 0.1)), r"q must be in \(0, 1\), .* got 'a'"),
     "q of 1": (fit(q=1), r"'q' parameter of SLOPE must be a float in the range \(0.0, 1.0\)"),
     "groups too short": (
         fit(cls=ss.GroupSLOPE, groups=[0, 1]), "one label for each of the 4 columns of X; got 2",

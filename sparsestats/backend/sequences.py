@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -284,7 +285,7 @@ def _checked(sequence: Any, length: int, what: str) -> np.ndarray:
 
 
 def _rate(q: float) -> float:
-    if not 0 < q < 1:
+    if not (isinstance(q, Real) and 0 < q < 1):
         raise ValueError(f"q must be in (0, 1), a false discovery rate; got {q!r}")
     return float(q)
 

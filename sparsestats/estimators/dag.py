@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -376,6 +377,10 @@ class CoLiDE(Answering, FittedGraph):
         return mean, S, float(len(X))
 
     def _settings(self) -> Settings:
+        known = [field.name for field in fields(native.PathOptions)]
+        unknown = [name for name in self.path_options or () if name not in known]
+        if unknown:
+            raise ValueError(f"path_options has {unknown[0]!r}, and knows {', '.join(known)}")
         bic = self._refines()
         seed = int(as_random_state(self.random_state).randint(2**31 - 1)) if self.n_restarts or bic else 0
         return Settings(
@@ -505,8 +510,8 @@ class CoLiDE(Answering, FittedGraph):
             ``best_order_`` is set when the best DAG was found.
         """
         check_is_fitted(self)
-        if not 0 <= max_exact <= 20:
-            raise ValueError(f"max_exact must be between 0 and 20; got {max_exact}")
+        if not (isinstance(max_exact, Integral) and 0 <= max_exact <= 20):
+            raise ValueError(f"max_exact must be a whole number from 0 to 20; got {max_exact!r}")
         known = self._knowledge(self.n_features_in_)
         kept = np.flatnonzero(varying(self.covariance_, self.location_))
         if len(kept) == 0:

@@ -548,3 +548,10 @@ def test_one_arrow_is_spoken_of_in_the_singular():
     frame = pd.DataFrame({"a": z[:, 0], "b": 2 * z[:, 0] + z[:, 1]})
     text = str(ss.colide(frame).summary())
     assert "the only arrow goes from smaller to larger variance" in text and "2 variables" in text
+
+
+def test_options_of_the_path_are_named():
+    with pytest.raises(ValueError, match="path_options has 'step', and knows mu, t, steps, learning_rate"):
+        ss.CoLiDE(solver="path", path_options={"step": 1}).fit(simulate(3, 1)[0])
+    with pytest.raises(ValueError, match="max_exact must be a whole number from 0 to 20; got 'all'"):
+        ss.CoLiDE().fit(simulate(3, 1)[0]).certify("all")
