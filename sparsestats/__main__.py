@@ -186,8 +186,8 @@ def _parser() -> argparse.ArgumentParser:
         "--standardize",
         type=_truth,
         metavar="yes|no|group",
-        help="scale every column to unit variance, none, or make each term orthonormal (default: yes; group where "
-        "slope and gslope meet a penalised term of several columns)",
+        help="scale every column to unit variance, none, or make each term orthonormal (default: yes; group for "
+        "gslope with a penalised term of several columns)",
     )
     fit.add_argument(
         "--penalty-factor",

@@ -10,6 +10,7 @@ import pandas as pd
 from ..backend.moments import rows_with_moments
 from ..backend.sequences import depends_on_n
 from ..report.path import Path
+from ..validation import check_real
 
 
 class FromMoments:
@@ -87,6 +88,8 @@ def _rows(
     if depends_on_n(model.sequence):
         raise ValueError(f"sequence={model.sequence!r} depends on the number of rows; give its weights as an array")
     names = getattr(XtX, "columns", None)
+    for name, values in {"XtX": XtX, "Xty": Xty, "yty": yty, "means": means}.items():
+        check_real(values, name)
     try:
         gram, cross = np.asarray(XtX, dtype=np.float64), np.asarray(Xty, dtype=np.float64)
         mean, square, count = np.asarray(means, dtype=np.float64), float(yty), float(n)

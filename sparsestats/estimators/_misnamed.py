@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, ClassVar
 
 from ..validation import argument_hint
@@ -74,8 +75,13 @@ class Answering:
     def __new__(cls, *_: Any, **given: Any) -> Any:
         if given:
             known: list[str] = cls._get_param_names()  # type: ignore[attr-defined]
-            for name in given:
-                if name not in known:
-                    hint = argument_hint(name, known, cls._ours)
-                    raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {name!r}. {hint}")
+            unknown = next((name for name in given if name not in known), None)
+            if unknown is not None and not _takes_anything(cls):
+                hint = argument_hint(unknown, known, cls._ours)
+                raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {unknown!r}. {hint}")
         return super().__new__(cls)
+
+
+def _takes_anything(cls: type) -> bool:
+    """Whether a subclass of somebody's own hands its arguments on."""
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())

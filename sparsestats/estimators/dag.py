@@ -22,7 +22,7 @@ from ..backend.order_blocks import undecided_blocks, with_tied_neighbours
 from ..exceptions import DataWarning
 from ..report.graphs import EdgeFrequencies
 from ..report.protocol import Report
-from ..validation import as_random_state, check_columns_are_measurements
+from ..validation import as_random_state, check_columns_are_measurements, check_real
 from ._fitted import forget
 from ._misnamed import OF_GRAPHS, Answering
 from .fitted_graph import FittedGraph
@@ -333,6 +333,7 @@ class CoLiDE(Answering, FittedGraph):
         forget(self)
         self._validate_params()
         feature_names = getattr(S, "columns", None) if feature_names is None else feature_names
+        check_real(S, "S")
         S = np.array(S, dtype=np.float64)
         if S.ndim != 2 or S.shape[0] != S.shape[1] or S.size == 0:
             raise ValueError(f"S must be a square covariance matrix; got shape {S.shape}")

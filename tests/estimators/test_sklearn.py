@@ -455,3 +455,13 @@ def test_parameters_are_still_told_by_the_signature():
     import inspect
 
     assert list(inspect.signature(ss.SLOPE).parameters)[:3] == ["alpha", "sequence", "q"]
+
+
+def test_a_subclass_may_hand_its_arguments_on():
+    class Mine(ss.SLOPE):
+        def __init__(self, **given):
+            super().__init__(**{"sequence": "lasso", **given})
+
+    assert (Mine(alpha=0.3).alpha, Mine(alpha=0.3).sequence) == (0.3, "lasso")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lambda_'"):
+        Mine(lambda_=0.3)
