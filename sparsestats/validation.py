@@ -145,7 +145,10 @@ def check_numbers_in_columns(X: Any) -> None:
     ------
     ValueError
     """
-    for name in getattr(X, "columns", ()):
+    names = getattr(X, "columns", None)
+    if not (isinstance(names, pd.Index) or (isinstance(names, list) and all(isinstance(name, str) for name in names))):
+        return  # no frame whose columns are found by name
+    for name in names:
         values = np.asarray(X[name])
         if values.ndim != 1 or values.dtype.kind in "biuf":
             continue

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,6 +65,7 @@ ERRORS = {
     "complex alphas": (lambda: ss.SLOPE().path(X, Y, [1j]), "not supported: alphas holds complex"),
     "a column of text": (fit(FRAME.assign(b="x")), "'b' of X holds 'x' where numbers are needed: ss.ModelMatrix"),
     "a column of categories": (fit(FRAME.assign(b=pd.Categorical(["u", "v"] * 15))), "column 'b' of X holds 'u' where"),
+    "a column of text in polars": (fit(pl.from_pandas(FRAME.assign(b="x"))), "column 'b' of X holds 'x' where numbers"),
     "a column of dates": (fit(FRAME.assign(b=pd.Timestamp("2020"))), "column 'b' of X holds dates or times where"),
     "a list for one alpha": (lambda: ss.SLOPE().path(X, Y).coef([0.1]), r"alpha must be one number, got \[0.1\]"),
     "an alpha beside the only one": (
@@ -238,8 +240,20 @@ def test_predict_before_fit_is_named():
 
 
 def test_a_variable_that_a_program_lacks_is_answered_with_those_it_has():
-    with pytest.raises(KeyError, match="there is no variable 'e'; there are beta, intercept, a, b, c, d"):
+    with pytest.raises(KeyError, match="there is no variable 'e'; there are beta, intercept and the terms a, b, c, d"):
         ss.SLOPE(constraints=lambda v: [v["e"] >= 0]).fit(FRAME, Y)
+
+
+def test_a_column_named_as_a_word_of_the_program_is_no_variable():
+    frame = FRAME.set_axis(["beta", "intercept", "c", "coef"], axis=1)
+    for name, what in (("beta", "all coefficients"), ("intercept", "the intercept")):
+        with pytest.raises(KeyError, match=f"'{name}' names a column and {what}; give the column another name"):
+            ss.SLOPE(constraints=lambda v, name=name: [v[name] >= 0]).fit(frame, Y)
+        with pytest.raises(KeyError, match=f"'{name}' names a column and {what}; give the column another name"):
+            ss.slope("y ~ .", frame.assign(y=Y), alpha=0.1, constraints=lambda v, name=name: [v[name] >= 0])
+    with pytest.raises(KeyError, match="'coef' names a column and all coefficients"):
+        ss.PRESTO(constraints=lambda v: [v["coef"] >= 0]).fit(frame, LABELS)
+    assert ss.SLOPE(alpha=0.01, constraints=lambda v: [v["c"] >= 0.2]).fit(frame, Y).coef_[2] >= 0.2 - 1e-7
 
 
 # ---- documented answers -----------------------------------------------------------------------------------

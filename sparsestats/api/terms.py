@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend.variables import Variables
 from ..formula import Spec
 
 
@@ -110,20 +111,4 @@ class ByTerm:
         return cls(function, {term.name: list(term.columns) for term in spec.terms}, coefficients)
 
     def __call__(self, variables: Mapping[str, Any]) -> list:
-        return self.function(_Variables(variables, self.columns, self.coefficients))
-
-
-class _Variables(dict):
-    """The program's variables; a term's are cut out of all coefficients when they are asked for."""
-
-    def __init__(self, variables: Mapping[str, Any], columns: Mapping[str, list[int]], coefficients: str):
-        super().__init__(variables)
-        self.columns, self.coefficients = columns, coefficients
-
-    def __missing__(self, name: str) -> Any:
-        if name not in self.columns:
-            raise KeyError(
-                f"constraints: there is no variable {name!r}; there are {', '.join(map(str, self))} and the "
-                f"terms {', '.join(list(self.columns)[:20])}."
-            )
-        return self[self.coefficients][..., self.columns[name]]
+        return self.function(Variables(variables, self.coefficients, self.columns))

@@ -19,6 +19,7 @@ from ..backend.certificate import Certificate, warn_unconverged
 from ..backend.ordinal import OrdinalProblem, OrdinalResult
 from ..backend.path import Relative
 from ..backend.penalties import MCP, GroupSortedL1, Penalty, SortedL1
+from ..backend.variables import Variables
 from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
 from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
@@ -337,7 +338,7 @@ class PRESTO(Answering, OffsetScore, ClassifierMixin, BaseEstimator):
         """
         own = {name: value[::-1] if self.reverse else value for name, value in variables.items()}
         names = getattr(self, "feature_names_in_", ())
-        return type(variables)({str(name): own["coef"][:, [j]] for j, name in enumerate(names)} | own)
+        return Variables(own, "coef", {str(name): [j] for j, name in enumerate(names)})
 
     def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> Any:
         """The path of one fold, without warnings of its own; a fold may miss a category."""

@@ -1,4 +1,4 @@
-"""A user's constraints: the variables they are handed, and what they hand back."""
+"""What a user's constraints hand back."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ from cvxpy.constraints.nonpos import Inequality
 from cvxpy.constraints.zero import Equality
 
 Constraints = Callable[[Mapping[Any, Any]], Sequence[cp.Constraint]]
-
-
-class Variables(dict):
-    """The named expressions of a program; a name that is none of them is answered with those there are."""
-
-    def __missing__(self, name: Any) -> Any:
-        raise KeyError(f"constraints: there is no variable {name!r}; there are {', '.join(map(str, [*self][:20]))}")
 
 
 def asked_for(constraints: Constraints | None, variables: Mapping[Any, Any], leaves: Sequence[Any], told: str) -> list:

@@ -23,7 +23,8 @@ from ..ordinal import OrdinalProblem, OrdinalResult, loss
 from ..ordinal_newton import alpha_max, resolved_penalty
 from ..penalties import require
 from ..standardize import moments
-from .constraints import Constraints, Variables, asked_for
+from ..variables import Variables
+from .constraints import Constraints, asked_for
 
 CLARABEL = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
 NEAR_ZERO = 1e-9
@@ -115,7 +116,7 @@ def program(
     if problem.family == "cumulative" and (problem.monotone != "none" if ordered is None else ordered):
         order = _order(problem, Z, psi, level, eta, m)
     coef = cp.multiply(beta.T, np.tile(np.where(used, 1 / scale, 0.0), (m, 1)))
-    variables = Variables(coef=coef, intercept=level - coef @ mean)
+    variables = Variables({"coef": coef, "intercept": level - coef @ mean}, "coef")
     own = asked_for(constraints, variables, (psi, level), "coef, intercept, terms")
     return OrdinalProgram(
         cp.Problem(cp.Minimize(f + alpha * J), [*held, *order, *own]), variables, f, J, order, own, psi

@@ -25,7 +25,8 @@ from ..duality import Coordinates
 from ..penalties import has, require
 from ..problem import PathResult, Problem
 from ..proximal import accelerate
-from .constraints import Constraints, Variables, asked_for
+from ..variables import Variables
+from .constraints import Constraints, asked_for
 
 Solution = tuple[np.ndarray, Any, Certificate, list]
 
@@ -219,8 +220,7 @@ class _Text:
         eta = coordinates.offset + coordinates.Z @ self.c + coordinates.Q @ self.u
         self.loss = problem.loss.expression(eta, problem.y, problem.sample_weight)
         beta, b0 = coordinates.to_model(self.u, self.c)
-        self.variables = Variables(beta=beta, intercept=b0)
-        self.variables |= {name: beta[..., np.asarray(columns)] for name, columns in (names or {}).items()}
+        self.variables = Variables({"beta": beta, "intercept": b0}, "beta", names)
         self.constraints = asked_for(constraints, self.variables, (self.c, self.u), "beta, intercept, terms")
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
