@@ -258,8 +258,24 @@ def check_response_squares(y: np.ndarray) -> None:
         raise ValueError(f"y varies by {spread:.3g}, whose square is too small for a double; rescale it")
 
 
+def by_name(values: Any) -> Any:
+    """A Series whose index holds text as a dict: what it says of a name is not for the column at the same place.
+
+    Raises
+    ------
+    ValueError
+        For a name that stands twice.
+    """
+    if not isinstance(values, pd.Series) or values.index.inferred_type != "string":
+        return values
+    if not values.index.is_unique:
+        raise ValueError(f"the Series names {values.index[values.index.duplicated()][0]!r} twice")
+    return values.to_dict()
+
+
 def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.ndarray | None:
     """Penalty factors, one a column; a mapping names the columns that differ from 1."""
+    factor = by_name(factor)
     if factor is None:
         return None
     if isinstance(factor, Mapping):
@@ -291,10 +307,11 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
 
     Parameters
     ----------
-    groups : None, "auto", array of p hashable labels, or mapping column name -> label
+    groups : None, "auto", array of p hashable labels, or mapping or Series column name -> label
         None: every column alone. "auto": read the ``term[...]`` names of the columns. A mapping leaves the
         columns it does not name alone.
     """
+    groups = by_name(groups)
     if groups is None:
         return np.arange(p), list(range(p)) if names is None else [str(n) for n in names]
     if isinstance(groups, str):
@@ -328,7 +345,9 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         values = np.empty(len(listed), dtype=object)
         values[:] = listed
     if values.shape != (p,):
-        came = len(values) if values.ndim == 1 else f"shape {values.shape}"
+        came = str(len(values)) if values.ndim == 1 else f"shape {values.shape}"
+        if len(values) and isinstance(values[0], list | np.ndarray):
+            came += " lists; give each column the label of its list"
         raise ValueError(f"groups must have one label for each of the {p} columns of X; got {came}")
     try:
         labels, found = pd.factorize(values)

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.metrics import mean_squared_error
+from sklearn.model_selection import GroupKFold, PredefinedSplit
 
 import sparsestats as ss
 from sparsestats.exceptions import SparsestatsWarning
@@ -119,6 +121,16 @@ ERRORS = {
     "table of alphas": (lambda: ss.SLOPE().path(X, Y, [[1, 2]]), r"alphas must be a list .* got shape \(1, 2\)"),
     "a number of alphas": (lambda: ss.SLOPE().path(X, Y, 50), r"got 50. .* alphas=ss.relative\(1, 0.01, n\)"),
     "text in relative": (lambda: ss.relative(1, "low"), "high >= low > 0; got high=1, low='low'"),
+    "a metric for scoring": (
+        fit(cls=ss.SLOPECV, cv=3, scoring=mean_squared_error), r"function of \(estimator, X, y\), and mean_squared",
+    ),
+    "a metric for scoring of PRESTO": (
+        fit(y=LABELS, cls=ss.PRESTOCV, cv=3, scoring=lambda y, p: 0.0), r"function of \(estimator, X, y\), and <",
+    ),
+    "folds of groups without groups": (fit(cls=ss.SLOPECV, cv=GroupKFold(3)), "GroupKFold needs row_groups, one label"),
+    "folds of other rows": (
+        fit(cls=ss.SLOPECV, cv=PredefinedSplit([0, 1, 2] * 4)), "needs a fold for each of the 30 rows, got 12",
+    ),
     "labels of folds for cv": (
         fit(cls=ss.SLOPECV, cv=np.arange(30) % 3), r"not a \(train, test\) pair: .*PredefinedSplit\(labels\)",
     ),
@@ -138,6 +150,15 @@ ERRORS = {
     "q of 1": (fit(q=1), r"'q' parameter of SLOPE must be a float in the range \(0.0, 1.0\)"),
     "groups too short": (
         fit(cls=ss.GroupSLOPE, groups=[0, 1]), "one label for each of the 4 columns of X; got 2",
+    ),
+    "groups as lists of positions": (
+        fit(cls=ss.GroupSLOPE, groups=[[0, 1], [2, 3]]), "got 2 lists; give each column the label of its list",
+    ),
+    "a Series of groups with other names": (
+        fit(FRAME, cls=ss.GroupSLOPE, groups=pd.Series(1, index=list("abcz"))), "groups names 'z', which is not"
+    ),
+    "a Series that names a column twice": (
+        fit(FRAME, penalty_factor=pd.Series(1.0, index=list("aabc"))), "the Series names 'a' twice",
     ),
     "groups as text": (fit(cls=ss.GroupSLOPE, groups="aabb"), "groups must be None, \"auto\", one label a column"),
     "groups that cannot be labels": (fit(cls=ss.GroupSLOPE, groups=[[1], [1], [2], [2]]), "hashable labels"),
@@ -294,6 +315,21 @@ def test_columns_that_do_not_vary_have_coefficient_0(standardize):
 def test_one_group_and_unsorted_alphas_are_answered():
     assert ss.GroupSLOPE(groups=["only"] * 4).fit(X, Y).coef_.all()
     np.testing.assert_array_equal(ss.SLOPE().path(X, Y, [0.1, 0.5, 0.1]).alphas, [0.5, 0.1])
+
+
+def test_a_series_with_names_goes_to_the_columns_of_these_names():
+    groups, factor = pd.Series([7, 7, 8, 9], index=list("dcba")), pd.Series([0.0, 2, 3, 4], index=list("dcba"))
+    by_place = ss.GroupSLOPE(groups=[9, 8, 7, 7], penalty_factor=[4, 3, 2, 0]).fit(X, Y)
+    np.testing.assert_array_equal(
+        ss.GroupSLOPE(groups=groups, penalty_factor=factor).fit(FRAME, Y).coef_, by_place.coef_
+    )
+    data = FRAME.assign(y=Y)
+    fit = ss.slope("y ~ a + b + c + d", data, alpha=0.1, penalty_factor=factor)
+    np.testing.assert_array_equal(fit.template.penalty_factor, [4, 3, 2, 0])
+    model = ss.PRESTOCV(ss.relative(1, 0.1, 3), cv=3, penalty_factor=factor).fit(FRAME, LABELS)
+    np.testing.assert_array_equal(
+        model.coef_, ss.PRESTOCV(ss.relative(1, 0.1, 3), cv=3, penalty_factor=[4, 3, 2, 0]).fit(X, LABELS).coef_
+    )
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-100, 1e100, 1e200])

@@ -26,6 +26,7 @@ from ..report.path import Path
 from ..selection.crossval import cross_validate_path
 from ..selection.folds import Splits, about_rows_used, check_cv
 from ..selection.scores import of_loss
+from ..validation import by_name
 from . import response
 from .arguments import Asked, check_names
 from .relearned import Relearned, learns
@@ -139,6 +140,8 @@ def _fitted(
     family: str | None,
     whole_terms: bool,
 ) -> Fit:
+    if getattr(model, "penalty_factor", None) is not None:  # terms that it frees are coded as free ones, too
+        params = {"penalty_factor": model.penalty_factor, **params}
     built = _designed(formula, data, asked, params)
     if built.response is None:
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
@@ -222,6 +225,7 @@ def _relaxed(
 
 def _free_terms(unpenalized: Any, factors: Any) -> Any:
     """The terms set free, those with a penalty factor of 0 among them: they get a free term's coding too."""
+    factors = by_name(factors)
     if not isinstance(factors, Mapping):
         return unpenalized
     return [*term_names(unpenalized), *(term for term, factor in factors.items() if factor == 0)] or None

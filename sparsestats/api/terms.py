@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backend.variables import Variables
 from ..formula import Spec
+from ..validation import by_name
 
 
 def group_labels(given: Any, spec: Spec) -> np.ndarray:
@@ -54,7 +55,7 @@ def penalty_factors(given: Any, spec: Spec) -> np.ndarray | None:
     ValueError
         For a wrong length, or a term that is not in the formula.
     """
-    free = spec.penalty_factor
+    free, given = spec.penalty_factor, by_name(given)
     if given is None:
         return None if free.all() else free
     if not isinstance(given, Mapping):

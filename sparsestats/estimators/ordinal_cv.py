@@ -259,8 +259,7 @@ class PRESTOCV(PRESTO):
         known = PRESTO().get_params()
         shared = {k: v for k, v in self.get_params(deep=False).items() if k in known}
         p, names = self.n_features_in_, getattr(self, "feature_names_in_", None)
-        if isinstance(self.penalty_factor, dict):
-            shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, p, names)
+        shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, p, names)
         if self.groups is not None:
             shared["groups"] = check_groups(self.groups, p, names)[0]
         if not isinstance(self.parallel, bool | np.bool_):

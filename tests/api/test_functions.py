@@ -577,3 +577,18 @@ def test_a_term_enters_for_all_species_at_once():
 def test_a_response_that_has_no_three_classes(response, message):
     with pytest.raises(ValueError, match=message):
         ss.slope(f"{response} ~ body_mass_g", load_penguins(), family="multinomial")
+
+
+def test_a_term_that_the_model_frees_is_coded_as_one_that_the_call_frees(measured):
+    formula = "body_mass_g ~ species + sex"
+    by_model = ss.fit(formula, measured, model=ss.GroupSLOPE(penalty_factor={"sex": 0}), alpha=5.0)
+    by_call = ss.fit(formula, measured, model=ss.GroupSLOPE(), penalty_factor={"sex": 0}, alpha=5.0)
+    assert list(by_model.coef().index) == list(by_call.coef().index) and "sex[T.male]" in by_model.coef()
+    np.testing.assert_array_equal(by_model.refit().coef(), by_call.refit().coef())
+    changed = by_model.update(penalty_factor={"species": 0})
+    assert "sex[female]" in changed.coef() and "species[T.Gentoo]" in changed.coef()
+
+
+def test_folds_written_for_other_rows_are_refused(measured):
+    with pytest.raises(ValueError, match="PredefinedSplit needs a fold for each of the 333 rows, got 6"):
+        ss.slope("body_mass_g ~ year", measured, alpha="cv", cv=PredefinedSplit([0, 1] * 3))
