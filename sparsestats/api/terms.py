@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -33,6 +33,11 @@ def group_labels(given: Any, spec: Spec) -> np.ndarray:
             "the groups; labels of columns belong to GroupSLOPE(groups=...)."
         )
     terms = _checked_terms("groups", given, spec)
+    for term, name in given.items():
+        if not isinstance(name, Hashable):
+            raise ValueError(
+                f"groups must give each term the name of its group, such as {{{term!r}: 'u'}}; got {name!r}."
+            )
     seen: dict[Any, int] = {}
     codes = [seen.setdefault(("named", given[t]) if t in given else ("term", t), len(seen)) for t in terms]
     return np.asarray(codes, dtype=np.intp)[spec.groups]
@@ -98,7 +103,7 @@ class ByTerm:
     function : callable
         The user's: variables -> list of cvxpy constraints.
     columns : mapping of str to list of int
-        The columns of each term.
+        The columns of each term, and of each column alone.
     coefficients : str
         The program's name for all coefficients, a column of the design at each place of the last axis.
     """
@@ -109,7 +114,9 @@ class ByTerm:
 
     @classmethod
     def of(cls, function: Callable[[Mapping[str, Any]], list], spec: Spec, coefficients: str) -> ByTerm:
-        return cls(function, {term.name: list(term.columns) for term in spec.terms}, coefficients)
+        terms = {term.name: list(term.columns) for term in spec.terms}
+        columns = {name: [j] for j, name in enumerate(spec.names)}
+        return cls(function, terms | columns | terms, coefficients)  # a term's name is its own
 
     def __call__(self, variables: Mapping[str, Any]) -> list:
         return self.function(Variables(variables, self.coefficients, self.columns))

@@ -445,6 +445,7 @@ def test_formulas_that_cannot_be_fitted(measured, formula, message):
         ({"family": ["gaussian"]}, "family must be one of 'gaussian'"),
         ({"terms_in_folds": "yes"}, "terms_in_folds must be True or False, got 'yes'"),
         ({"constraints": 3}, "'constraints' parameter of GroupSLOPE must be a callable or None. Got 3"),
+        ({"groups": {"year": ["u"]}}, r"groups must give each term the name of its group, .* got \['u'\]"),
         ({"penalty_factor": {"year": "free"}}, "penalty_factor must be finite numbers >= 0 .* 'year' has 'free'"),
         ({"penalty_factor": {"year": -1}}, "penalty_factor must be finite numbers >= 0 .* 'year' has -1"),
         ({"penalty_factor": "year"}, "penalty_factor must be a dict of term to number or an array; got 'year'"),
@@ -592,3 +593,11 @@ def test_a_term_that_the_model_frees_is_coded_as_one_that_the_call_frees(measure
 def test_folds_written_for_other_rows_are_refused(measured):
     with pytest.raises(ValueError, match="PredefinedSplit needs a fold for each of the 333 rows, got 6"):
         ss.slope("body_mass_g ~ year", measured, alpha="cv", cv=PredefinedSplit([0, 1] * 3))
+
+
+def test_constraints_know_the_columns_of_a_term_too(measured):
+    def lifted(v):
+        return [v["species[Gentoo]"] == 200.0, v["sex"] <= 50.0]
+
+    coef = ss.gslope("body_mass_g ~ species + sex", measured, alpha=5.0, constraints=lifted).coef()
+    assert coef["species[Gentoo]"] == pytest.approx(200.0, abs=1e-4) and coef["sex[male]"] <= 50 + 1e-4
