@@ -252,6 +252,21 @@ def test_misspelt_arguments_of_fit_are_named():
         ss.SLOPE().fit(X, Y, weights=np.ones(30))
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("glmnet", r"here it is ss.slope\(formula, data, sequence=\"lasso\"\)"),
+        ("grpreg", r"here it is ss.gslope\(.*standardize=\"group\""),
+        ("polr", "here it is ss.presto"),
+        ("SLOPECv", "did you mean 'SLOPECV'"),
+        ("xyz", "'xyz'$"),
+    ],
+)
+def test_names_of_elsewhere_lead_to_ours(name, hint):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'.*{hint}" if hint[-1] != "$" else hint):
+        getattr(ss, name)
+
+
 def test_predict_before_fit_is_named():
     from sklearn.exceptions import NotFittedError
 

@@ -88,7 +88,8 @@ def presto(
         Of the estimator: l1_ratio, first_penalty, parallel (bool, or a list of terms), family, link, reverse,
         monotone, repair, standardize, penalty ("l1", "group", "slope", "mcp" or a penalty; groups are the terms,
         or groups={term: name}), penalty_factor (array, or dict of term to number), solver, tol, max_iter,
-        constraints (called with variables by term, (K-1, columns) each, a row a boundary as in ``coef()``), verbose.
+        constraints (called with variables by term or column, (K-1, columns) each, a row a boundary as in ``coef()``),
+        verbose.
 
     Returns
     -------
