@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from . import __version__
 
@@ -44,6 +44,19 @@ not given."""
 
 _ELSEWHERE = {"--seed": "random_state", "--jobs": "n_jobs", "--alpha-ratio": "alphas"}
 """Options that have another name in Python."""
+
+_OPTIONS_ELSEWHERE = {
+    "--lambda": "--alpha",
+    "--nlambda": "--n-alphas",
+    "--lambda-min-ratio": "--alpha-ratio",
+    "--nfolds": "--cv",
+    "--folds": "--cv",
+    "--weights": "--sample-weight",
+    "--random-state": "--seed",
+    "--n-jobs": "--jobs",
+    "--output": "--out",
+}
+"""What options are called in other programs, and in Python -> what they are here."""
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; argparse itself ends with 2 on a wrong call."""
@@ -91,8 +104,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return OK
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers options of other programs, and misspelt ones, with ours."""
+
+    options: ClassVar[set[str]] = set()
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.fullmatch(r"unrecognized arguments: (--[\w-]+).*", message)
+        if unknown:
+            from difflib import get_close_matches
+
+            near = get_close_matches(unknown[1], self.options, n=1, cutoff=0.6)
+            meant = _OPTIONS_ELSEWHERE.get(unknown[1]) or (near[0] if near else None)
+            message += f" (did you mean {meant}?)" if meant else ""
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sparsestats",
         description="Sparse and structured statistical models, fitted by formula.",
         epilog="Each command has its own help: sparsestats fit --help",
@@ -262,6 +291,7 @@ def _parser() -> argparse.ArgumentParser:
         "--offset", metavar="COLUMN", help="column with the offset, if the fit had another name for it"
     )
     predict.add_argument("--out", metavar="FILE.csv", help="where to write; without it predictions go to stdout")
+    _Parser.options = {*_flags(fit).values(), *_flags(predict).values()}
     predict.set_defaults(run=_predict, flags={"alphas": "--alpha-ratio", **_flags(predict)})
     return parser
 
@@ -575,17 +605,21 @@ def _in_flags(text: str, flags: Mapping[str, str]) -> str:
     text = re.sub(r"\bss\.(slope|gslope|sgslope|presto)\b(?!\()", r"--model \1", text)
 
     def spoken(found: re.Match[str]) -> str:
-        name, value = found[1], found[2].strip("'\"")
+        if found["name"] is None:  # a piece of somebody's formula or data
+            return found[0]
+        value = (found["value"] or "").strip("'\"")
         if value in ("True", "False"):  # of options that are set by being there
-            value = "all" if name == "parallel" else ""
-        return f"{flags[name]} {value}".strip()
+            value = "all" if found["name"] == "parallel" else ""
+        return f"{flags[found['name']]} {value}".strip()
 
-    text = re.sub(rf"(?<![\w'\"`-])(?<!\w\()({names})=('[^']*'|\"[^\"]*\"|[\w.+-]*\w|)", spoken, text)
+    quoted = r"(?<![=\w])(?:'[^']*'|\"[^\"]*\"|`[^`]*`)"
+    given = rf"(?P<name>{names})=(?P<value>'[^']*'|\"[^\"]*\"|[\w.+-]*\w|)"
+    text = re.sub(rf"{quoted}|(?<![\w-])(?<!\w\(){given}", spoken, text)
     # The name of an argument opens what is said about it; where it cannot be a word of English it may stand anywhere.
-    says = "must|needs|names|mixes|reaches"
-    text = re.sub(rf"(?:(?<=^)|(?<=[.:;,] ))({names})(?= (?:{says})\b)", lambda found: flags[found[1]], text)
+    opens = rf"(?:(?<=^)|(?<=[.:;,] ))(?P<name>{names})(?P<value>)(?= (?:must|needs|names|mixes|reaches)\b)"
+    text = re.sub(rf"{quoted}|{opens}", spoken, text)
     odd = "|".join(name for name in flags if "_" in name) or "$^"
-    return re.sub(rf"(?<![\w'\"`-])({odd})(?![\w'\"`=])", lambda found: flags[found[1]], text)
+    return re.sub(rf"{quoted}|(?<![\w-])(?P<name>{odd})(?P<value>)(?![\w=])", spoken, text)
 
 
 def _plain(expected: str) -> str:

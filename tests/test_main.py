@@ -186,6 +186,18 @@ def test_errors_leave_the_arguments_of_formulas_alone(table, tmp_path, capsys):
     assert "C(species, levels=['Adelie', 'Chinstrap', 'Gentoo'])" in capsys.readouterr().err
     assert main(["fit", "species ~ sex", str(table), "--out", str(tmp_path)]) == 1
     assert "use --family multinomial" in capsys.readouterr().err
+    assert main(["fit", "year ~ bs(body_mass_g, alpha=2)", str(table), "--out", str(tmp_path)]) == 1
+    assert "refused at 'bs(body_mass_g, alpha=2)': bs() has no argument 'alpha'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [("--lambda", "--alpha"), ("--nfolds", "--cv"), ("--alpah", "--alpha"), ("--weights", "--sample-")],
+)
+def test_options_of_elsewhere_are_answered_with_ours(capsys, option, meant):
+    with pytest.raises(SystemExit):
+        main(["fit", "y ~ x", "f.csv", option, "5"])
+    assert f"unrecognized arguments: {option} 5 (did you mean {meant}" in capsys.readouterr().err
 
 
 def test_errors_of_predict_speak_of_its_options(fitted, table, tmp_path, capsys):

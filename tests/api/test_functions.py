@@ -601,3 +601,14 @@ def test_constraints_know_the_columns_of_a_term_too(measured):
 
     coef = ss.gslope("body_mass_g ~ species + sex", measured, alpha=5.0, constraints=lifted).coef()
     assert coef["species[Gentoo]"] == pytest.approx(200.0, abs=1e-4) and coef["sex[male]"] <= 50 + 1e-4
+
+
+@pytest.mark.parametrize("name", ["bounds", "lower_limits", "positive"])
+def test_bounds_are_answered_with_constraints_that_hold(measured, name):
+    with pytest.raises(TypeError, match="Here it is constraints=") as refused:
+        ss.gslope("body_mass_g ~ year + bill_depth_mm", measured, alpha=1.0, **{name: (-20, 30)})
+    told = str(refused.value).split("constraints=")[1].rstrip(".").replace("term", "bill_depth_mm")
+    fit = ss.gslope(
+        "body_mass_g ~ year + bill_depth_mm", measured, alpha=1.0, constraints=eval(told, {"low": -20, "high": 30})
+    )
+    assert fit.coef()["bill_depth_mm"] == pytest.approx(-20, abs=1e-4)  # free it is far below
