@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..backend import ordinal_path
 from ..backend.certificate import warn_unconverged
 from ..backend.penalties import Penalty
+from ..backend.variables import Variables
 from ..validation import check_groups, check_penalty_factor
 from ._crossval import CrossValidated
 from ._fitted import forget
@@ -264,6 +265,10 @@ class PRESTOCV(PRESTO):
             shared["groups"] = check_groups(self.groups, p, names)[0]
         if not isinstance(self.parallel, bool | np.bool_):
             shared["parallel"] = self._parallel_columns(p, names).tolist()
+        given = self.constraints
+        if given is not None and names is not None:
+            columns = {str(name): [j] for j, name in enumerate(names)}
+            shared["constraints"] = lambda variables: given(Variables(variables, "coef", columns))
         return PRESTO(**shared)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
