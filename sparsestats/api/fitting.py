@@ -18,7 +18,7 @@ from ..estimators.group_slope import GroupSLOPE, GroupSLOPEClassifier
 from ..estimators.slope import SLOPE, SLOPEClassifier
 from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPEClassifier
 from ..exceptions import FormulaError
-from ..formula import Design, Spec, design, update_formula
+from ..formula import Design, Spec, design, term_names, update_formula
 from ..report.call import Call
 from ..report.cvresult import CVResult
 from ..report.fit import Fit, Training
@@ -26,6 +26,7 @@ from ..report.path import Path
 from ..selection.crossval import cross_validate_path
 from ..selection.folds import Splits, about_rows_used, check_cv
 from ..selection.scores import of_loss
+from ..validation import by_name
 from . import response
 from .arguments import Asked, check_names
 from .inferring import inferred
@@ -71,7 +72,7 @@ def model_of(function: str, family: str) -> Any:
         When the function has no such family.
     """
     classes = FAMILIES[function]
-    if family not in classes:
+    if not isinstance(family, str) or family not in classes:
         raise ValueError(f"family must be one of {', '.join(map(repr, classes))}, got {family!r}.")
     model = classes[family]()
     return model if is_classifier(model) else model.set_params(family=family)
@@ -140,6 +141,8 @@ def _fitted(
     family: str | None,
     whole_terms: bool,
 ) -> Fit:
+    if getattr(model, "penalty_factor", None) is not None:  # terms that it frees are coded as free ones, too
+        params = {"penalty_factor": model.penalty_factor, **params}
     built = _designed(formula, data, asked, params)
     if built.response is None:
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
@@ -220,10 +223,10 @@ def _relaxed(
 
 def _free_terms(unpenalized: Any, factors: Any) -> Any:
     """The terms set free, those with a penalty factor of 0 among them: they get a free term's coding too."""
+    factors = by_name(factors)
     if not isinstance(factors, Mapping):
         return unpenalized
-    named = [unpenalized] if isinstance(unpenalized, str) else list(unpenalized or ())
-    return [*named, *(term for term, factor in factors.items() if factor == 0)] or None
+    return [*term_names(unpenalized), *(term for term, factor in factors.items() if factor == 0)] or None
 
 
 def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bool) -> Any:
@@ -240,7 +243,7 @@ def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bo
         several = np.bincount(labels[spec.penalty_factor > 0]).max(initial=0) > 1
         if whole_terms and several and "standardize" not in params:
             settings["standardize"] = "group"
-    if model.constraints is not None:
+    if callable(model.constraints):  # the estimator refuses anything else but None
         settings["constraints"] = ByTerm.of(model.constraints, spec, "beta")
     return model.set_params(**settings)
 

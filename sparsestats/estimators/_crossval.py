@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..backend.path import Relative, known_alphas
 from ..backend.problem import PathResult, Problem
 from ..validation import check_weights
+from ._fitted import forget
 from ._path import PathEstimator
 
 FOLD_TOL = 1e-6
@@ -106,6 +107,7 @@ class CrossValidated(PathEstimator):
         from ..selection.folds import check_cv
         from ..selection.scores import of_loss
 
+        forget(self)
         problem = self._problem(X, y, sample_weight, offset)
         control = ext.Control()
         alphas = None if self.constraints else known_alphas(problem, self.alphas)

@@ -28,6 +28,7 @@ from .inferred import METHODS, Inferred
 from .path import Path
 from .protocol import Report, report_of
 from .summary import Summary
+from .verbs import answering
 
 _TYPES = ("response", "link", "class", "prob")
 
@@ -222,6 +223,7 @@ class Fit:
 
     # ---- coefficients ----
 
+    @answering
     def coef(self, at: str | float | None = None) -> pd.Series | pd.DataFrame:
         """Coefficients by column name on the data's own scale, the intercept first, zeros kept.
 
@@ -300,6 +302,7 @@ class Fit:
 
     # ---- predictions ----
 
+    @answering
     def predict(
         self,
         newdata: Any = None,
