@@ -12,6 +12,7 @@ struct OrderedQuadratic {
   std::vector<double> R, slope;  // R: its lower triangle
   std::vector<double> radius;    // of the blocks, the first of the unknowns, as they are
   bool ordered = false;          // whether they must stay in order
+  bool radial = false;           // whether there are no other unknowns, so that every long way ends where radii meet
   std::vector<double> dir;       // the change found
 
   Index size() const { return static_cast<Index>(slope.size()); }
@@ -25,7 +26,7 @@ struct OrderedQuadratic {
       singular_ = cholesky(factor_.data(), size(), size(), 1e-12, pinned_) > 0;
       // Along a direction without curvature, such as what all classes of a multinomial model may share, the way is to where
       // radii meet: a little curvature leads there.
-      if (singular_) {
+      if (singular_ && radial) {
         for (Index i = 0; i < size(); ++i) R[i * (size() + 1)] *= 1 + RIDGE;
         factor_ = R;
         cholesky(factor_.data(), size(), size(), 1e-12, pinned_);
@@ -34,8 +35,8 @@ struct OrderedQuadratic {
     cholesky_solve(factor_.data(), size(), size(), pinned_, dir.data());
   }
 
-  // Whether the model has directions without curvature of its own.
-  bool singular() const { return singular_; }
+  // Whether the model's own curvature leaves directions without any, which `dir` follows.
+  bool led() const { return singular_ && radial; }
 
   // Whether `dir` would make a radius negative or, where they are ordered, take two out of order.
   bool crosses() const {

@@ -76,6 +76,7 @@ class PatternNewton {
       if (wide_ && !collapse_by_rows(img, full, size)) return 0;
     }
     quadratic_.ordered = pat_.ordered;
+    quadratic_.radial = flat();
     quadratic_.radius.assign(blocks, 0.0);
     for (Index k = 0; k < actives; ++k) quadratic_.radius[pat_.block[k]] = radius_[k];
     quadratic_.straight(chord);
@@ -87,7 +88,7 @@ class PatternNewton {
     if (crossed_) {
       quadratic_.mirror();
       const std::vector<double> straight = quadratic_.dir;
-      if (!quadratic_.singular()) {
+      if (!quadratic_.led()) {
         quadratic_.join();
         if (quadratic_.change() < 0) {
           const double taken = try_steps(x, a, q, attempt);
