@@ -321,11 +321,14 @@ class PathSolver {
     const double goal = tol * null_;
     double target = 0.7 * goal;
     point.screened = count_groups([&](Index j) { return in[d_.atom_of(j)] != 0; });
+    double least = std::numeric_limits<double>::infinity();
+    std::vector<double> held_c, held_gamma;  // the model with the least gap so far
     for (int round = 0;; ++round) {
       solve_on(in, alpha, target, tol <= POLISHED, point, watch);
       ahead_.clear();
       certify(alpha, goal, point);
       if (point.gap <= goal) break;
+      if (point.gap < least) least = point.gap, held_c = c_, held_gamma = gamma_;
       if (watch.stopped()) {
         point.stop = "interrupted";
         break;
@@ -344,6 +347,11 @@ class PathSolver {
         }
         target *= 0.1;
       }
+    }
+    if (point.gap > goal && least < point.gap) {
+      c_.swap(held_c);
+      gamma_.swap(held_gamma);
+      certify(alpha, goal, point);
     }
     point.active = count_groups([&](Index j) { return c_[j] != 0; });
     return point;

@@ -96,6 +96,11 @@ class Solver {
       left = report.gap < from ? spent * std::log(report.gap / target) / std::log(from / report.gap) : spent;
       if (stalled(report.gap)) break;
     }
+    if (report.gap > target && held_gap_ < report.gap) {  // the last point is not always the best
+      x_ = held_;
+      f_.image(x_.data(), ix_.data());
+      report.gap = gap();
+    }
     // A gap at rounding still leaves the root of it in x: a Newton step squares what is left, judged by the gap, and a second
     // one with the factor of the first takes it to rounding.
     // Where the pattern was not yet that of the solution the gap may rise: the step after it has the next pattern.
@@ -140,7 +145,12 @@ class Solver {
     F_ = objective(x_, ix_);
     const double least = F_ - f_.dual(x_.data(), ix_.data(), alpha_, alpha_);
     const double D = J_.dual_bound(units_, x_.data(), z_.data(), alpha_, enough_for(alpha_, F_, least, goal_));
-    return std::max(D > alpha_ ? F_ - f_.dual(x_.data(), ix_.data(), alpha_, D) : least, 0.0);
+    const double gap = std::max(D > alpha_ ? F_ - f_.dual(x_.data(), ix_.data(), alpha_, D) : least, 0.0);
+    if (gap < held_gap_) {
+      held_gap_ = gap;
+      held_ = x_;
+    }
+    return gap;
   }
   // Rounding floors the gap: stop when ten rounds have not improved it.
   bool stalled(double gap) {
@@ -299,7 +309,8 @@ class Solver {
   bool minimised_ = false;  // x minimises the objective over the pattern the last Newton step had
   bool overflow_ = false;  // no step is short enough for the numbers to stay finite
   Index m_, dim_, img_size_;
-  std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
+  double held_gap_ = std::numeric_limits<double>::infinity();  // the least gap so far, and its point
+  std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_, held_;
   std::vector<Index> place_;
 };
 
