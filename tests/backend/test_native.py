@@ -205,6 +205,36 @@ def test_huber_is_certified_where_rounding_of_the_predictor_is_much_of_delta():
     assert solve_path(problem, ss.relative(1, 0.99, 2), tol=1e-8).converged.all()
 
 
+@pytest.mark.parametrize(("delta", "level", "intercept"), [(1e-3, 0, True), (1e-3, 600, False), (1.0, 1e5, False)])
+def test_huber_is_solved_where_all_residuals_are_a_thousand_deltas(delta, level, intercept):
+    """Which rows are within delta, not how the others bend, is then the question. Newton steps shortened until they
+    lowered the objective took 60 000 first-order steps besides, and left up to eleven of these alphas at 1e-2."""
+    rng = np.random.default_rng(0)
+    Z = np.asfortranarray(rng.normal(size=(100, 20)))
+    y = level + Z[:, :3] @ [3.0, -2.0, 1.0] + rng.normal(size=100)
+    problem = Problem(Z, y, ss.losses.Huber(delta), ss.penalties.SortedL1(), fit_intercept=intercept)
+    assert solve_path(problem, ss.relative(1, 0.01, 30), max_iter=500).converged.all()
+
+
+def test_a_fit_cut_short_returns_the_best_point_it_met():
+    """By the gap, which under Huber's loss rises and falls by orders of magnitude on its way down."""
+    rng = np.random.default_rng(4)
+    Z = rng.normal(size=(40, 60)) + 4 * rng.normal(size=(40, 1)) * rng.normal(size=60)
+    y = Z[:, :3].sum(axis=1) / 3 + rng.standard_t(2, 40)
+    problem = Problem(np.asfortranarray(Z), y, ss.losses.Huber(1e-3), ss.penalties.SortedL1())
+    model = native.NativeProblem(problem)
+    alpha, seen = 0.81 * model.alpha_max(), Coordinates(resolved(problem))
+    gaps = []
+    for max_iter in range(1, 60):
+        fit = model.solve_path([alpha], tol=1e-15, max_iter=max_iter, screening=False)
+        certificate = fit.certificates[0]
+        again = seen.certify(alpha, fit.coefs[0], fit.intercepts[0], tol=1e-15, n_iter=1, stop="max_iter")
+        # that of the point returned: eps of the predictor, of order 10, times delta
+        assert certificate.value == pytest.approx(again.value, abs=1e-14)
+        gaps.append(certificate.value)
+    assert gaps[0] > 1e-4 > gaps[-1] and (np.diff(gaps) <= 1e-13).all()
+
+
 def test_an_unpenalised_part_that_separates_the_classes_is_fitted_and_leaves_nothing():
     """Newton steps of far rows overshoot by many powers of two: cut short they took 72 s to a loss of 1e-5."""
     rng = np.random.default_rng(141)
