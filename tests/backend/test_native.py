@@ -245,6 +245,19 @@ def test_an_unpenalised_part_that_separates_the_classes_is_fitted_and_leaves_not
     assert fits.alpha_max == 0 and not fits.coefs[:, :, 20:].any()
 
 
+def test_counts_that_hardly_vary_are_fitted_to_what_their_rounding_allows():
+    """Residuals are then small beside the means, whose rounding they have: steps that asked the intercept's gradient
+    for 1e-13 of the residuals went on to their cap of a thousand at every look at the gap, thirty times the work."""
+    rng = np.random.default_rng(0)
+    Z, y = np.asfortranarray(rng.normal(size=(2000, 60))), np.full(2000, 5.0)
+    y[3] = 6.0
+    problem = Problem(Z, y, ss.losses.Poisson(), ss.penalties.SortedL1())
+    path = solve_path(problem, ss.relative(1, 0.1, 10))
+    assert path.converged.all() and path.coefs[-1].any()
+    mean = np.exp(Z @ path.coefs[-1] + path.intercepts[-1])
+    assert abs(mean.mean() - y.mean()) < 1e-14  # the intercept's equation, to rounding of the means
+
+
 @pytest.mark.parametrize("offset", [-50.0, 600.0])
 def test_a_constant_offset_moves_the_intercept_alone_however_far(offset):
     """Counts per molecule: the null model starts e^50 below, or above, the counts."""
