@@ -52,6 +52,39 @@ def test_one_group_that_leaves_no_weight_to_columns_stays_in_the_core(standardiz
     np.testing.assert_allclose(compiled.coefs, numpy.coefs, atol=1e-6)  # sqrt(2 gap)
 
 
+@pytest.mark.parametrize("family", ["gaussian", "poisson", "multinomial"])
+@pytest.mark.parametrize(
+    ("standardize", "sequence", "l1_ratio"),
+    [("group", "vmean", 1.0), ("group", "lasso", 1.0), (True, (np.linspace(2, 1, 12), np.zeros(3)), 0.7)],
+)
+def test_columns_alone_are_penalised_in_the_core_whatever_the_design_holds_together(
+    family, standardize, sequence, l1_ratio
+):
+    """Orthonormalised groups come and go as one, and their coordinates are ranked one by one."""
+    rng = np.random.default_rng(5)
+    Z = np.asfortranarray(rng.normal(size=(60, 12)) + rng.normal(size=(60, 3))[:, np.repeat(range(3), 4)])
+    eta = 0.5 * (Z[:, 0] - Z[:, 5])
+    loss, y = {
+        "gaussian": (ss.losses.Gaussian(), eta + rng.normal(size=60)),
+        "poisson": (ss.losses.Poisson(), rng.poisson(np.exp(eta)).astype(float)),
+        "multinomial": (ss.losses.Multinomial(), np.eye(2)[(eta > rng.logistic(size=60)).astype(int)]),
+    }[family]
+    if family == "multinomial" and not isinstance(sequence, str):
+        sequence = tuple(np.repeat(part, 2) if len(part) == 12 else part for part in sequence)
+    penalty = ss.penalties.SparseGroupSortedL1(sequence, l1_ratio=l1_ratio)
+    problem = Problem(Z, y, loss, penalty, groups=np.repeat(range(3), 4), standardize=standardize)
+    assert native.supports(problem)
+    path = solve_path(problem, ss.relative(1, 0.1, 5), tol=1e-9)
+    seen = Coordinates(resolved(problem))
+    assert path.alpha_max == pytest.approx(seen.alpha_max(), rel=1e-12)
+    for alpha, coef, intercept in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+        assert seen.certify(alpha, coef, intercept, tol=1e-9, n_iter=1, stop="tol").relative <= 1.1e-9
+    # single coordinates are left out of groups that are in
+    c = seen.from_model(path.coefs[2], path.intercepts[2])[1]
+    inside = np.abs(np.ravel(c, order="F").reshape(-1, 4)) > 0
+    assert (inside.any(axis=1) & ~inside.all(axis=1)).any()
+
+
 @pytest.mark.parametrize("container", [np.asfortranarray, sparse.csc_array])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_moments_are_weighted_and_divide_by_n(container, dtype):

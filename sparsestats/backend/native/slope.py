@@ -21,15 +21,7 @@ PENALTIES = ("l1", "sorted_l1", "group_sorted_l1", "sparse_group_sorted_l1")
 
 def supports(problem: Problem) -> bool:
     """Whether the compiled core knows both the loss and the penalty."""
-    known = problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
-    if not known or problem.penalty.native != "sparse_group_sorted_l1":
-        return known
-    labels = _labels(problem)
-    if not len(labels) or labels.max() + 1 == len(labels):
-        return True
-    solved = problem.penalty.resolve(problem.observations, labels).l1_ratio
-    # Of the columns' part alone the design has the units only when that was known from l1_ratio.
-    return solved < 1 or (problem.penalty.l1_ratio == 1 and problem.standardize != "group")
+    return problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
 
 
 class NativeProblem:
