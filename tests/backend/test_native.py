@@ -85,6 +85,31 @@ def test_columns_alone_are_penalised_in_the_core_whatever_the_design_holds_toget
     assert (inside.any(axis=1) & ~inside.all(axis=1)).any()
 
 
+@pytest.mark.parametrize("dependent", [False, True])
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        ss.penalties.L1(),
+        ss.penalties.SortedL1(),
+        ss.penalties.SparseGroupSortedL1((np.linspace(2, 1, 12), "mean"), l1_ratio=0.6),
+        ss.penalties.SparseGroupSortedL1((np.linspace(2, 1, 12), "mean"), l1_ratio=1.0),
+    ],
+)
+def test_groups_are_orthonormalised_under_any_penalty_of_columns(penalty, dependent):
+    """An array of weights has one for each column, also of a group that has a lower rank."""
+    rng = np.random.default_rng(6)
+    Z = rng.normal(size=(60, 12)) + 2 * rng.normal(size=(60, 3))[:, np.repeat(range(3), 4)]
+    if dependent:
+        Z[:, 5] = Z[:, 4] - Z[:, 6]
+    y = Z[:, 1] - Z[:, 6] + rng.normal(size=60)
+    problem = Problem(
+        np.asfortranarray(Z), y, ss.losses.Gaussian(), penalty, groups=np.repeat(range(3), 4), standardize="group"
+    )
+    compiled, numpy = (solve_path(problem, ss.relative(0.6, 0.1, 4), solver=s, tol=1e-12) for s in ("auto", "proximal"))
+    assert compiled.alpha_max == pytest.approx(numpy.alpha_max, rel=1e-11) and (compiled.coefs[-1] != 0).sum() > 4
+    np.testing.assert_allclose(compiled.certificates.objectives, numpy.certificates.objectives, rtol=1e-10)
+
+
 @pytest.mark.parametrize("container", [np.asfortranarray, sparse.csc_array])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_moments_are_weighted_and_divide_by_n(container, dtype):
