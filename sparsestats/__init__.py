@@ -43,6 +43,18 @@ _MODULES = {
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names}
 
+_ELSEWHERE = {
+    "glmnet": 'slope(formula, data, sequence="lasso")',
+    "lasso": 'slope(formula, data, sequence="lasso")',
+    "Lasso": 'SLOPE(sequence="lasso")',
+    "grpreg": 'gslope(formula, data, sequence="lasso", standardize="group")',
+    "GroupLasso": 'GroupSLOPE(sequence="lasso", standardize="group")',
+    "sparsegl": 'sgslope(formula, data, sequence="lasso")',
+    "polr": "presto(formula, data, alpha=0, parallel=True)",
+    "clm": "presto(formula, data, alpha=0, parallel=True)",
+}
+"""What people coming from elsewhere look for -> what it is here."""
+
 __all__ = sorted([*_WHERE, *_MODULES])
 
 
@@ -52,9 +64,19 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"{__name__}.{_MODULES[name]}")
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_hint(name)}")
     globals()[name] = value
     return value
+
+
+def _hint(name: str) -> str:
+    """What is here for a name used elsewhere, or written nearly so here."""
+    if name in _ELSEWHERE:
+        return f"; here it is ss.{_ELSEWHERE[name]}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, __all__, n=1, cutoff=0.8)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def __dir__() -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import lzma
 import os
+import re
 import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from . import __version__
 
@@ -29,9 +31,32 @@ DEMO_FORMULA = (
 DEMO_TERM = "flipper_length_mm"
 """The variable whose spline the demo draws."""
 
-_OF_PRESTO = ("link", "first_penalty", "parallel", "penalty", "reverse")
-_SETTINGS = ("family", "sequence", "q", "tol", "max_iter", *_OF_PRESTO)
-"""Options of ``fit`` that the model itself judges; left out of a call where they were not given."""
+_SLOPES = ("slope", "gslope", "sgslope")
+_MODELS = (*_SLOPES, "presto")
+_SETTINGS = {
+    **dict.fromkeys(("family", "tol", "max_iter", "standardize", "penalty_factor", "terms_in_folds"), _MODELS),
+    **dict.fromkeys(("sequence", "q", "huber_delta"), _SLOPES),
+    "l1_ratio": ("sgslope", "presto"),
+    **dict.fromkeys(("link", "first_penalty", "parallel", "penalty", "reverse", "monotone", "repair"), ("presto",)),
+}
+"""Options of ``fit`` that the model itself judges, and the models that have them; left out of a call where they were
+not given."""
+
+_ELSEWHERE = {"--seed": "random_state", "--jobs": "n_jobs", "--alpha-ratio": "alphas"}
+"""Options that have another name in Python."""
+
+_OPTIONS_ELSEWHERE = {
+    "--lambda": "--alpha",
+    "--nlambda": "--n-alphas",
+    "--lambda-min-ratio": "--alpha-ratio",
+    "--nfolds": "--cv",
+    "--folds": "--cv",
+    "--weights": "--sample-weight",
+    "--random-state": "--seed",
+    "--n-jobs": "--jobs",
+    "--output": "--out",
+}
+"""What options are called in other programs, and in Python -> what they are here."""
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; argparse itself ends with 2 on a wrong call."""
@@ -62,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = _one_line_warning
+        warnings.showwarning = partial(_one_line_warning, asked.flags)
         try:
             asked.run(asked)
             sys.stdout.flush()
@@ -74,13 +99,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
         except (Refused, ValueError, TypeError, OSError, ImportError) as error:
-            print(f"sparsestats: error: {_one_line(error)}", file=sys.stderr)
+            print(f"sparsestats: error: {_in_flags(_one_line(error), asked.flags)}", file=sys.stderr)
             return FAILED
     return OK
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers options of other programs, and misspelt ones, with ours."""
+
+    options: ClassVar[set[str]] = set()
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.fullmatch(r"unrecognized arguments: (--[\w-]+).*", message)
+        if unknown:
+            from difflib import get_close_matches
+
+            near = get_close_matches(unknown[1], self.options, n=1, cutoff=0.6)
+            meant = _OPTIONS_ELSEWHERE.get(unknown[1]) or (near[0] if near else None)
+            message += f" (did you mean {meant}?)" if meant else ""
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sparsestats",
         description="Sparse and structured statistical models, fitted by formula.",
         epilog="Each command has its own help: sparsestats fit --help",
@@ -95,8 +136,8 @@ def _parser() -> argparse.ArgumentParser:
         "print the summary, and write summary, coefficients, cross-validation, plots and model to a folder.",
     )
     _add_out(demo, "sparsestats-demo")
-    demo.add_argument("--seed", type=int, default=0, help="seed of the folds (default: %(default)s)")
-    demo.set_defaults(run=_demo)
+    demo.add_argument("--seed", type=_at_least(0), default=0, help="seed of the folds (default: %(default)s)")
+    demo.set_defaults(run=_demo, flags=_flags(demo))
 
     fit = commands.add_parser(
         "fit",
@@ -109,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("file", metavar="FILE", help="table with a header line: .csv, .tsv (also .gz, .zip) or .parquet")
     fit.add_argument(
         "--model",
-        choices=("slope", "gslope", "sgslope", "presto"),
+        choices=_MODELS,
         default="gslope",
         help="slope selects columns, gslope whole terms, sgslope both; presto fits ordered classes "
         "(default: %(default)s)",
@@ -135,21 +176,57 @@ def _parser() -> argparse.ArgumentParser:
         "the mean of the path's models (default: %(default)s)",
     )
     fit.add_argument("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: %(default)s)")
-    fit.add_argument("--seed", type=int, default=0, help="seed of the folds (default: %(default)s)")
+    fit.add_argument("--seed", type=_at_least(0), default=0, help="seed of the folds (default: %(default)s)")
     fit.add_argument(
         "--scoring",
         metavar="NAME",
         help="score of the folds, such as mse, mae, log_loss, roc_auc (default: mse of gaussian, deviance of poisson, "
         "mae of huber, log_loss of classes, brier of presto)",
     )
+    fit.add_argument("--n-alphas", type=_at_least(1), metavar="N", help="number of alphas of the path (default: 100)")
     fit.add_argument(
-        "--sequence",
-        metavar="NAME",
-        help="shape of the penalty, such as bh, lasso, mean, max (default: bh of slope, mean of gslope, vmean of "
-        "sgslope)",
+        "--alpha-ratio",
+        type=_share,
+        metavar="R",
+        help="end of the path, as a share of the smallest alpha that selects nothing (default: 0.01)",
     )
     fit.add_argument(
-        "--q", type=_share, metavar="Q", help="target false discovery rate of the sequence, in (0, 1) (default: 0.1)"
+        "--sequence",
+        type=_one_or_two(str),
+        metavar="NAME",
+        help="shape of the penalty, such as bh, lasso, mean, max; of sgslope also two, for columns and for terms: "
+        "bh,mean (default: bh of slope, mean of gslope, vmean of sgslope)",
+    )
+    fit.add_argument(
+        "--q",
+        type=_one_or_two(_share),
+        metavar="Q",
+        help="target false discovery rate of the sequence, in (0, 1); of sgslope also two, for columns and for "
+        "terms: 0.1,0.05 (default: 0.1)",
+    )
+    fit.add_argument(
+        "--l1-ratio",
+        type=_part,
+        metavar="R",
+        help="of sgslope the share of the penalty on columns, the rest is on terms (default: 0.95); of presto the "
+        "share of the absolute value, the rest is squared (default: 1)",
+    )
+    fit.add_argument(
+        "--standardize",
+        type=_truth,
+        metavar="yes|no|group",
+        help="scale every column to unit variance, none, or make each term orthonormal (default: yes; group for "
+        "gslope with a penalised term of several columns)",
+    )
+    fit.add_argument(
+        "--penalty-factor",
+        action="append",
+        type=_factor,
+        metavar="TERM=NUMBER",
+        help="what the penalty of a term is multiplied by, 0 for none (may be repeated)",
+    )
+    fit.add_argument(
+        "--huber-delta", type=_positive, metavar="D", help="residual beyond which huber is linear (default: 1.345)"
     )
     fit.add_argument("--tol", type=_positive, metavar="TOL", help="relative duality gap asked for (default: 1e-8)")
     fit.add_argument(
@@ -167,6 +244,12 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--sample-weight", metavar="COLUMN", help="column of weights >= 0")
     fit.add_argument("--offset", metavar="COLUMN", help="column with a known part of the linear predictor")
     fit.add_argument("--row-groups", metavar="COLUMN", help="column of labels whose rows share a fold, such as patient")
+    fit.add_argument(
+        "--terms-in-folds",
+        action="store_true",
+        default=None,
+        help="learn knots and scales inside each fold instead of once on all rows",
+    )
     fit.add_argument("--jobs", type=int, metavar="N", help="workers over folds; -1 for all cores (default: 1)")
     fit.add_argument(
         "--missing",
@@ -177,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--verbose", action="store_true", help="show progress")
     _add_ordinal(fit.add_argument_group("presto only"))
     _add_out(fit, "sparsestats-fit")
-    fit.set_defaults(run=_fit)
+    fit.set_defaults(run=_fit, flags=_flags(fit))
 
     predict = commands.add_parser(
         "predict",
@@ -208,7 +291,8 @@ def _parser() -> argparse.ArgumentParser:
         "--offset", metavar="COLUMN", help="column with the offset, if the fit had another name for it"
     )
     predict.add_argument("--out", metavar="FILE.csv", help="where to write; without it predictions go to stdout")
-    predict.set_defaults(run=_predict)
+    _Parser.options = {*_flags(fit).values(), *_flags(predict).values()}
+    predict.set_defaults(run=_predict, flags={"alphas": "--alpha-ratio", **_flags(predict)})
     return parser
 
 
@@ -230,6 +314,23 @@ def _add_ordinal(group: Any) -> None:
     group.add_argument(
         "--reverse", action="store_true", default=None, help="for data whose first class is the rare one"
     )
+    group.add_argument(
+        "--monotone",
+        choices=("auto", "none", "train", "box"),
+        help="where boundaries are held in order: nowhere, at the rows of the fit, in the box round them "
+        "(default: auto, at the rows where they would cross)",
+    )
+    group.add_argument(
+        "--repair",
+        choices=("rearrange", "isotonic", "clip", "raise"),
+        help="what predictions do about boundaries out of order (default: rearrange)",
+    )
+
+
+def _flags(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """The options of a command by their names in Python."""
+    longest = [action.option_strings[-1] for action in parser._actions if action.option_strings]
+    return {_ELSEWHERE.get(flag, flag.strip("-").replace("-", "_")): flag for flag in longest if flag != "--help"}
 
 
 def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
@@ -271,6 +372,34 @@ def _share(text: str) -> float:
     return _number(text, lambda value: 0 < value < 1, "must be a number between 0 and 1")
 
 
+def _part(text: str) -> float:
+    return _number(text, lambda value: 0 <= value <= 1, "must be a number from 0 to 1")
+
+
+def _truth(text: str) -> bool | str:
+    known: dict[str, bool | str] = {"yes": True, "true": True, "no": False, "false": False, "group": "group"}
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"must be yes, no or group, got {text!r}")
+    return known[text.lower()]
+
+
+def _factor(text: str) -> tuple[str, float]:
+    term, found, number = text.rpartition("=")
+    if not (found and term):
+        raise argparse.ArgumentTypeError(f"must be TERM=NUMBER, such as age=0.5, got {text!r}")
+    return term, _weight(number)
+
+
+def _one_or_two(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        parts = [kind(part.strip()) for part in text.split(",")]
+        if len(parts) > 2:
+            raise argparse.ArgumentTypeError(f"must be one, or two with a comma between them, got {text!r}")
+        return tuple(parts) if len(parts) == 2 else parts[0]
+
+    return read
+
+
 def _at_least(least: int) -> Callable[[str], int]:
     def whole(text: str) -> int:
         value = _number(
@@ -306,12 +435,23 @@ def _demo(asked: argparse.Namespace) -> None:
 
 def _fit(asked: argparse.Namespace) -> None:
     from . import api
+    from .backend.path import relative
 
-    settings = {name: getattr(asked, name) for name in _SETTINGS}
-    if asked.model != "presto" and (given := [name for name in _OF_PRESTO if settings[name] is not None]):
-        raise Refused(f"--{given[0].replace('_', '-')} is an option of --model presto, and this is {asked.model}.")
+    settings = {name: value for name in _SETTINGS if (value := getattr(asked, name)) is not None}
+    for name in settings:
+        if asked.model not in _SETTINGS[name]:
+            *others, last = _SETTINGS[name]
+            models = f"{', '.join(others)} and {last}" if others else last
+            raise Refused(f"{asked.flags[name]} is an option of --model {models}, and this is {asked.model}.")
+    for name in ("sequence", "q"):
+        if isinstance(settings.get(name), tuple) and asked.model != "sgslope":
+            raise Refused(f"{asked.flags[name]} takes two only with --model sgslope, and this is {asked.model}.")
     if asked.parallel == ["all"]:
         settings["parallel"] = True
+    if asked.penalty_factor is not None:
+        settings["penalty_factor"] = dict(asked.penalty_factor)
+    if asked.n_alphas is not None or asked.alpha_ratio is not None:
+        settings["alphas"] = relative(1.0, asked.alpha_ratio or 0.01, asked.n_alphas or 100)
     fit = getattr(api, asked.model)(
         asked.formula,
         read_table(Path(asked.file)),
@@ -327,7 +467,7 @@ def _fit(asked: argparse.Namespace) -> None:
         unpenalized=asked.unpenalized,
         missing=asked.missing,
         verbose=int(asked.verbose),
-        **{name: value for name, value in settings.items() if value is not None},
+        **settings,
     )
     _write(fit, Path(asked.out))
 
@@ -443,8 +583,50 @@ def _one_line(error: BaseException) -> str:
     return " ".join(" ".join([str(error), *getattr(error, "__notes__", [])]).split())
 
 
-def _one_line_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"sparsestats: warning: {' '.join(str(message).split())}", file=sys.stderr)
+def _one_line_warning(flags: Mapping[str, str], message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"sparsestats: warning: {_in_flags(' '.join(str(message).split()), flags)}", file=sys.stderr)
+
+
+def _in_flags(text: str, flags: Mapping[str, str]) -> str:
+    """What the formula door says of its arguments, said of the options of a command.
+
+    Parameters
+    ----------
+    text : str
+    flags : mapping
+        Names in Python -> options. Other names stay: a formula has arguments of its own, such as ``levels=``.
+    """
+    names = "|".join(flags)
+    text = re.sub(
+        rf"The '({names})' parameter of \w+ must be (.*)\. Got (.*) instead\.",
+        lambda found: f"{found[1]} must be {_plain(found[2])}; got {found[3]}.",
+        text,
+    )
+    text = re.sub(r"\bss\.(slope|gslope|sgslope|presto)\b(?!\()", r"--model \1", text)
+
+    def spoken(found: re.Match[str]) -> str:
+        if found["name"] is None:  # a piece of somebody's formula or data
+            return found[0]
+        value = (found["value"] or "").strip("'\"")
+        if value in ("True", "False"):  # of options that are set by being there
+            value = "all" if found["name"] == "parallel" else ""
+        return f"{flags[found['name']]} {value}".strip()
+
+    quoted = r"(?<![=\w])(?:'[^']*'|\"[^\"]*\"|`[^`]*`)"
+    given = rf"(?P<name>{names})=(?P<value>'[^']*'|\"[^\"]*\"|[\w.+-]*\w|)"
+    text = re.sub(rf"{quoted}|(?<![\w-])(?<!\w\(){given}", spoken, text)
+    # The name of an argument opens what is said about it; where it cannot be a word of English it may stand anywhere.
+    opens = rf"(?:(?<=^)|(?<=[.:;,] ))(?P<name>{names})(?P<value>)(?= (?:must|needs|names|mixes|reaches)\b)"
+    text = re.sub(rf"{quoted}|{opens}", spoken, text)
+    odd = "|".join(name for name in flags if "_" in name) or "$^"
+    return re.sub(rf"{quoted}|(?<![\w-])(?P<name>{odd})(?P<value>)(?![\w=])", spoken, text)
+
+
+def _plain(expected: str) -> str:
+    """What scikit-learn says a parameter must be, without the types of Python."""
+    expected = expected.replace("an instance of 'bool' or an instance of 'numpy.bool'", "yes or no")
+    found = re.fullmatch(r"a str among \{(.*)\}", expected)
+    return f"one of {', '.join(sorted(found[1].split(', ')))}" if found else expected
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from .names import groups_from_names
+
+_NAMES = "column names: a DataFrame whose names are text (X.columns.astype(str))"
 
 LEAST_SPREAD = 1e-145
 """Of a response: its square leaves the 17 digits that certificates need above the smallest normal number."""
@@ -77,8 +80,120 @@ def check_jobs(n_jobs: Any) -> None:
         raise ValueError(f"n_jobs must be a number of workers, -1 for all cores, or None; got {n_jobs!r}")
 
 
+def check_real(values: Any, name: str) -> None:
+    """Refuse complex numbers, whose imaginary parts numpy would drop.
+
+    Raises
+    ------
+    ValueError
+    """
+    dtype = getattr(values, "dtype", None)
+    if not isinstance(dtype, np.dtype):
+        try:
+            dtype = np.asarray(values).dtype
+        except (TypeError, ValueError):  # no array at all: for the caller to tell
+            return
+    if dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} holds complex numbers, and real ones are needed")
+
+
+def argument_hint(name: str, known: Sequence[str], ours: Mapping[str, str]) -> str:
+    """What to write in place of an argument that does not exist.
+
+    Parameters
+    ----------
+    name : str
+        What came.
+    known : sequence of str
+        The arguments there are.
+    ours : mapping
+        Names used elsewhere, in lower case -> what they are here; passed over where that is an argument of others.
+    """
+    meant = ours.get(name.lower())
+    if meant is not None and (not meant.isidentifier() or meant in known):
+        return f"Here it is {meant}."
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+
+
+def check_column_names(X: Any) -> None:
+    """Refuse a frame with names that a model could not tell apart: one twice, 1 beside "1", or text beside numbers.
+
+    Raises
+    ------
+    ValueError
+    """
+    columns = getattr(X, "columns", None)
+    if not isinstance(columns, pd.Index) or (columns.is_unique and columns.inferred_type == "string"):
+        return
+    texts = [isinstance(name, str) for name in columns]
+    if not any(texts):  # columns without names, to scikit-learn
+        return
+    check_names_differ(columns)
+    if not all(texts):
+        text, other = columns[texts.index(True)], columns[texts.index(False)]
+        raise ValueError(
+            f"names of columns must be all text or all not; found {text!r} beside {other!r} ({type(other).__name__}). "
+            "X.columns = X.columns.astype(str) makes them text"
+        )
+
+
+def check_numbers_in_columns(X: Any) -> None:
+    """Refuse a frame with a column of text, categories or dates, naming it.
+
+    Raises
+    ------
+    ValueError
+    """
+    names = getattr(X, "columns", None)
+    if not (isinstance(names, pd.Index) or (isinstance(names, list) and all(isinstance(name, str) for name in names))):
+        return  # no frame whose columns are found by name
+    for name in names:
+        values = np.asarray(X[name])
+        if values.ndim != 1 or values.dtype.kind in "biuf":
+            continue
+        dates = values.dtype.kind in "mM"
+        texts = (cell for cell in values.tolist() if isinstance(cell, str) and not _is_number(cell))
+        shown = "dates or times" if dates else repr(text) if (text := next(texts, None)) is not None else ""
+        if shown:
+            raise ValueError(
+                f"column {name!r} of X holds {shown} where numbers are needed: ss.ModelMatrix(formula) makes "
+                "columns of factors in a Pipeline, and ss.slope(formula, data) and its like do it by themselves"
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_names_differ(names: Iterable[Any]) -> None:
+    """Refuse names of columns that are one as text, naming both.
+
+    Raises
+    ------
+    ValueError
+    """
+    seen: dict[str, Any] = {}
+    for name in names:
+        if str(name) not in seen:
+            seen[str(name)] = name
+            continue
+        first = seen[str(name)]
+        if type(first) is type(name):
+            raise ValueError(f"column {name!r} stands twice in the data; names of columns must differ")
+        raise ValueError(
+            f"columns {first!r} ({type(first).__name__}) and {name!r} ({type(name).__name__}) have one name as text; "
+            "rename one of them"
+        )
+
+
 def check_vector(values: Any, n: int, name: str) -> np.ndarray:
     """A finite float vector of length n."""
+    check_real(values, name)
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -99,6 +214,7 @@ def check_offset(values: Any, n: int, responses: int = 1) -> np.ndarray | None:
         return None
     if responses == 1:
         return check_squares(check_vector(values, n, "offset"), "offset")
+    check_real(values, "offset")
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (n, responses):
         raise ValueError(
@@ -128,13 +244,10 @@ def check_numbers(y: Any) -> None:
     for value in values.ravel().tolist() if values.ndim and values.dtype.kind in "OU" else ():
         if value is None:  # which becomes NaN, but not before others have looked for NaN
             raise ValueError("y holds None where numbers are needed; leave out rows without a response")
-        if isinstance(value, str):
-            try:
-                float(value)
-            except ValueError:
-                raise ValueError(
-                    f"y holds {value!r} where numbers are needed; for classes there is a Classifier of the same name"
-                ) from None
+        if isinstance(value, str) and not _is_number(value):
+            raise ValueError(
+                f"y holds {value!r} where numbers are needed; for classes there is a Classifier of the same name"
+            )
 
 
 def check_response_squares(y: np.ndarray) -> None:
@@ -145,13 +258,29 @@ def check_response_squares(y: np.ndarray) -> None:
         raise ValueError(f"y varies by {spread:.3g}, whose square is too small for a double; rescale it")
 
 
+def by_name(values: Any) -> Any:
+    """A Series whose index holds text as a dict: what it says of a name is not for the column at the same place.
+
+    Raises
+    ------
+    ValueError
+        For a name that stands twice.
+    """
+    if not isinstance(values, pd.Series) or values.index.inferred_type != "string":
+        return values
+    if not values.index.is_unique:
+        raise ValueError(f"the Series names {values.index[values.index.duplicated()][0]!r} twice")
+    return values.to_dict()
+
+
 def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.ndarray | None:
     """Penalty factors, one a column; a mapping names the columns that differ from 1."""
+    factor = by_name(factor)
     if factor is None:
         return None
     if isinstance(factor, Mapping):
         if names is None:
-            raise ValueError("penalty_factor as a mapping needs X with column names (a DataFrame)")
+            raise ValueError(f"penalty_factor as a mapping needs X with {_NAMES}")
         position = {str(name): j for j, name in enumerate(names)}
         values: Any = [1.0] * p
         for name, value in factor.items():
@@ -161,6 +290,7 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
                 )
             values[position[name]] = value
         factor = values
+    check_real(factor, "penalty_factor")
     try:
         values = np.asarray(factor, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -177,10 +307,11 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
 
     Parameters
     ----------
-    groups : None, "auto", array of p hashable labels, or mapping column name -> label
+    groups : None, "auto", array of p hashable labels, or mapping or Series column name -> label
         None: every column alone. "auto": read the ``term[...]`` names of the columns. A mapping leaves the
         columns it does not name alone.
     """
+    groups = by_name(groups)
     if groups is None:
         return np.arange(p), list(range(p)) if names is None else [str(n) for n in names]
     if isinstance(groups, str):
@@ -199,7 +330,7 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         return np.asarray(labels, dtype=np.int64), list(shown.values())
     if isinstance(groups, Mapping):
         if names is None:
-            raise ValueError("groups as a mapping needs X with column names (a DataFrame)")
+            raise ValueError(f"groups as a mapping needs X with {_NAMES}")
         known = set(map(str, names))
         unknown = [name for name in groups if name not in known]
         if unknown:
@@ -214,7 +345,9 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         values = np.empty(len(listed), dtype=object)
         values[:] = listed
     if values.shape != (p,):
-        came = len(values) if values.ndim == 1 else f"shape {values.shape}"
+        came = str(len(values)) if values.ndim == 1 else f"shape {values.shape}"
+        if len(values) and isinstance(values[0], list | np.ndarray):
+            came += " lists; give each column the label of its list"
         raise ValueError(f"groups must have one label for each of the {p} columns of X; got {came}")
     try:
         labels, found = pd.factorize(values)

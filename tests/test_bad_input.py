@@ -4,10 +4,13 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.metrics import mean_squared_error
+from sklearn.model_selection import GroupKFold, PredefinedSplit
 
 import sparsestats as ss
 from sparsestats.exceptions import SparsestatsWarning
@@ -43,7 +46,54 @@ ERRORS = {
     "X of one dimension": (fit(X[:, 0]), "Expected 2D array, got 1D array"),
     "X of three dimensions": (fit(X[None]), "Found array with dim 3"),
     "text in X": (fit(np.full((30, 4), "high", dtype=object)), "could not convert string to float: 'high'"),
-    "complex X": (fit(X + 1j), "Complex data not supported"),
+    "complex X": (fit(X + 1j), "Complex data not supported: X holds complex numbers"),
+    "complex column of a frame": (fit(FRAME.assign(a=Y + 1j)), "Complex data not supported: X holds complex numbers"),
+    "complex y": (fit(y=Y + 1j), "Complex data not supported: y holds complex numbers"),
+    "complex classes": (fit(y=LABELS + 1j, cls=ss.SLOPEClassifier), "not supported: y holds complex"),
+    "complex weights": (fit(X, Y, np.ones(30) + 1j), "not supported: sample_weight holds complex"),
+    "complex offset": (fit(X, Y, None, np.ones(30) * 1j), "not supported: offset holds complex"),
+    "complex offset of three classes": (
+        fit(X, np.arange(30) % 3, None, np.ones((30, 3)) * 1j, cls=ss.SLOPEClassifier), "not supported: offset holds",
+    ),
+    "complex weights of PRESTO": (
+        fit(X, LABELS, np.ones(30) * 1j, cls=ss.PRESTO), "not supported: sample_weight holds complex",
+    ),
+    "complex columns of a graph": (fit(X + 1j, None, cls=ss.CoLiDE), "not supported: X holds complex"),
+    "complex counts": (fit(y=np.ones((30, 3)) * 1j, cls=ss.PRESTO), "not supported: y holds complex"),
+    "complex covariance": (lambda: ss.CoLiDE().fit_covariance(np.eye(3) * (1 + 0j), 30), "not supported: S holds"),
+    "complex products": (lambda: ss.SLOPE().fit_gram([[1j]], [1], 1, 9, [0, 0]), "not supported: XtX holds complex"),
+    "complex sequence": (fit(sequence=np.ones(4) * 1j), "not supported: sequence holds complex"),
+    "complex penalty_factor": (fit(penalty_factor=np.ones(4) * 1j), "not supported: penalty_factor holds complex"),
+    "complex alphas": (lambda: ss.SLOPE().path(X, Y, [1j]), "not supported: alphas holds complex"),
+    "a column of text": (fit(FRAME.assign(b="x")), "'b' of X holds 'x' where numbers are needed: ss.ModelMatrix"),
+    "a column of categories": (fit(FRAME.assign(b=pd.Categorical(["u", "v"] * 15))), "column 'b' of X holds 'u' where"),
+    "a column of text in polars": (fit(pl.from_pandas(FRAME.assign(b="x"))), "column 'b' of X holds 'x' where numbers"),
+    "a column of dates": (fit(FRAME.assign(b=pd.Timestamp("2020"))), "column 'b' of X holds dates or times where"),
+    "a list for one alpha": (lambda: ss.SLOPE().path(X, Y).coef([0.1]), r"alpha must be one number, got \[0.1\]"),
+    "an alpha beside the only one": (
+        lambda: ss.SLOPE().path(X, Y, [0.5]).coef(0.1), "alpha=0.1 is outside the fitted alpha, 0.5",
+    ),
+    "text for gamma": (lambda: ss.SLOPE().fit(X, Y).relax(X, Y, gamma="all"), "gamma must be between 0 .* got 'all'"),
+    "columns 1 and '1'": (
+        fit(FRAME.set_axis([1, "1", "c", "d"], axis=1)), r"columns 1 \(int\) and '1' \(str\) have one name as text",
+    ),
+    "columns 1 and '1' of PRESTO": (
+        fit(FRAME.set_axis([1, "1", "c", "d"], axis=1), LABELS, cls=ss.PRESTO), r"columns 1 \(int\) and '1' \(str\)",
+    ),
+    "columns 1 and '1' of a graph": (
+        fit(FRAME.set_axis([1, "1", "c", "d"], axis=1), None, cls=ss.CoLiDE), r"columns 1 \(int\) and '1' \(str\)",
+    ),
+    "names of two kinds": (
+        fit(FRAME.set_axis(["a", "b", 3, 4], axis=1)), r"must be all text or all not; found 'a' beside 3 \(int\)",
+    ),
+    "a column twice": (fit(FRAME.set_axis(list("aabc"), axis=1)), "column 'a' stands twice in the data"),
+    "names that are numbers in penalty_factor": (
+        fit(FRAME.set_axis(range(4), axis=1), penalty_factor={1: 0}), r"a DataFrame whose names are text \(X.columns",
+    ),
+    "constraints that are no function": (fit(constraints=3), "'constraints' parameter of SLOPE must be a callable"),
+    "constraints without a return": (fit(constraints=lambda v: None), r"returned NoneType \(is a return missing\?\)"),
+    "a constraint outside a list": (fit(constraints=lambda v: v["beta"] >= 0), "returned Inequality: put it in brack"),
+    "a constraint that is not convex": (fit(constraints=lambda v: [v["beta"] ** 2 >= 1]), "constraints must be convex"),
     "y too short": (fit(y=Y[:-1]), r"inconsistent numbers of samples: \[30, 29\]"),
     "two responses": (fit(y=np.c_[Y, Y]), r"y should be a 1d array, got an array of shape \(30, 2\)"),
     "no rows": (fit(X[:0], Y[:0]), r"0 sample\(s\)"),
@@ -69,6 +119,21 @@ ERRORS = {
     "no alphas": (lambda: ss.SLOPE().path(X, Y, []), "alphas is empty; give at least one number >= 0"),
     "negative in alphas": (lambda: ss.SLOPE().path(X, Y, [1, -1]), "alphas must be finite numbers >= 0; got -1"),
     "table of alphas": (lambda: ss.SLOPE().path(X, Y, [[1, 2]]), r"alphas must be a list .* got shape \(1, 2\)"),
+    "a number of alphas": (lambda: ss.SLOPE().path(X, Y, 50), r"got 50. .* alphas=ss.relative\(1, 0.01, n\)"),
+    "text in relative": (lambda: ss.relative(1, "low"), "high >= low > 0; got high=1, low='low'"),
+    "a metric for scoring": (
+        fit(cls=ss.SLOPECV, cv=3, scoring=mean_squared_error), r"function of \(estimator, X, y\), and mean_squared",
+    ),
+    "a metric for scoring of PRESTO": (
+        fit(y=LABELS, cls=ss.PRESTOCV, cv=3, scoring=lambda y, p: 0.0), r"function of \(estimator, X, y\), and <",
+    ),
+    "folds of groups without groups": (fit(cls=ss.SLOPECV, cv=GroupKFold(3)), "GroupKFold needs row_groups, one label"),
+    "folds of other rows": (
+        fit(cls=ss.SLOPECV, cv=PredefinedSplit([0, 1, 2] * 4)), "needs a fold for each of the 30 rows, got 12",
+    ),
+    "labels of folds for cv": (
+        fit(cls=ss.SLOPECV, cv=np.arange(30) % 3), r"not a \(train, test\) pair: .*PredefinedSplit\(labels\)",
+    ),
     "text for alphas": (lambda: ss.SLOPE().path(X, Y, "many"), "alphas must be numbers, None or relative"),
     "alphas upside down": (lambda: ss.relative(0.01, 1), "high >= low > 0; got high=0.01, low=1"),
     "alphas of a CV twin": (fit(cls=ss.SLOPECV, alphas=[0.1, np.inf]), "alphas must be finite numbers >= 0"),
@@ -81,9 +146,19 @@ ERRORS = {
         fit(cls=ss.GroupSLOPE, sequence=[1, 1, 1], groups=[0, 0, 1, 1]),
         r"each of the 2 penalised groups, shape \(2,\); got shape \(3,\)",
     ),
+    "text in a pair of q": (fit(cls=ss.SparseGroupSLOPE, q=("a", 0.1)), r"q must be in \(0, 1\), .* got 'a'"),
     "q of 1": (fit(q=1), r"'q' parameter of SLOPE must be a float in the range \(0.0, 1.0\)"),
     "groups too short": (
         fit(cls=ss.GroupSLOPE, groups=[0, 1]), "one label for each of the 4 columns of X; got 2",
+    ),
+    "groups as lists of positions": (
+        fit(cls=ss.GroupSLOPE, groups=[[0, 1], [2, 3]]), "got 2 lists; give each column the label of its list",
+    ),
+    "a Series of groups with other names": (
+        fit(FRAME, cls=ss.GroupSLOPE, groups=pd.Series(1, index=list("abcz"))), "groups names 'z', which is not"
+    ),
+    "a Series that names a column twice": (
+        fit(FRAME, penalty_factor=pd.Series(1.0, index=list("aabc"))), "the Series names 'a' twice",
     ),
     "groups as text": (fit(cls=ss.GroupSLOPE, groups="aabb"), "groups must be None, \"auto\", one label a column"),
     "groups that cannot be labels": (fit(cls=ss.GroupSLOPE, groups=[[1], [1], [2], [2]]), "hashable labels"),
@@ -140,11 +215,56 @@ def test_bad_input_raises_a_value_error_that_says_why(case):
         call()
 
 
-def test_misspelt_arguments_are_named():
-    with pytest.raises(TypeError, match="unexpected keyword argument 'lambda_'"):
-        ss.SLOPE(lambda_=1)
+@pytest.mark.parametrize(
+    ("cls", "name", "meant"),
+    [
+        (ss.SLOPE, "lambda_", "Here it is alpha"),
+        (ss.SLOPECV, "alpha", "Here it is alphas"),
+        (ss.SLOPE, "cv", "of the CV twin"),
+        (ss.SLOPE, "groups", "of GroupSLOPE"),
+        (ss.GroupSLOPEClassifier, "weights", r"sample_weight, an argument of fit\(\)"),
+        (ss.GroupSLOPE, "sequense", "Did you mean sequence"),
+        (ss.CoLiDE, "whitelist", "Here it is required"),
+        (ss.CoLiDE, "groups", "There are alpha, constraints"),
+        (ss.PRESTO, "xyz", "There are alpha, categories"),
+    ],
+)
+def test_a_parameter_that_does_not_exist_is_answered_with_ours(cls, name, meant):
+    with pytest.raises(TypeError, match=f"{cls.__name__}.* unexpected keyword argument '{name}'.*{meant}"):
+        cls(**{name: 1})
+
+
+@pytest.mark.parametrize("name", ["bounds", "lower_limits", "positive"])
+def test_bounds_are_answered_with_constraints_that_hold(name):
+    low, high = -0.1, 0.2
+    for cls, y in ((ss.SLOPE, Y), (ss.PRESTO, LABELS), (ss.CoLiDE, None)):
+        with pytest.raises(TypeError, match="Here it is constraints=") as refused:
+            cls(**{name: (low, high)})
+        told = str(refused.value).split("constraints=")[1].rstrip(".").replace("'from', 'to'", "'a', 'b'")
+        constraints = eval(told, {"low": low, "high": high})
+        model = cls(alpha=0.01, constraints=constraints).fit(FRAME, y)
+        found = model.adjacency_[0, 1] if cls is ss.CoLiDE else model.coef_
+        assert np.min(found) >= low - 1e-7 and np.max(found) <= high + 1e-7
+
+
+def test_misspelt_arguments_of_fit_are_named():
     with pytest.raises(TypeError, match="unexpected keyword argument 'weights'"):
         ss.SLOPE().fit(X, Y, weights=np.ones(30))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("glmnet", r"here it is ss.slope\(formula, data, sequence=\"lasso\"\)"),
+        ("grpreg", r"here it is ss.gslope\(.*standardize=\"group\""),
+        ("polr", "here it is ss.presto"),
+        ("SLOPECv", "did you mean 'SLOPECV'"),
+        ("xyz", "'xyz'$"),
+    ],
+)
+def test_names_of_elsewhere_lead_to_ours(name, hint):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'.*{hint}" if hint[-1] != "$" else hint):
+        getattr(ss, name)
 
 
 def test_predict_before_fit_is_named():
@@ -153,6 +273,23 @@ def test_predict_before_fit_is_named():
     for cls in (ss.SLOPE, ss.SLOPEClassifier, ss.GroupSLOPECV):
         with pytest.raises(NotFittedError, match="is not fitted yet"):
             cls().predict(X)
+
+
+def test_a_variable_that_a_program_lacks_is_answered_with_those_it_has():
+    with pytest.raises(KeyError, match="there is no variable 'e'; there are beta, intercept and the terms a, b, c, d"):
+        ss.SLOPE(constraints=lambda v: [v["e"] >= 0]).fit(FRAME, Y)
+
+
+def test_a_column_named_as_a_word_of_the_program_is_no_variable():
+    frame = FRAME.set_axis(["beta", "intercept", "c", "coef"], axis=1)
+    for name, what in (("beta", "all coefficients"), ("intercept", "the intercept")):
+        with pytest.raises(KeyError, match=f"'{name}' names a column and {what}; give the column another name"):
+            ss.SLOPE(constraints=lambda v, name=name: [v[name] >= 0]).fit(frame, Y)
+        with pytest.raises(KeyError, match=f"'{name}' names a column and {what}; give the column another name"):
+            ss.slope("y ~ .", frame.assign(y=Y), alpha=0.1, constraints=lambda v, name=name: [v[name] >= 0])
+    with pytest.raises(KeyError, match="'coef' names a column and all coefficients"):
+        ss.PRESTO(constraints=lambda v: [v["coef"] >= 0]).fit(frame, LABELS)
+    assert ss.SLOPE(alpha=0.01, constraints=lambda v: [v["c"] >= 0.2]).fit(frame, Y).coef_[2] >= 0.2 - 1e-7
 
 
 # ---- documented answers -----------------------------------------------------------------------------------
@@ -193,6 +330,21 @@ def test_columns_that_do_not_vary_have_coefficient_0(standardize):
 def test_one_group_and_unsorted_alphas_are_answered():
     assert ss.GroupSLOPE(groups=["only"] * 4).fit(X, Y).coef_.all()
     np.testing.assert_array_equal(ss.SLOPE().path(X, Y, [0.1, 0.5, 0.1]).alphas, [0.5, 0.1])
+
+
+def test_a_series_with_names_goes_to_the_columns_of_these_names():
+    groups, factor = pd.Series([7, 7, 8, 9], index=list("dcba")), pd.Series([0.0, 2, 3, 4], index=list("dcba"))
+    by_place = ss.GroupSLOPE(groups=[9, 8, 7, 7], penalty_factor=[4, 3, 2, 0]).fit(X, Y)
+    np.testing.assert_array_equal(
+        ss.GroupSLOPE(groups=groups, penalty_factor=factor).fit(FRAME, Y).coef_, by_place.coef_
+    )
+    data = FRAME.assign(y=Y)
+    fit = ss.slope("y ~ a + b + c + d", data, alpha=0.1, penalty_factor=factor)
+    np.testing.assert_array_equal(fit.template.penalty_factor, [4, 3, 2, 0])
+    model = ss.PRESTOCV(ss.relative(1, 0.1, 3), cv=3, penalty_factor=factor).fit(FRAME, LABELS)
+    np.testing.assert_array_equal(
+        model.coef_, ss.PRESTOCV(ss.relative(1, 0.1, 3), cv=3, penalty_factor=[4, 3, 2, 0]).fit(X, LABELS).coef_
+    )
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-100, 1e100, 1e200])

@@ -120,6 +120,101 @@ def test_options_reach_the_model(table, tmp_path, undrawn):
     assert saved["alpha"] is None
 
 
+def test_options_of_sgslope_reach_the_model(table, tmp_path, undrawn, capsys):
+    fit = ["fit", "body_mass_g ~ species + sex + year", str(table), "--model", "sgslope", "--out", str(tmp_path)]
+    more = ["--l1-ratio", "0.5", "--q", "0.1,0.05", "--sequence", "bh,mean", "--standardize", "no"]
+    path = ["--n-alphas", "7", "--alpha-ratio", "0.1", "--cv", "3", "--terms-in-folds"]
+    assert main([*fit, *more, *path, "--penalty-factor", "sex=0", "--penalty-factor", "year=2.5"]) == 0
+    capsys.readouterr()
+    saved = json.loads((tmp_path / "model.json").read_text())
+    params = saved["estimator"]["params"]
+    assert (params["l1_ratio"], params["q"], params["standardize"]) == (0.5, [0.1, 0.05], False)
+    assert params["sequence"] == ["bh", "mean"]
+    assert set(params["penalty_factor"]["array"]) == {0.0, 1.0, 2.5}
+    asked = {
+        "l1_ratio": 0.5,
+        "q": (0.1, 0.05),
+        "sequence": ("bh", "mean"),
+        "standardize": False,
+        "alpha": "cv",
+        "cv": 3,
+    }
+    asked |= {"alphas": ss.relative(1, 0.1, 7), "penalty_factor": {"sex": 0.0, "year": 2.5}, "terms_in_folds": True}
+    same = ss.sgslope("body_mass_g ~ species + sex + year", load_penguins(), **asked)
+    found = pd.read_csv(tmp_path / "coefficients.csv", keep_default_na=False)["estimate"]
+    np.testing.assert_allclose(found, same.tidy()["estimate"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--model", "slope", "--sequence", "mean"], "error: --sequence must be one of"),
+        (["--sample-weight", "w8"], "error: --sample-weight w8 is not a column of the data"),
+        (["--sample-weight", "year", "--offset", "yeer"], "--offset yeer is not a column of the data"),
+        (["--penalty-factor", "sexx=2"], "error: --penalty-factor names 'sexx', which is no term"),
+        (["--missing", "raise"], "--missing drop leaves them out"),
+        (["--selection", "average"], "error: --selection must be"),
+        (["--jobs", "0"], "error: --jobs must be a number of workers"),
+        (["--model", "slope", "--standardize", "group"], "error: --standardize group needs groups"),
+        (["--family", "acat"], "error: --family must be one of 'gaussian'"),
+        (
+            ["--model", "presto", "--family", "poisson"],
+            "--family must be one of 'acat', 'cratio', 'cumulative', 'sratio'; got",
+        ),
+        (["--model", "presto", "--standardize", "group"], "--standardize must be yes or no; got 'group'"),
+        (["--model", "presto", "--family", "acat", "--link", "probit"], "--family acat knows --link logit only"),
+        (
+            ["--model", "presto", "--l1-ratio", ".5", "--penalty", "group"],
+            "--l1-ratio mixes the L1 penalty with squares",
+        ),
+        (["--model", "presto", "--parallel", "sexx"], "error: --parallel names 'sexx'"),
+        (
+            ["--model", "presto", "--selection", "average", "--scoring", "brier", "--alpha", "cv"],
+            "--selection average weighs by likelihood: --scoring must be",
+        ),
+    ],
+)
+def test_errors_speak_of_options(table, tmp_path, capsys, options, said):
+    alpha = [] if "--alpha" in options else ["--alpha", "5"]
+    assert main(["fit", "year ~ sex", str(table), *alpha, *options, "--out", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_errors_leave_the_arguments_of_formulas_alone(table, tmp_path, capsys):
+    assert main(["fit", "species ~ sex", str(table), "--model", "presto", "--out", str(tmp_path)]) == 1
+    assert "C(species, levels=['Adelie', 'Chinstrap', 'Gentoo'])" in capsys.readouterr().err
+    assert main(["fit", "species ~ sex", str(table), "--out", str(tmp_path)]) == 1
+    assert "use --family multinomial" in capsys.readouterr().err
+    assert main(["fit", "year ~ bs(body_mass_g, alpha=2)", str(table), "--out", str(tmp_path)]) == 1
+    assert "refused at 'bs(body_mass_g, alpha=2)': bs() has no argument 'alpha'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [("--lambda", "--alpha"), ("--nfolds", "--cv"), ("--alpah", "--alpha"), ("--weights", "--sample-")],
+)
+def test_options_of_elsewhere_are_answered_with_ours(capsys, option, meant):
+    with pytest.raises(SystemExit):
+        main(["fit", "y ~ x", "f.csv", option, "5"])
+    assert f"unrecognized arguments: {option} 5 (did you mean {meant}" in capsys.readouterr().err
+
+
+def test_errors_of_predict_speak_of_its_options(fitted, table, tmp_path, capsys):
+    model = str(fitted / "model.json")
+    for options, said in (
+        (["--type", "prob"], "error: --type prob needs a response with classes"),
+        (["--at", "average"], "error: --at must be"),
+        (["--at", "1e9"], "Fit a path that reaches it (--alpha-ratio)"),
+        (["--offset", "year"], "it has no use for --offset."),
+    ):
+        assert main(["predict", model, str(table), *options]) == 1
+        assert said in capsys.readouterr().err
+    load_penguins().assign(species="Emperor").to_csv(tmp_path / "new.csv", index=False)
+    assert main(["predict", model, str(tmp_path / "new.csv")]) == 1
+    assert "Pass --unseen nan to get NaN" in capsys.readouterr().err
+
+
 ISLANDS = "C(island, levels=['Torgersen', 'Dream', 'Biscoe']) ~ body_mass_g + sex"
 
 
@@ -250,6 +345,15 @@ def test_a_file_that_is_no_table_is_told_in_one_line(tmp_path, capsys, name, con
         (["fit", "body_mass_g ~ __import__('os')", "TABLE"], "refused"),
         (["fit", "species ~ sex", "TABLE"], "holds classes"),
         (["fit", "body_mass_g ~ sex", "TABLE", "--link", "probit"], "--link is an option of --model presto, and this"),
+        (
+            ["fit", "body_mass_g ~ sex", "TABLE", "--l1-ratio", "1"],
+            "--l1-ratio is an option of --model sgslope and presto",
+        ),
+        (
+            ["fit", "y ~ x", "TABLE", "--model", "presto", "--q", ".1"],
+            "of --model slope, gslope and sgslope, and this is",
+        ),
+        (["fit", "body_mass_g ~ sex", "TABLE", "--q", ".1,.2"], "--q takes two only with --model sgslope, and this is"),
         (["predict", "TABLE", "TABLE"], "not a saved sparsestats fit"),
         (["predict", "nowhere.json", "TABLE"], "nowhere.json"),
     ],
@@ -271,6 +375,13 @@ def test_what_cannot_be_done_ends_with_one(table, tmp_path, monkeypatch, capsys,
         ["fit", "y ~ x", "f.csv", "--alpha", "big"],
         ["fit", "y ~ x", "f.csv", "--alpha", "-1"],
         ["fit", "y ~ x", "f.csv", "--q", "2"],
+        ["fit", "y ~ x", "f.csv", "--q", "0.1,0.1,0.1"],
+        ["fit", "y ~ x", "f.csv", "--l1-ratio", "1.1"],
+        ["fit", "y ~ x", "f.csv", "--standardize", "maybe"],
+        ["fit", "y ~ x", "f.csv", "--penalty-factor", "x"],
+        ["fit", "y ~ x", "f.csv", "--penalty-factor", "x=-1"],
+        ["fit", "y ~ x", "f.csv", "--n-alphas", "0"],
+        ["fit", "y ~ x", "f.csv", "--seed", "-1"],
         ["fit", "y ~ x", "f.csv", "--cv", "1"],
         ["fit", "y ~ x", "f.csv", "--model", "ridge"],
         ["fit", "y ~ x", "f.csv", "--out", __file__],

@@ -235,7 +235,8 @@ print(caught[0].message)
 # **No p-values.** The terms were chosen because they fit these rows. Standard errors and p-values of the
 # selected model would pretend that it had been known beforehand, so none are printed. The cross-validated
 # error is the honest number here, and even it is slightly optimistic at the minimum, which was chosen for
-# being the minimum.
+# being the minimum. Who needs p-values names a method: `fit.infer("split")` selects on random halves of the rows
+# and tests on the others (the vignette `genes` shows it).
 #
 # **Correlated terms stand in for each other.** Gentoo live on one island only, so island can speak for
 # species. Leave species out, and island grows several-fold while the depth of the bill loses most of its

@@ -22,10 +22,20 @@ struct OrderedQuadratic {
     dir = slope;
     if (!factored) {
       factor_ = R;
-      cholesky(factor_.data(), size(), size(), 1e-12, pinned_);
+      singular_ = cholesky(factor_.data(), size(), size(), 1e-12, pinned_) > 0;
+      // Along a direction without curvature, such as what all classes of a multinomial model may share, the way is to where
+      // radii meet: a little curvature leads there.
+      if (singular_) {
+        for (Index i = 0; i < size(); ++i) R[i * (size() + 1)] *= 1 + RIDGE;
+        factor_ = R;
+        cholesky(factor_.data(), size(), size(), 1e-12, pinned_);
+      }
     }
     cholesky_solve(factor_.data(), size(), size(), pinned_, dir.data());
   }
+
+  // Whether the model has directions without curvature of its own.
+  bool singular() const { return singular_; }
 
   // Whether `dir` would make a radius negative or, where they are ordered, take two out of order.
   bool crosses() const {
@@ -161,6 +171,8 @@ struct OrderedQuadratic {
   }
 
  private:
+  static constexpr double RIDGE = 1e-8;
+  bool singular_ = false;
   std::vector<double> factor_;
   std::vector<char> pinned_;
 };

@@ -249,8 +249,8 @@ class PathSolver {
     d_.tdot_all(u_.data(), z_.data());
   }
 
-  // The duality gap of (c, gamma) on the full problem.
-  void certify(double alpha, double goal, PathPoint& point) {
+  // The duality gap of (c, gamma) on the full problem; for `patient` see Penalty::dual_bound.
+  void certify(double alpha, double goal, PathPoint& point, bool patient = false) {
     if (!eliminated()) {
       compute_eta();
       fit_free_part(d_, loss_, y_.data(), gamma_.data(), eta_.data());
@@ -269,7 +269,7 @@ class PathSolver {
       return inside ? loss_.dual(u_.data(), y_.data(), w, offset_.data(), n_) : -std::numeric_limits<double>::infinity();
     };
     const double enough = enough_for(alpha, point.objective, point.objective - bound_at(alpha), goal);
-    point.bound = bound_at(J_.dual_bound(all_, c_.data(), z_.data(), alpha, enough));
+    point.bound = bound_at(J_.dual_bound(all_, c_.data(), z_.data(), alpha, enough, patient));
     point.gap = std::max(point.objective - point.bound, 0.0);  // in this order: what is not a number proves nothing
     point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
   }
@@ -343,6 +343,8 @@ class PathSolver {
       const Index added = repair(alpha, in, out);
       point.repaired += added;
       if (added == 0) {
+        if (J_.splits()) certify(alpha, goal, point, true);
+        if (point.gap <= goal) break;
         if (target < 1e-5 * goal || round > 50) {
           point.stop = "precision";
           break;

@@ -87,10 +87,12 @@ class PatternNewton {
     if (crossed_) {
       quadratic_.mirror();
       const std::vector<double> straight = quadratic_.dir;
-      quadratic_.join();
-      if (quadratic_.change() < 0) {
-        const double taken = try_steps(x, a, q, attempt);
-        if (taken > 0) return taken;
+      if (!quadratic_.singular()) {
+        quadratic_.join();
+        if (quadratic_.change() < 0) {
+          const double taken = try_steps(x, a, q, attempt);
+          if (taken > 0) return taken;
+        }
       }
       quadratic_.dir = straight;
       quadratic_.walk();

@@ -39,10 +39,13 @@ class Penalty {
   virtual void prox(const Units& units, double* c, double step) = 0;  // in place, of step * J
   virtual double dual_norm(const Units& units, const double* z) = 0;
   // An upper bound on the dual norm that is as good as c is near the solution for alpha; for penalties whose dual norm has
-  // no formula. One that is at most `enough` is not improved.
-  virtual double dual_bound(const Units& units, const double*, const double* z, double /*alpha*/, double /*enough*/) {
+  // no formula. One that is at most `enough` is not improved; a `patient` caller knows c to be the solution.
+  virtual double dual_bound(const Units& units, const double*, const double* z, double /*alpha*/, double /*enough*/,
+                            bool /*patient*/ = false) {
     return dual_norm(units, z);
   }
+  // Whether that bound is found by iteration, so that patience may better it.
+  virtual bool splits() const { return false; }
   // Mark the coordinates that may be active at alpha_next, from the gradient z at the solution for alpha_prev.
   virtual void screen(const Units& units, const double* z, double alpha_next, double alpha_prev,
                       std::vector<char>& keep) = 0;
@@ -164,7 +167,7 @@ class SortedNorms final : public Penalty {
   }
   // The larger of it and alpha. A ratio of sums that is alpha or more falls when norms below alpha times the least weight
   // join it, so that only those above are to be sorted.
-  double dual_bound(const Units& units, const double*, const double* z, double alpha, double) override {
+  double dual_bound(const Units& units, const double*, const double* z, double alpha, double, bool) override {
     norms(units, z);
     if (units.count() == 0) return alpha;
     above(r_, alpha * w_[units.count() - 1]);
@@ -235,6 +238,7 @@ class SparseGroup final : public Penalty {
   }
   void set_precision(double precision) override { precision_ = precision; }
   bool screens_bounds() const override { return false; }  // its two layers are a rule of thumb, followed by the repair
+  bool splits() const override { return true; }
 
   // Not a composition of the two proxes. The dual, min |p - s - u|^2 / 2 over s in step C_v, u in step C_w, is solved by
   // accelerated projected gradient in u; the answer of the variables' prox gives the zeros, that of the groups' the values.
@@ -289,7 +293,8 @@ class SparseGroup final : public Penalty {
 
   // z = (part of the variables) + (part of the groups), split as the prox at c + z splits it: exact at the solution. The
   // split at hand, from the last prox or bound, is often good enough. The larger of the bound and alpha.
-  double dual_bound(const Units& units, const double* c, const double* z, double alpha, double enough) override {
+  double dual_bound(const Units& units, const double* c, const double* z, double alpha, double enough,
+                    bool patient) override {
     const Index m = units.coordinates();
     if (m == 0) return alpha;
     const double least = alpha * v_[m - 1];
@@ -311,7 +316,7 @@ class SparseGroup final : public Penalty {
       if (sweeps < 4 || (sweeps & (sweeps - 1)) != 0) return false;
       keep_split(few.units, alpha);
       bound = std::min(bound, std::max(alpha, bound_from_split(few.units, gradient.data(), alpha)));
-      if (bound <= enough || bound - alpha > PLATEAU * (before - alpha)) return true;
+      if (bound <= enough || (!patient && bound - alpha > PLATEAU * (before - alpha))) return true;
       before = bound;
       return false;
     });

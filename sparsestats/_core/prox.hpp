@@ -82,6 +82,8 @@ class WeightedSortedProx {
   }
 
  private:
+  // No unit grows, not even by the rounding of its block: from 0 that would be without bound.
+  void assign(Index g, double tau) { r_[g] = std::min(tau / k_[g], rho_[g]); }
   // Pool adjacent violators of tau along set_, the order of the last solution; false when that order is not optimal now.
   bool pool() {
     const Index m = static_cast<Index>(set_.size());
@@ -113,7 +115,7 @@ class WeightedSortedProx {
       for (Index s = lo; s < hi; ++s) {
         const Index g = set_[s];
         a_[g] = (k_[g] * rho_[g] - tau) / (k_[g] * k_[g]);
-        r_[g] = tau / k_[g];
+        assign(g, tau);
       }
       // No part of the block may be worth a rank of its own: its largest excesses stay within its share of the weights.
       if (hi - lo > 1) {
@@ -158,7 +160,7 @@ class WeightedSortedProx {
         if (gain > best + 1e-15 * (scale + cum_[base + s - lo + 1])) best = gain, cut = s - lo + 1;
       }
       if (cut == hi - lo) {  // one block: all of k r equal to tau
-        for (Index s = lo; s < hi; ++s) r_[set_[s]] = std::max(tau, 0.0) / k_[set_[s]];
+        for (Index s = lo; s < hi; ++s) assign(set_[s], std::max(tau, 0.0));
         return;
       }
       split(lo, lo + cut, base);

@@ -49,7 +49,7 @@ class Solver {
     // many Newton steps that must be worth.
     double spent = 0, from = report.gap, left = 0, patience = PATIENCE;
     double reached = report.gap;  // the best gap a Newton step has left
-    double stood = F_, pace = 0;  // the objective when first-order steps began, and its fall for their work
+    double level = F_, pace = 0;  // the objective at `from`, and its last fall for the work of first-order steps
     Index actives = -1, blocks = -1;
     if (resumed && J_.pattern(units_, x_.data(), pat_)) {
       actives = pat_.part.size(), blocks = pat_.slope.size();
@@ -65,7 +65,7 @@ class Solver {
       const bool cheap = price <= SETTLE * step_cost() && spent + SETTLE * step_cost() >= patience * price;
       if (smooth_here && (cheap || (settled && left >= patience * price))) {
         const double before = F_;
-        if (spent > 0) pace = std::max(stood - before, 0.0) / spent;
+        if (spent > 0) pace = std::max(level - before, 0.0) / spent;
         const bool moved = newton_step();
         ++report.newtons;
         ++report.iterations;
@@ -74,12 +74,14 @@ class Solver {
         const bool faster = f_.flat() && before - F_ > std::max(pace * price, 1e-13 * std::abs(F_));
         const bool good = moved && (faster || now < 0.3 * std::min(report.gap, reached));
         reached = std::min(now, reached);
-        patience = good ? PATIENCE : 2 * patience;
+        // One that lowers the objective as much for its price as the steps before it is worth its turn.
+        const bool pays = moved && spent > 0 && (before - F_) * spent >= (level - before) * price;
+        patience = good || pays ? PATIENCE : 2 * patience;
         report.gap = from = now;
+        level = F_;
         spent = 0;
         left = good ? std::numeric_limits<double>::infinity() : 0;
         momentum_ = 0;
-        stood = F_;
         if (good) continue;
       }
       const Index steps = std::min<Index>(SETTLE, max_iter - report.iterations);

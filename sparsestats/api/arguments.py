@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from numbers import Real
@@ -10,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..estimators._misnamed import BOUNDS
 from ..selection.folds import Folds
-from ..validation import check_chance, check_jobs
-
-_BOUNDS = "constraints=lambda v: [v['term'] >= low, v['term'] <= high]"
+from ..validation import argument_hint, check_chance, check_jobs
 
 OURS = {
     "weights": "sample_weight",
@@ -31,6 +29,14 @@ OURS = {
     "foldid": "cv=ss.folds(n, by=...), or row_groups",
     "cluster": "n_jobs for workers, row_groups for rows that belong together",
     "fdr": "q",
+    "gfdr": "q",
+    "vfdr": "q",
+    "pen_method": "sequence",
+    "asparse": "l1_ratio, of ss.sgslope",
+    "l1_ratio": "an argument of ss.sgslope, which mixes columns and terms, and of ss.presto",
+    "exclude": "the formula: '. - term'",
+    "keep": "unpenalized, a list of terms",
+    "relax": "the method refit() of the fit",
     "seed": "random_state",
     "type_measure": "scoring",
     "standardise": "standardize",
@@ -43,14 +49,8 @@ OURS = {
     "na_action": 'missing="drop" or "raise"',
     "ncores": "n_jobs",
     "thresh": "tol",
-    "whitelist": "required, a list of (from, to) pairs",
-    "blacklist": "forbidden, a list of (from, to) pairs",
-    "bounds": _BOUNDS,
-    "positive": _BOUNDS,
-    "lower_bnd": _BOUNDS,
-    "upper_bnd": _BOUNDS,
-    "lower_limits": _BOUNDS,
-    "upper_limits": _BOUNDS,
+    "maxit": "max_iter",
+    **dict.fromkeys(BOUNDS, "constraints=lambda v: [v['term'] >= low, v['term'] <= high]"),
 }
 """What people coming from elsewhere write -> what it is here."""
 
@@ -117,6 +117,8 @@ class Asked:
         if self.selection not in rules:
             known = " or ".join(f'"{rule}"' for rule in rules)
             raise ValueError(f"selection must be {known}, got {self.selection!r}.")
+        if not isinstance(self.terms_in_folds, bool | np.bool_):
+            raise ValueError(f"terms_in_folds must be True or False, got {self.terms_in_folds!r}.")
         check_chance(self.random_state)
         check_jobs(self.n_jobs)
 
@@ -126,7 +128,13 @@ def _same(value: Any, usual: Any) -> bool:
     return value is usual or (type(value) is type(usual) and np.ndim(value) == 0 and bool(value == usual))
 
 
-def check_names(function: str, given: Iterable[str], known: Iterable[str], shared: Iterable[str] | None = None) -> None:
+def check_names(
+    function: str,
+    given: Iterable[str],
+    known: Iterable[str],
+    shared: Iterable[str] | None = None,
+    ours: Mapping[str, str] | None = None,
+) -> None:
     """Refuse arguments that do not exist, naming the one that is meant.
 
     Parameters
@@ -139,6 +147,8 @@ def check_names(function: str, given: Iterable[str], known: Iterable[str], share
         The parameters of the estimator that may be set.
     shared : iterable of str or None
         The function's own arguments, named when nothing comes near; None is those of ``Asked``.
+    ours : mapping or None
+        Names used elsewhere -> what they are here; None is ``OURS``.
 
     Raises
     ------
@@ -149,11 +159,5 @@ def check_names(function: str, given: Iterable[str], known: Iterable[str], share
     for name in given:
         if name in known:
             continue
-        near = difflib.get_close_matches(name, everything, n=1, cutoff=0.6)
-        if name.lower() in OURS:
-            help_ = f"Here it is {OURS[name.lower()]}."
-        elif near:
-            help_ = f"Did you mean {near[0]}?"
-        else:
-            help_ = f"There are {', '.join(everything)}."
+        help_ = argument_hint(name, everything, OURS if ours is None else ours)
         raise TypeError(f"ss.{function}() has no argument {name!r}. {help_}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from ..estimators.group_slope import GroupSLOPE, GroupSLOPEClassifier
 from ..estimators.slope import SLOPE, SLOPEClassifier
 from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPEClassifier
 from ..exceptions import FormulaError
-from ..formula import Design, Spec, design, update_formula
+from ..formula import Design, Spec, design, term_names, update_formula
 from ..report.call import Call
 from ..report.cvresult import CVResult
 from ..report.fit import Fit, Training
@@ -26,8 +26,10 @@ from ..report.path import Path
 from ..selection.crossval import cross_validate_path
 from ..selection.folds import Splits, about_rows_used, check_cv
 from ..selection.scores import of_loss
+from ..validation import by_name
 from . import response
 from .arguments import Asked, check_names
+from .inferring import inferred
 from .relearned import Relearned, learns
 from .response import Rows
 from .terms import ByTerm, group_labels, group_names, penalty_factors
@@ -70,7 +72,7 @@ def model_of(function: str, family: str) -> Any:
         When the function has no such family.
     """
     classes = FAMILIES[function]
-    if family not in classes:
+    if not isinstance(family, str) or family not in classes:
         raise ValueError(f"family must be one of {', '.join(map(repr, classes))}, got {family!r}.")
     model = classes[family]()
     return model if is_classifier(model) else model.set_params(family=family)
@@ -139,6 +141,8 @@ def _fitted(
     family: str | None,
     whole_terms: bool,
 ) -> Fit:
+    if getattr(model, "penalty_factor", None) is not None:  # terms that it frees are coded as free ones, too
+        params = {"penalty_factor": model.penalty_factor, **params}
     built = _designed(formula, data, asked, params)
     if built.response is None:
         raise FormulaError(f"The formula {formula!r} has no response; write it on the left: 'y ~ x'.")
@@ -152,6 +156,7 @@ def _fitted(
     worker = copy(model)  # not fitted yet: a clone would look at every parameter again
     problem = worker._problem(rows.X, rows.y, rows.sample_weight, rows.offset, checked=True)
     path = _named(worker._path(problem, alphas), built.spec, model, rows.levels, joined)
+    again = partial(_rows_again, formula, data, asked, params)
     made = Fit(
         call=Call("", formula),
         spec=built.spec,
@@ -164,7 +169,8 @@ def _fitted(
         notes=(*_notes(built), *_split_note(model, built.spec), *asked.unheeded(alpha)),
         random_state=asked.random_state,
         training=Training(data, built.mask, asked.offset),
-        relaxation=partial(_relaxed, formula, data, asked, params, joined),
+        relaxation=partial(_relaxed, again, joined),
+        resampling=partial(inferred, again),
     )
     if alpha is None:
         return made
@@ -200,32 +206,27 @@ def _rows(model: Any, built: Design, family: str | None = None) -> Rows:
     return coded(built, each=sequences.depends_on_n(getattr(model, "sequence", ())))
 
 
-def _relaxed(
-    formula: str,
-    data: Any,
-    asked: Asked,
-    params: Mapping[str, Any],
-    joined: Any,
-    fitted: Any,
-    gamma: float,
-    clusters: bool,
-) -> Path:
-    """The relaxed fit of an estimator that sits at an alpha, as a path of one; ``Fit.refit`` ends here.
-
-    The design is made again: to keep it would double what a fit holds in memory.
-    """
+def _rows_again(formula: str, data: Any, asked: Asked, params: Mapping[str, Any], model: Any) -> tuple[Design, Rows]:
+    """Design and rows of a fit, made again: to keep them would double what it holds in memory."""
     built = _designed(formula, data, asked, params)
-    rows = _rows(fitted, built)
+    return built, _rows(model, built)
+
+
+def _relaxed(
+    again: Callable[[Any], tuple[Design, Rows]], joined: Any, fitted: Any, gamma: float, clusters: bool
+) -> Path:
+    """The relaxed fit of an estimator that sits at an alpha, as a path of one; ``Fit.refit`` ends here."""
+    built, rows = again(fitted)
     path = fitted.relaxed_path(rows.X, rows.y, rows.sample_weight, rows.offset, gamma, clusters)
     return _named(path, built.spec, fitted, rows.levels, joined)
 
 
 def _free_terms(unpenalized: Any, factors: Any) -> Any:
     """The terms set free, those with a penalty factor of 0 among them: they get a free term's coding too."""
+    factors = by_name(factors)
     if not isinstance(factors, Mapping):
         return unpenalized
-    named = [unpenalized] if isinstance(unpenalized, str) else list(unpenalized or ())
-    return [*named, *(term for term, factor in factors.items() if factor == 0)] or None
+    return [*term_names(unpenalized), *(term for term, factor in factors.items() if factor == 0)] or None
 
 
 def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bool) -> Any:
@@ -242,7 +243,7 @@ def _prepared(model: Any, params: Mapping[str, Any], spec: Spec, whole_terms: bo
         several = np.bincount(labels[spec.penalty_factor > 0]).max(initial=0) > 1
         if whole_terms and several and "standardize" not in params:
             settings["standardize"] = "group"
-    if model.constraints is not None:
+    if callable(model.constraints):  # the estimator refuses anything else but None
         settings["constraints"] = ByTerm.of(model.constraints, spec, "beta")
     return model.set_params(**settings)
 

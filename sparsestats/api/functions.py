@@ -94,7 +94,7 @@ def slope(
     **params
         Of the estimator (:class:`sparsestats.SLOPE`, with their ranges and defaults): sequence, q, huber_delta,
         standardize, fit_intercept, penalty_factor (array, or dict of term to number), solver, tol, max_iter,
-        screening, constraints (called with variables by term), verbose.
+        screening, constraints (called with variables by term or column), verbose.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,11 +10,12 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from ..estimators._misnamed import OF_GRAPHS
 from ..estimators.dag import CoLiDE
 from ..report import frames
 from ..report.call import Call
 from ..report.graphfit import GraphFit
-from ..validation import check_columns_are_measurements
+from ..validation import check_columns_are_measurements, check_names_differ
 from .arguments import check_names
 
 GRAPHS = {"CoLiDE": CoLiDE}
@@ -75,21 +76,28 @@ def colide(
     >>> sorted(fit.tidy()["from"])
     ['bill_length_mm', 'flipper_length_mm']
     """
-    check_names("colide", params, set(CoLiDE().get_params()) - {"alpha", "missing"}, ("columns", "alpha", "missing"))
+    known = set(CoLiDE().get_params()) - {"alpha", "missing"}
+    check_names("colide", params, known, ("columns", "alpha", "missing"), OF_GRAPHS)
     if missing not in ("drop", "raise", "em"):
         raise ValueError(f'missing must be "drop", "raise" or "em", got {missing!r}.')
     return _fitted(data, columns, {"alpha": alpha, "missing": missing, **params})
 
 
 def _fitted(data: Any, columns: Any, arguments: Mapping[str, Any]) -> GraphFit:
+    if isinstance(data, pd.DataFrame):
+        check_names_differ(data.columns)
     try:
         table = nw.from_native(data, eager_only=True)
     except TypeError as error:
         raise TypeError(f"data must be a pandas or polars DataFrame, got {type(data).__name__}.") from error
-    given = table.columns if columns is None else [columns] if isinstance(columns, str) else columns
+    alone = isinstance(columns, str) or not isinstance(columns, Iterable)
+    given = table.columns if columns is None else [columns] if alone else columns
     names = [str(name) for name in given]
     if not names:
         raise ValueError("there is no column to fit a graph to")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"columns names {twice!r} twice; each variable of a graph stands for itself")
     held = [str(name) for name in table.columns]
     check_columns_are_measurements(table[:, [held.index(name) for name in names if name in held]].to_native())
     X = frames.numbers(data, names)

@@ -88,7 +88,8 @@ def presto(
         Of the estimator: l1_ratio, first_penalty, parallel (bool, or a list of terms), family, link, reverse,
         monotone, repair, standardize, penalty ("l1", "group", "slope", "mcp" or a penalty; groups are the terms,
         or groups={term: name}), penalty_factor (array, or dict of term to number), solver, tol, max_iter,
-        constraints (called with variables by term, (K-1, columns) each), verbose.
+        constraints (called with variables by term or column, (K-1, columns) each, a row a boundary as in ``coef()``),
+        verbose.
 
     Returns
     -------
@@ -293,7 +294,9 @@ def _prepared(params: Mapping[str, Any], spec: Spec, K: int) -> PRESTO:
     penalty = model._penalty()
     if penalty is not None and penalty.grouped:
         settings["groups"] = group_labels(params.get("groups"), spec)
-    if model.constraints is not None:
+    elif params.get("groups") is not None:
+        raise ValueError(f'groups={params["groups"]!r} has no use here: a penalty of groups is penalty="group".')
+    if callable(model.constraints):
         settings["constraints"] = ByTerm.of(model.constraints, spec, "coef")
     if not isinstance(named, bool):
         terms = _checked_terms("parallel", dict.fromkeys(named), spec)

@@ -43,9 +43,11 @@ def numeric(built: Design) -> Rows:
     """
     assert built.response is not None and built.y is not None
     if built.response.kind != "numeric":
-        family = "multinomial" if len(built.response.levels or ()) > 2 else "binomial"
+        levels = built.response.levels or ()
+        family = "multinomial" if len(levels) > 2 else "binomial"
+        shown = ", ".join(map(repr, levels[:3])) + (", ..." if len(levels) > 3 else "")
         raise ValueError(
-            f"The response {built.response.name} holds classes, and this family wants numbers: "
+            f"The response {built.response.name} holds classes ({shown}), and this family wants numbers: "
             f'use family="{family}", or turn it into a number.'
         )
     return Rows(built.X, built.y, built.sample_weight, built.offset, built.row_groups)

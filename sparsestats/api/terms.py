@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from ..backend.variables import Variables
 from ..formula import Spec
+from ..validation import by_name
 
 
 def group_labels(given: Any, spec: Spec) -> np.ndarray:
@@ -30,6 +33,11 @@ def group_labels(given: Any, spec: Spec) -> np.ndarray:
             "the groups; labels of columns belong to GroupSLOPE(groups=...)."
         )
     terms = _checked_terms("groups", given, spec)
+    for term, name in given.items():
+        if not isinstance(name, Hashable):
+            raise ValueError(
+                f"groups must give each term the name of its group, such as {{{term!r}: 'u'}}; got {name!r}."
+            )
     seen: dict[Any, int] = {}
     codes = [seen.setdefault(("named", given[t]) if t in given else ("term", t), len(seen)) for t in terms]
     return np.asarray(codes, dtype=np.intp)[spec.groups]
@@ -52,11 +60,14 @@ def penalty_factors(given: Any, spec: Spec) -> np.ndarray | None:
     ValueError
         For a wrong length, or a term that is not in the formula.
     """
-    free = spec.penalty_factor
+    free, given = spec.penalty_factor, by_name(given)
     if given is None:
         return None if free.all() else free
     if not isinstance(given, Mapping):
-        factors = np.asarray(given, dtype=float)
+        try:
+            factors = np.asarray(given, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"penalty_factor must be a dict of term to number or an array; got {given!r}.") from error
         if factors.shape != free.shape:
             raise ValueError(
                 f"penalty_factor needs one number for each of the {len(free)} columns, got shape "
@@ -64,6 +75,11 @@ def penalty_factors(given: Any, spec: Spec) -> np.ndarray | None:
             )
         return free * factors
     terms = _checked_terms("penalty_factor", given, spec)
+    for term, factor in given.items():
+        if not isinstance(factor, Real) or not 0 <= float(factor) < np.inf:
+            raise ValueError(
+                f"penalty_factor must be finite numbers >= 0 (0 leaves a term free); {term!r} has {factor!r}."
+            )
     return free * np.array([float(given.get(t, 1.0)) for t in terms])[spec.groups]
 
 
@@ -87,7 +103,7 @@ class ByTerm:
     function : callable
         The user's: variables -> list of cvxpy constraints.
     columns : mapping of str to list of int
-        The columns of each term.
+        The columns of each term, and of each column alone.
     coefficients : str
         The program's name for all coefficients, a column of the design at each place of the last axis.
     """
@@ -98,23 +114,9 @@ class ByTerm:
 
     @classmethod
     def of(cls, function: Callable[[Mapping[str, Any]], list], spec: Spec, coefficients: str) -> ByTerm:
-        return cls(function, {term.name: list(term.columns) for term in spec.terms}, coefficients)
+        terms = {term.name: list(term.columns) for term in spec.terms}
+        columns = {name: [j] for j, name in enumerate(spec.names)}
+        return cls(function, terms | columns | terms, coefficients)  # a term's name is its own
 
     def __call__(self, variables: Mapping[str, Any]) -> list:
-        return self.function(_Variables(variables, self.columns, self.coefficients))
-
-
-class _Variables(dict):
-    """The program's variables; a term's are cut out of all coefficients when they are asked for."""
-
-    def __init__(self, variables: Mapping[str, Any], columns: Mapping[str, list[int]], coefficients: str):
-        super().__init__(variables)
-        self.columns, self.coefficients = columns, coefficients
-
-    def __missing__(self, name: str) -> Any:
-        if name not in self.columns:
-            raise KeyError(
-                f"constraints: there is no variable {name!r}; there are {', '.join(map(str, self))} and the "
-                f"terms {', '.join(list(self.columns)[:20])}."
-            )
-        return self[self.coefficients][..., self.columns[name]]
+        return self.function(Variables(variables, self.coefficients, self.columns))

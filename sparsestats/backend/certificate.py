@@ -56,7 +56,7 @@ class Certificate:
     @property
     def converged(self) -> bool:
         """Whether the relative certificate is at or below ``tol``; nothing else decides it."""
-        return self.relative <= self.tol
+        return self.value <= self.tol * self.scale
 
     @property
     def linear_predictor_error(self) -> float:
@@ -132,9 +132,7 @@ class Certificates(Sequence[Certificate]):
     @property
     def converged(self) -> np.ndarray:
         """:attr:`Certificate.converged` of each, (k,)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            relative = np.where(self.values == 0, 0.0, self.values / self.scales)
-        return relative <= self.tols
+        return self.values <= self.tols * self.scales
 
 
 def warn_unconverged(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from ..validation import check_real
 from .native import slope as native_slope
 from .problem import PathResult, Problem
 
@@ -38,8 +40,9 @@ class Relative:
     n: int = 100
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.high) and self.high >= self.low > 0):
-            raise ValueError(f"relative() needs high >= low > 0; got high={self.high}, low={self.low}")
+        numbers = isinstance(self.high, Real) and isinstance(self.low, Real)
+        if not (numbers and np.isfinite(self.high) and self.high >= self.low > 0):
+            raise ValueError(f"relative() needs high >= low > 0; got high={self.high!r}, low={self.low!r}")
         if not (isinstance(self.n, int | np.integer) and self.n >= 1):
             raise ValueError(f"relative() needs a whole number n >= 1 of alphas; got {self.n!r}")
 
@@ -83,18 +86,24 @@ def relative(high: float = 1.0, low: float = 1e-2, n: int = 100) -> Relative:
 
 def check_alphas(alphas: Any) -> np.ndarray:
     """Alphas as given by a user: finite, >= 0; sorted largest first and without repeats on return."""
+    check_real(alphas, "alphas")
     try:
         values = np.array(alphas, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"alphas must be numbers, None or relative(...); {error}") from error
+    if values.ndim == 0:
+        raise ValueError(
+            f"alphas must be a list or array of numbers; got {alphas!r}. One alpha is alpha=..., a number of them "
+            "alphas=ss.relative(1, 0.01, n)"
+        )
     if values.ndim != 1:
         raise ValueError(f"alphas must be a list or array of numbers; got shape {values.shape}")
     if values.size == 0:
         raise ValueError("alphas is empty; give at least one number >= 0, or None for the default grid")
-    bad = ~(np.isfinite(values) & (values >= 0))
-    if bad.any():
-        raise ValueError(f"alphas must be finite numbers >= 0; got {values[bad][0]}")
-    return values if (np.diff(values) < 0).all() else np.unique(values)[::-1]
+    bad = values[~((values >= 0) & (values < np.inf))]
+    if bad.size:
+        raise ValueError(f"alphas must be finite numbers >= 0; got {bad[0]}")
+    return values if (values[1:] < values[:-1]).all() else np.unique(values)[::-1]
 
 
 def grid(alphas: Relative | Sequence[float] | np.ndarray | None, alpha_max: float) -> tuple[np.ndarray, bool]:

@@ -20,6 +20,14 @@ stops. A fit that keeps further away is proof enough that there is no such direc
 """
 
 
+class SaturatedError(ValueError):
+    """No fewer parameters than rows: without a penalty the model interpolates."""
+
+
+class SeparatedError(ValueError):
+    """Columns that separate responses exactly: without a penalty the loss has no minimum."""
+
+
 @dataclass(frozen=True, eq=False)
 class Refit:
     """An unpenalised fit on the data's own scale.
@@ -29,11 +37,13 @@ class Refit:
     coef : ndarray (p,), or (K, p) under K linear predictors; 0 outside the selection
     intercept : float, or ndarray (K,)
     certificate : Certificate
+    rank : int, independent directions of the selection beyond the intercept
     """
 
     coef: np.ndarray
     intercept: np.ndarray
     certificate: Certificate
+    rank: int
 
 
 def selected_columns(coef: np.ndarray, free: np.ndarray) -> sparse.csc_array:
@@ -73,9 +83,10 @@ def refit(problem: Problem, M: sparse.csc_array, *, tol: float) -> Refit:
 
     Raises
     ------
-    ValueError
-        When there are no fewer parameters than rows, or the loss has no minimum: the columns separate the
-        classes (or, for counts, some zeros from the rest).
+    SaturatedError
+        When there are no fewer parameters than rows.
+    SeparatedError
+        When the loss has no minimum: the columns separate the classes (or, for counts, some zeros from the rest).
     """
     loss, y, w, (n, p) = problem.loss, problem.y, problem.sample_weight, problem.shape
     weight = np.ones(n) if w is None else w
@@ -92,7 +103,7 @@ def refit(problem: Problem, M: sparse.csc_array, *, tol: float) -> Refit:
     free = max(problem.responses - 1, 1)
     rows = int(np.count_nonzero(weight))
     if rank + problem.fit_intercept * free >= rows * free:
-        raise ValueError(
+        raise SaturatedError(
             f"the selected model has {rank} independent columns{' and an intercept' * problem.fit_intercept}, "
             f"the data {rows} rows (with weight): without a penalty it interpolates them. Take a larger alpha"
         )
@@ -103,7 +114,7 @@ def refit(problem: Problem, M: sparse.csc_array, *, tol: float) -> Refit:
     u, n_iter = newton.minimise(loss, y, w, base, directions, np.append(null_t, np.zeros(rank)))
     eta = base + directions @ u
     if _separates(problem, directions, eta):
-        raise ValueError(
+        raise SeparatedError(
             f"the {loss.name} loss has no minimum on the selected columns: a combination of them separates "
             "responses exactly, and its coefficient grows without end. Take a larger alpha"
         )
@@ -120,6 +131,7 @@ def refit(problem: Problem, M: sparse.csc_array, *, tol: float) -> Refit:
         (M @ t).reshape(*y.shape[1:], p),
         intercept,
         Certificate(kind, value, null, tol, objective, objective - value, n_iter, stop),
+        rank,
     )
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.polynomial import Chebyshev
 from scipy.special import chdtrc, chdtri, gammaln, ndtr, ndtri, xlogy
+
+from ..validation import check_real
 
 
 def elementwise(
@@ -259,6 +262,7 @@ def _make(sequence: Any, makers: dict[str, Callable[[], np.ndarray]], length: in
 
 def _checked(sequence: Any, length: int, what: str) -> np.ndarray:
     """A sequence of the user's own, as float64, refused with the first thing that is wrong."""
+    check_real(sequence, "sequence")
     try:
         values = np.array(sequence, dtype=float)
     except (TypeError, ValueError) as error:
@@ -285,7 +289,7 @@ def _checked(sequence: Any, length: int, what: str) -> np.ndarray:
 
 
 def _rate(q: float) -> float:
-    if not 0 < q < 1:
+    if not (isinstance(q, Real) and 0 < q < 1):
         raise ValueError(f"q must be in (0, 1), a false discovery rate; got {q!r}")
     return float(q)
 

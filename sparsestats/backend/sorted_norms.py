@@ -83,7 +83,7 @@ def weighted_sorted_prox(rho: np.ndarray, k: np.ndarray, weights: np.ndarray) ->
         else:
             S = S[order]
             blocks += [(S[:j], base), (S[j:], base + j)]
-    return t / k
+    return np.minimum(t / k, rho)  # no entry grows, not even by the rounding of its block
 
 
 def sorted_screen(magnitudes: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

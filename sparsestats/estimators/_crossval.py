@@ -7,12 +7,14 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend.path import Relative, known_alphas
 from ..backend.problem import PathResult, Problem
 from ..validation import check_weights
+from ._fitted import forget
 from ._path import PathEstimator
 
 FOLD_TOL = 1e-6
@@ -105,6 +107,7 @@ class CrossValidated(PathEstimator):
         from ..selection.folds import check_cv
         from ..selection.scores import of_loss
 
+        forget(self)
         problem = self._problem(X, y, sample_weight, offset)
         control = ext.Control()
         alphas = None if self.constraints else known_alphas(problem, self.alphas)
@@ -138,7 +141,6 @@ class CrossValidated(PathEstimator):
         result = results[0]
         self._warn(problem, result)
         self.path_ = self._dress(problem, result)
-        self.cv_results_ = self.cv_.table
         self.alphas_ = result.alphas
         self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
         row = self.cv_.index_min if self.selection == "min" else self.cv_.index_1se
@@ -146,6 +148,12 @@ class CrossValidated(PathEstimator):
         if self._ranked:
             self._find_clusters(problem)
         return self
+
+    @property
+    def cv_results_(self) -> pd.DataFrame:
+        """One row a fold and alpha; see ``CVResult.table``."""
+        check_is_fitted(self)
+        return self.cv_.table
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """The cross-validation curve; see ``CVResult.plot``."""

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..backend.certificate import Certificate, warn_unconverged
 from ..backend.path import Relative, alpha_max, solve_path
@@ -29,6 +29,9 @@ from ..validation import (
     check_response_squares,
     check_weights,
 )
+from ._fitted import forget
+from ._misnamed import Answering
+from ._read import read
 from ._relax import Relaxable
 from ._separation import warn_separated
 
@@ -36,7 +39,7 @@ DEFAULT_FRACTION = 0.1
 """``alpha=None`` stands for this share of the data's alpha_max."""
 
 
-class PathEstimator(Relaxable, BaseEstimator):
+class PathEstimator(Answering, Relaxable, BaseEstimator):
     """Penalised generalised linear model with a path over alpha.
 
     Subclasses have a ``_loss`` and define ``_penalty()``; grouped ones set ``_grouped``.
@@ -78,7 +81,7 @@ class PathEstimator(Relaxable, BaseEstimator):
     # ---- from data to a problem -----------------------------------------------------------------------------
 
     def _check_X(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(
+        return read(
             self,
             X,
             reset=reset,
@@ -90,7 +93,7 @@ class PathEstimator(Relaxable, BaseEstimator):
 
     def _arrays(self, X: Any, y: Any, checked: bool, **options: Any) -> tuple[Any, np.ndarray]:
         """The data in the layout that solvers read; ``checked`` ones are in it, and finite, as a design made them."""
-        return validate_data(
+        return read(
             self,
             X,
             y,
@@ -294,6 +297,7 @@ class PathEstimator(Relaxable, BaseEstimator):
         ConvergenceWarning
             When the certificate is above ``tol``.
         """
+        forget(self)
         problem = self._problem(X, y, sample_weight, offset)
         fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ class Relaxable:
 
         began = perf_counter()
         check_is_fitted(self)
-        if not 0 <= gamma <= 1:
+        if not (isinstance(gamma, Real) and 0 <= float(gamma) <= 1):
             raise ValueError(f"gamma must be between 0 (unpenalised) and 1 (penalised); got {gamma!r}")
         if clusters and not self._ranked:
             raise ValueError(f"clusters=True needs SLOPE; {type(self).__name__} ranks no columns")

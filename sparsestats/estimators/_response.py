@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..backend import losses
+from ._gram import FromMoments
 from ._path import PathEstimator
 
 
@@ -35,7 +36,7 @@ class OffsetScore:
         return float(measure(y, self.predict(X, offset=offset), sample_weight=sample_weight))  # type: ignore[attr-defined]
 
 
-class PathRegressor(OffsetScore, RegressorMixin, PathEstimator):
+class PathRegressor(OffsetScore, FromMoments, RegressorMixin, PathEstimator):
     """A path estimator of a mean, under a squared, Poisson or Huber loss."""
 
     @property

@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_array
 
 from ..exceptions import DataWarning
+from ..validation import check_real
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,7 @@ def code(y: np.ndarray, order: np.ndarray | None, need_all: bool) -> tuple[np.nd
 
 def check_counts(y: Any) -> np.ndarray:
     """A column of counts for each category, (n, K)."""
+    check_real(y, "y")
     counts = check_array(y, dtype=np.float64)
     if (counts < 0).any() or (counts != np.round(counts)).any():
         raise ValueError("y with a column for each category must hold counts: whole numbers >= 0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -21,7 +22,9 @@ from ..backend.order_blocks import undecided_blocks, with_tied_neighbours
 from ..exceptions import DataWarning
 from ..report.graphs import EdgeFrequencies
 from ..report.protocol import Report
-from ..validation import as_random_state, check_columns_are_measurements
+from ..validation import as_random_state, check_columns_are_measurements, check_real
+from ._fitted import forget
+from ._misnamed import OF_GRAPHS, Answering
 from .fitted_graph import FittedGraph
 from .graph_bootstrap import edge_frequencies
 from .graph_cautions import follows_variances, standardised, warn_of_units
@@ -55,7 +58,7 @@ _STATE = (
 )
 
 
-class CoLiDE(FittedGraph):
+class CoLiDE(Answering, FittedGraph):
     """Linear DAG with concomitant noise scales, by exact search over orders.
 
     Minimises over DAGs W and noise scales s >= s0 (standard deviations; S the covariance, divisor n)
@@ -213,6 +216,7 @@ class CoLiDE(FittedGraph):
     [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
+    _ours = OF_GRAPHS
     _parameter_constraints: ClassVar[dict] = {
         "noise": [StrOptions({"ev", "nv"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -303,6 +307,7 @@ class CoLiDE(FittedGraph):
         -------
         self
         """
+        forget(self)
         self._validate_params()
         mean, S, n = self._moments(X, reset=True)
         return self._fit_moments(S, n, mean)
@@ -325,8 +330,10 @@ class CoLiDE(FittedGraph):
         -------
         self
         """
+        forget(self)
         self._validate_params()
         feature_names = getattr(S, "columns", None) if feature_names is None else feature_names
+        check_real(S, "S")
         S = np.array(S, dtype=np.float64)
         if S.ndim != 2 or S.shape[0] != S.shape[1] or S.size == 0:
             raise ValueError(f"S must be a square covariance matrix; got shape {S.shape}")
@@ -346,8 +353,6 @@ class CoLiDE(FittedGraph):
                     f"feature_names must have one name for each of the {d} columns; got {len(feature_names)}"
                 )
             self.feature_names_in_ = np.array([str(name) for name in feature_names], dtype=object)
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
         self.n_features_in_ = d
         location = np.zeros(d) if mean is None else np.asarray(mean, dtype=np.float64)
         if location.shape != (d,) or not np.isfinite(location).all():
@@ -373,6 +378,10 @@ class CoLiDE(FittedGraph):
         return mean, S, float(len(X))
 
     def _settings(self) -> Settings:
+        known = [field.name for field in fields(native.PathOptions)]
+        unknown = [name for name in self.path_options or () if name not in known]
+        if unknown:
+            raise ValueError(f"path_options has {unknown[0]!r}, and knows {', '.join(known)}")
         bic = self._refines()
         seed = int(as_random_state(self.random_state).randint(2**31 - 1)) if self.n_restarts or bic else 0
         return Settings(
@@ -502,8 +511,8 @@ class CoLiDE(FittedGraph):
             ``best_order_`` is set when the best DAG was found.
         """
         check_is_fitted(self)
-        if not 0 <= max_exact <= 20:
-            raise ValueError(f"max_exact must be between 0 and 20; got {max_exact}")
+        if not (isinstance(max_exact, Integral) and 0 <= max_exact <= 20):
+            raise ValueError(f"max_exact must be a whole number from 0 to 20; got {max_exact!r}")
         known = self._knowledge(self.n_features_in_)
         kept = np.flatnonzero(varying(self.covariance_, self.location_))
         if len(kept) == 0:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_n_features, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_n_features, check_is_fitted
 
 from ..backend.dag import varying
 from ..backend.graphs import cpdag, descendants
 from ..report.graphs import EdgeFrequencies, draw_graph, draw_matrix, edges_frame
 from ..validation import as_random_state
+from ._read import read
 
 
 class FittedGraph(BaseEstimator):
@@ -42,7 +43,7 @@ class FittedGraph(BaseEstimator):
             _check_n_features(self, X, reset=reset)
             return X
         finite = "allow-nan" if self.missing == "em" else True
-        return validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, ensure_min_samples=n_min)
+        return read(self, X, reset=reset, dtype=np.float64, ensure_all_finite=finite, ensure_min_samples=n_min)
 
     def names(self) -> list[str]:
         """Names of the variables; ``x0, x1, ...`` without a frame."""

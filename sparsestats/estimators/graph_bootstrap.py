@@ -14,7 +14,7 @@ from ..backend.dag import Knowledge, varying
 from ..backend.dagfit import Settings, estimate_on
 from ..report.graphs import EdgeFrequencies
 from ..selection.parallel import run
-from ..validation import as_random_state
+from ..selection.resample import spawned
 
 if TYPE_CHECKING:
     from .dag import CoLiDE
@@ -28,14 +28,10 @@ def edge_frequencies(
     if not (isinstance(n_boot, Integral) and n_boot >= 1):
         raise ValueError(f"n_boot must be a whole number >= 1; got {n_boot!r}")
     X = model._check_X(X, reset=False, n_min=2)
-    seeds = random_state
-    if not isinstance(seeds, np.random.SeedSequence):
-        draws = as_random_state(seeds)
-        given = seeds is None or isinstance(seeds, Integral)
-        seeds = np.random.SeedSequence(seeds if given else draws.randint(np.iinfo(np.int32).max))
+    seeds = spawned(random_state, n_boot)
     known, settings = model._knowledge(X.shape[1]), model._settings()
     centred = X - np.nanmean(X, axis=0)
-    tasks = [(centred, known, settings, model.location_, seed) for seed in seeds.spawn(n_boot)]
+    tasks = [(centred, known, settings, model.location_, seed) for seed in seeds]
     found = run(_replicate, tasks, n_jobs=n_jobs, verbose=verbose, control=ext.Control(), label="bootstrap")
     return EdgeFrequencies.of(model.names(), model.adjacency_, found)
 

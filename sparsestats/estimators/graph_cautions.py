@@ -55,7 +55,7 @@ def warn_of_units(model: CoLiDE, varies: np.ndarray) -> None:
     if model.follows_variances_:
         noise = model.noise_variances_[varies]
         warnings.warn(
-            f"{following(model)} arrows go from smaller to larger variance, yet the noise is far from equal "
+            f"{following(model)} from smaller to larger variance, yet the noise is far from equal "
             f"(sd {np.sqrt(noise.min()):.3g} to {np.sqrt(noise.max()):.3g}): the order may only follow "
             "the units of the columns. Put them on one scale that means something, or use "
             'refine="bic", which leans on units less',

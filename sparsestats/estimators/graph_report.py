@@ -77,7 +77,7 @@ def _notes(model: CoLiDE) -> list[str]:
             else "the graph is not trustworthy if columns were rescaled"
         )
         caution.append(
-            f"{following(model)} arrows go from smaller to larger variance "
+            f"{following(model)} from smaller to larger variance "
             f"({100 * model.r2_sortability_:.0f} % to larger R2, which no unit changes); {what}"
         )
     if model.standardised_ and not model._refines():
@@ -120,7 +120,9 @@ def _place_among_all(model: CoLiDE) -> str:
 
 
 def following(model: CoLiDE) -> str:
-    """How many of the arrows go from smaller to larger variance, in words."""
+    """How many of the arrows go from smaller to larger variance: the start of a sentence about them."""
     count = int(np.count_nonzero(model.adjacency_))
     follow = round(model.varsortability_ * count)
-    return f"all {count}" if follow == count else f"{follow} of {count}"
+    if count == 1:
+        return "the only arrow goes"
+    return f"{'all' if follow == count else f'{follow} of'} {count} arrows go"

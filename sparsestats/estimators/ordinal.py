@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,16 +12,20 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..backend import ordinal, ordinal_path
 from ..backend.certificate import Certificate, warn_unconverged
 from ..backend.ordinal import OrdinalProblem, OrdinalResult
 from ..backend.path import Relative
 from ..backend.penalties import MCP, GroupSortedL1, Penalty, SortedL1
+from ..backend.variables import Variables
 from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
 from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
+from ._fitted import forget
+from ._misnamed import OF_ORDINAL, Answering
+from ._read import read
 from ._response import OffsetScore
 from ._separation import NEAR
 from .categories import OrdinalRows, check_counts, check_present, code, order_of, repeat_rows
@@ -37,7 +42,7 @@ PENALTIES: dict[str, Penalty | None] = {
 """Penalties on the differences by name; None is the L1 of the core."""
 
 
-class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
+class PRESTO(Answering, OffsetScore, ClassifierMixin, BaseEstimator):
     """Ordinal regression shrunk towards proportional odds (PRESTO), made for classes that are rare.
 
     P(Y <= k | x) = F(a_k + x'b_k) at the K - 1 boundaries between K ordered classes. Minimises
@@ -98,8 +103,8 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         Newton steps at each alpha.
     constraints : callable or None
         ``(variables) -> list of cvxpy constraints``; ``variables["coef"]`` (K-1, p) and
-        ``variables["intercept"]`` (K-1,) on the data's own scale, in the order of ``categories_`` (or its
-        reverse with ``reverse=True``). Chooses ``solver="cvxpy"``.
+        ``variables["intercept"]`` (K-1,) on the data's own scale, boundaries as in ``coef_``, and for
+        DataFrames columns by name, (K-1, 1). Chooses ``solver="cvxpy"``.
     verbose : int, default 0
         1 shows progress where there is some to show.
 
@@ -141,6 +146,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
     True
     """
 
+    _ours = OF_ORDINAL
     _parameter_constraints: ClassVar[dict] = {
         "alpha": [Interval(Real, 0, None, closed="left"), None],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
@@ -218,10 +224,10 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         tallied = len(shape) == 2 and shape[1] >= 2
         if tallied:
             counts = check_counts(y)
-            X = validate_data(self, X, **_READ)
+            X = read(self, X, **_READ)
         else:
             given = order_of(y) if given is None else given
-            X, y = validate_data(self, X, y, **_READ)
+            X, y = read(self, X, y, **_READ)
             if y.dtype.kind not in "iub":  # whole numbers always are classes
                 check_classification_targets(y)
         n = X.shape[0]
@@ -316,8 +322,23 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
     def _solve(self, problem: OrdinalProblem, alphas: Any, control: Any = None) -> OrdinalResult:
         return ordinal_path.solve_path(
             problem, alphas, tol=self.tol, max_iter=self.max_iter, solver=self.solver,
-            constraints=self.constraints, control=control,
+            constraints=self._asked(), control=control,
         )  # fmt: skip
+
+    def _asked(self) -> Any:
+        """The user's constraints as the program takes them."""
+        if self.constraints is None:
+            return None
+        return lambda variables: self.constraints(self._variables(variables))
+
+    def _variables(self, variables: Any) -> Any:
+        """A program's variables as ``coef_`` and ``intercept_`` have them, and columns by name.
+
+        The program of a model with ``reverse`` counts the boundaries from the other end.
+        """
+        own = {name: value[::-1] if self.reverse else value for name, value in variables.items()}
+        names = getattr(self, "feature_names_in_", ())
+        return Variables(own, "coef", {str(name): [j] for j, name in enumerate(names)})
 
     def _fold_path(self, X: Any, y: Any, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None) -> Any:
         """The path of one fold, without warnings of its own; a fold may miss a category."""
@@ -419,6 +440,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         -------
         self
         """
+        forget(self)
         problem = self._problem(self._rows(X, y, sample_weight, offset))
         fraction = Relative(DEFAULT_FRACTION, DEFAULT_FRACTION, 1)
         result = self._solve(problem, fraction if self.alpha is None else [self.alpha])
@@ -480,7 +502,8 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
         worker = clone(self)
         problem = worker._problem(worker._rows(X, y, sample_weight, offset))
         alpha = DEFAULT_FRACTION * ordinal_path.alpha_max(problem) if self.alpha is None else self.alpha
-        return program(problem, alpha, constraints=self.constraints)
+        text = program(problem, alpha, constraints=worker._asked())
+        return replace(text, variables=worker._variables(text.variables))
 
     # ---- predictions
 
@@ -494,7 +517,7 @@ class PRESTO(OffsetScore, ClassifierMixin, BaseEstimator):
             Needed when the model was fitted with one.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **_READ)
+        X = read(self, X, reset=False, **_READ)
         eta = np.asarray(X @ self.coef_.T, dtype=np.float64) + self.intercept_
         if offset is not None:
             return eta + check_vector(offset, X.shape[0], "offset")[:, None]

@@ -6,14 +6,17 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..backend import ordinal_path
 from ..backend.certificate import warn_unconverged
 from ..backend.penalties import Penalty
+from ..backend.variables import Variables
 from ..validation import check_groups, check_penalty_factor
 from ._crossval import CrossValidated
+from ._fitted import forget
 from .categories import n_observations
 from .ordinal import PRESTO
 
@@ -73,8 +76,8 @@ class PRESTOCV(PRESTO):
         Newton steps at each alpha.
     constraints : callable or None
         ``(variables) -> list of cvxpy constraints``; ``variables["coef"]`` (K-1, p) and
-        ``variables["intercept"]`` (K-1,) on the data's own scale, in the order of ``categories_`` (or its
-        reverse with ``reverse=True``). Chooses ``solver="cvxpy"``.
+        ``variables["intercept"]`` (K-1,) on the data's own scale, boundaries as in ``coef_``, and for
+        DataFrames columns by name, (K-1, 1). Chooses ``solver="cvxpy"``.
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled stratified folds, whole ``row_groups`` kept together.
     scoring : str, callable or None
@@ -210,6 +213,7 @@ class PRESTOCV(PRESTO):
         from ..selection.folds import check_cv
         from ..selection.ordinal import cross_validate_ordinal
 
+        forget(self)
         rows = self._rows(X, y, sample_weight, offset)
         averaged = self.selection == "average"
         if averaged and self.scoring not in (None, "log_loss"):
@@ -234,7 +238,6 @@ class PRESTOCV(PRESTO):
             ),
             n_nonzero=self.path_.n_nonzero,
         )  # fmt: skip
-        self.cv_results_ = self.cv_.table
         self.alphas_ = result.alphas
         self.alpha_min_, self.alpha_1se_ = float(self.cv_.alpha_min), float(self.cv_.alpha_1se)
         self._take(self.path_, self.cv_.index("min" if averaged else self.selection), offset is not None)
@@ -257,13 +260,22 @@ class PRESTOCV(PRESTO):
         known = PRESTO().get_params()
         shared = {k: v for k, v in self.get_params(deep=False).items() if k in known}
         p, names = self.n_features_in_, getattr(self, "feature_names_in_", None)
-        if isinstance(self.penalty_factor, dict):
-            shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, p, names)
+        shared["penalty_factor"] = check_penalty_factor(self.penalty_factor, p, names)
         if self.groups is not None:
             shared["groups"] = check_groups(self.groups, p, names)[0]
         if not isinstance(self.parallel, bool | np.bool_):
             shared["parallel"] = self._parallel_columns(p, names).tolist()
+        given = self.constraints
+        if given is not None and names is not None:
+            columns = {str(name): [j] for j, name in enumerate(names)}
+            shared["constraints"] = lambda variables: given(Variables(variables, "coef", columns))
         return PRESTO(**shared)
+
+    @property
+    def cv_results_(self) -> pd.DataFrame:
+        """One row a fold and alpha; see ``CVResult.table``."""
+        check_is_fitted(self)
+        return self.cv_.table
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """The cross-validation curve; see ``CVResult.plot``."""

@@ -85,14 +85,14 @@ class ModelMatrix(TransformerMixin, BaseEstimator):
         -------
         self
         """
-        from ..formula import check_unseen, design
+        from ..formula import check_unseen, design, has_response
 
         check_unseen(self.unseen)
-        learned = design(self.formula, X, env=self.env)
-        if learned.y is not None:
+        if has_response(self.formula):
             raise FormulaError(
                 f"ModelMatrix takes a right side alone, {self.formula!r} has a left one; y goes to fit(X, y)."
             )
+        learned = design(self.formula, X, env=self.env)
         if learned.offset is not None:
             raise FormulaError("ModelMatrix makes columns only; pass the offset to the estimator's fit.")
         self.spec_ = learned.spec

@@ -8,7 +8,7 @@ a saved design is read; `evaluate` walks the tree itself. formulaic supplies the
 
 from ..exceptions import FormulaError
 from .algebra import update_formula
-from .design import Design, design
+from .design import Design, design, has_response, term_names
 from .evaluate import check_unseen
 from .response import Response
 from .spec import NewRows, Spec, Term
@@ -22,5 +22,7 @@ __all__ = [
     "Term",
     "check_unseen",
     "design",
+    "has_response",
+    "term_names",
     "update_formula",
 ]

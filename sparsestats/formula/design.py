@@ -228,6 +228,17 @@ def design(
     )
 
 
+def has_response(formula: str) -> bool:
+    """Whether a formula has a left side.
+
+    Raises
+    ------
+    FormulaError
+        When it is none.
+    """
+    return parse(formula).left is not None
+
+
 def _refuse_response(left: Node, pieces: Sequence[Piece]) -> None:
     """A response that is one variable cannot help to predict itself.
 
@@ -318,11 +329,8 @@ def _freed(pieces: Sequence[Piece], unpenalized: Any) -> list[Piece]:
     """The pieces, with those named by ``unpenalized`` set free."""
     if unpenalized is None:
         return list(pieces)
-    wanted = [unpenalized] if isinstance(unpenalized, str) else list(unpenalized)
     keys = {}
-    for name in wanted:
-        if not isinstance(name, str):
-            raise TypeError(f"unpenalized holds names of terms, not {type(name).__name__}.")
+    for name in term_names(unpenalized):
         key = _key(name)
         keys[name] = {piece.key for piece in pieces if name in (piece.group, piece.name) or piece.key == key}
         if not keys[name]:
@@ -334,6 +342,25 @@ def _freed(pieces: Sequence[Piece], unpenalized: Any) -> list[Piece]:
             )
     chosen = set().union(*keys.values())
     return [piece._replace(free=True) if piece.key in chosen else piece for piece in pieces]
+
+
+def term_names(unpenalized: Any) -> list[str]:
+    """The names that the argument ``unpenalized`` holds.
+
+    Raises
+    ------
+    TypeError
+        For anything but a name, an iterable of names, or None.
+    """
+    if unpenalized is None or isinstance(unpenalized, str):
+        return [] if unpenalized is None else [unpenalized]
+    if not isinstance(unpenalized, Iterable) or isinstance(unpenalized, Mapping):
+        raise TypeError(f"unpenalized must be the name of a term or a list of names, got {unpenalized!r}.")
+    names = list(unpenalized)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"unpenalized must hold names of terms, got {name!r} ({type(name).__name__}).")
+    return names
 
 
 def _key(name: str) -> tuple[str, ...]:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from functools import cached_property
+from os import PathLike
 from typing import Any, NoReturn
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from ..validation import check_names_differ
+
 Level = str | int | float | bool
 
 _NUMBERS = (int, float, np.number, Decimal)  # databases hand out decimals
+_COMPLEX = (complex, np.complexfloating)
 _TIMES = (date, time, timedelta, pd.Period)
 
 
@@ -78,6 +82,12 @@ class Table:
                     hint = ", whose rows are not read yet: call its .collect()"
                 elif isinstance(data, Mapping):
                     hint = ": pandas.DataFrame(data) makes one"
+                elif isinstance(data, pd.Series) or nw.dependencies.is_polars_series(data):
+                    hint = ": a row of a frame is data.iloc[[i]], a column data[[name]]"
+                elif isinstance(data, str | PathLike):
+                    hint = ": pandas.read_csv(path) reads a file"
+                elif data is None:
+                    hint = ""
                 name = type(data).__name__
                 raise TypeError(f"data must be a pandas or polars DataFrame, not {name}{hint}.") from None
             self.pandas_like = frame.implementation.is_pandas_like()
@@ -87,9 +97,12 @@ class Table:
         self._block: tuple[Sequence[str], np.ndarray, bool] | None = None  # looked at for holes, then used as it is
         strange = [name for name in names if not isinstance(name, str)]
         if strange:
+            check_names_differ(names)  # what is said below would not tell them apart
+            layered = isinstance(strange[0], tuple)
+            rename = '["_".join(map(str, name)) for name in data.columns]' if layered else "data.columns.astype(str)"
             raise ValueError(
                 f"Column names must be strings: found {strange[0]!r} ({type(strange[0]).__name__}). "
-                "Rename them, in pandas by data.columns = data.columns.astype(str)."
+                f"Rename them, in pandas by data.columns = {rename}."
             )
         self.names: list[str] = names
         if len(self.positions) != len(names):
@@ -261,6 +274,8 @@ class Table:
             return Column(name, "boolean", values, (False, True))
         if any(issubclass(kind, _TIMES) for kind in kinds):
             _refuse_time(name)
+        if any(issubclass(kind, _COMPLEX) for kind in kinds):
+            raise ValueError(f"Column {name!r} holds complex numbers; give real and imaginary parts as columns each.")
         if kinds and all(issubclass(kind, _NUMBERS) and kind is not bool for kind in kinds):
             values = np.array([np.nan, *(float(v) for v in found)])[codes + 1]
             if np.isinf(values).any():

@@ -35,6 +35,8 @@ def check_env(env: Mapping[str, Callable[..., Any]] | None) -> dict[str, Callabl
     TypeError
         For values that are not callable.
     """
+    if not isinstance(env or {}, Mapping):
+        raise TypeError(f"env must be a dict of name to function, not {type(env).__name__}.")
     lent = dict(env or {})
     for name, function in lent.items():
         if not (isinstance(name, str) and name.isidentifier()) or name.startswith("__"):

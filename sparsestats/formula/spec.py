@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..validation import check_real
 from .evaluate import Encoded, Evaluator, check_unseen
 from .frame import Level, Subset, Table, complete_rows, row_list
 from .grammar import Node, label, show
@@ -405,7 +406,11 @@ def row_values(table: Table, given: Any, what: str) -> np.ndarray:
             raise ValueError(f"{what}={given!r} is not a column of the data.")
         return table.numeric(given).values
     check_labels(table, given, what)
-    values = np.asarray(given, dtype=np.float64)
+    check_real(given, what)
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} must be numbers, one a row, or the name of a column; {error}.") from error
     if values.shape != (len(table),):
         raise ValueError(
             f"{what} must have one value for each of the {len(table)} rows; it has the shape {values.shape}."

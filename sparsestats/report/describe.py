@@ -11,7 +11,7 @@ import pandas as pd
 from . import tables
 from .cvresult import CVResult
 from .summary import Summary
-from .tables import fraction, number
+from .tables import counted, fraction, number
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -89,13 +89,18 @@ def summarize(fit: Fit) -> Summary:
             if fit.alpha is None
             else tables.terms_table(fit.path, fit.columns, fit.alpha)
         ]
+    if fit.inferred is not None:
+        own.append(fit.inferred.table())
     notes: list[tuple[str, str]] = []
     if fit.cv is not None:
         notes.append(("", _scores(fit, fit.cv)))
     notes.append(("Certificate", _certificate(fit)))
     told = (_clusters(fit), _guarantee(fit), _effort(fit), *fit.report.notes, *fit.notes)
     notes += [("", note) for note in told if note]
-    notes.append(("", "No p-values: selection was data-driven."))
+    if fit.inferred is None:
+        notes.append(("", "No p-values: selection was data-driven; see fit.infer()."))
+    else:
+        notes += [("Inference", fit.inferred.heading), *(("", note) for note in fit.inferred.notes)]
     return Summary(header, own, notes)
 
 
@@ -112,13 +117,8 @@ def _formula(fit: Fit) -> str:
 
 def _size(fit: Fit) -> str:
     columns, terms = len(fit.columns), fit.columns.n_terms
-    return (
-        f"{_count(fit.nobs, 'row')} ({fit.n_dropped} dropped), {_count(columns, 'column')} in {_count(terms, 'term')}"
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    shape = f"{counted(columns, 'column')} in {counted(terms, 'term')}"
+    return f"{counted(fit.nobs, 'row')} ({fit.n_dropped} dropped), {shape}"
 
 
 def _place(fit: Fit) -> str:
@@ -126,13 +126,13 @@ def _place(fit: Fit) -> str:
     if len(path) == 0:
         return f"no alpha was fitted: {path.stopped}"
     if fit.alpha is None:
-        text = f"{_count(len(path), 'alpha')} from {number(path.alphas[0])} to {number(path.alphas[-1])}, none chosen"
+        text = f"{counted(len(path), 'alpha')} from {number(path.alphas[0])} to {number(path.alphas[-1])}, none chosen"
     else:
         text = f"alpha {number(fit.alpha)}"
         if path.alpha_max > 0:
             text += f" = {fraction(fit.alpha / path.alpha_max)} alpha_max"
         if fit.cv is not None and fit.rule in ("min", "1se"):
-            text += f", rule {fit.rule} of {fit.cv.folds}, {_count(len(path), 'alpha')}"
+            text += f", rule {fit.rule} of {fit.cv.folds}, {counted(len(path), 'alpha')}"
         elif fit.rule == "relaxed":
             text += ", relaxed"
         elif fit.rule == "given":
@@ -147,7 +147,7 @@ def _scores(fit: Fit, cv: CVResult) -> str:
     """Both rules, always: where the fit sits first, then how to reach the other."""
 
     def terms(i: int) -> str:
-        return _count(len(np.unique(fit.columns.term_of[fit.path.selected(fit.path.coef(cv.alphas[i]))])), "term")
+        return counted(len(np.unique(fit.columns.term_of[fit.path.selected(fit.path.coef(cv.alphas[i]))])), "term")
 
     def score(i: int) -> str:
         return f"{number(cv.mean[i])} (se {number(cv.se[i])})"
@@ -168,7 +168,7 @@ def _scores(fit: Fit, cv: CVResult) -> str:
         parts.append(" the minimum is at the end of the path: smaller alphas may do better")
     missed = _missed_folds(cv)
     if missed:
-        parts.append(f" {missed} folds hold models that did NOT CONVERGE")
+        parts.append(f" {counted(missed, 'fold')} with models that did NOT CONVERGE")
     return "; ".join(parts)
 
 
@@ -211,7 +211,7 @@ def _clusters(fit: Fit) -> str:
     clusters, selected = int(labels.max(initial=0)), int(np.count_nonzero(labels))
     if clusters == selected:
         return ""
-    told = f"{_count(clusters, 'cluster')} among {selected} selected columns"
+    told = f"{counted(clusters, 'cluster')} among {selected} selected columns"
     return f"{told} (equal size on the penalty's scale): fit.clusters()"
 
 
@@ -219,8 +219,8 @@ def _effort(fit: Fit) -> str:
     path, i = fit.path, _row(fit)
     parts = []
     if path.certificates and fit.alpha is not None and not fit.interpolated:
-        parts.append(_count(path.certificates[i].n_iter, "iteration"))
+        parts.append(counted(path.certificates[i].n_iter, "iteration"))
         told = ("screened", "active", "repaired")
         parts += [f"{name} {int(path.info[name][i])}" for name in told if name in path.info]
-    parts.append(f"{path.seconds:.3g} s for {_count(len(path), 'alpha')}")
+    parts.append(f"{path.seconds:.3g} s for {counted(len(path), 'alpha')}")
     return ", ".join(parts) + "."

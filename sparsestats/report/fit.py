@@ -24,9 +24,11 @@ from . import describe, effects, frames, store, tables
 from .call import Call
 from .columns import Columns
 from .cvresult import CVResult
+from .inferred import METHODS, Inferred
 from .path import Path
 from .protocol import Report, report_of
 from .summary import Summary
+from .verbs import answering
 
 _TYPES = ("response", "link", "class", "prob")
 
@@ -87,6 +89,8 @@ class Fit:
         The proof of the model at ``alpha``; None between two alphas of the grid, and while there is no alpha.
     groups : dict of str to list of str
         Term -> names of its columns.
+    inferred : Inferred or None
+        Of ``infer``, at this alpha.
 
     Examples
     --------
@@ -114,6 +118,8 @@ class Fit:
     training: Training | None = None
     again: Callable[[str | None, Mapping[str, Any]], Fit] | None = None
     relaxation: Callable[[Any, float, bool], Path] | None = None
+    resampling: Callable[..., Inferred] | None = None
+    inferred: Inferred | None = None
 
     # ---- where the fit sits ----
 
@@ -136,7 +142,9 @@ class Fit:
             For a rule without cross-validation, or an alpha outside the fitted range.
         """
         value, rule = self._resolve(alpha)
-        return dataclasses.replace(self, alpha=value, rule=rule)
+        return dataclasses.replace(
+            self, alpha=value, rule=rule, inferred=self.inferred if value == self.alpha else None
+        )
 
     def _resolve(self, at: str | float) -> tuple[float, str]:
         if isinstance(at, str):
@@ -215,6 +223,7 @@ class Fit:
 
     # ---- coefficients ----
 
+    @answering
     def coef(self, at: str | float | None = None) -> pd.Series | pd.DataFrame:
         """Coefficients by column name on the data's own scale, the intercept first, zeros kept.
 
@@ -249,8 +258,12 @@ class Fit:
         Returns
         -------
         DataFrame with term, column, level, group, alpha, class ("multinomial" only), estimate, estimate_std
-            ``estimate_std`` is the estimate times the standard deviation of its column.
+            ``estimate_std`` is the estimate times the standard deviation of its column. After ``infer``, and without
+            ``path``, also std_error, conf_low, conf_high and frequency ("bootstrap"), p_value and frequency of the
+            column's term ("split"), or frequency ("stability"), and method, its name.
         """
+        if self.inferred is not None and not path:
+            return self.inferred.tidy(zeros)
         alphas = self.path.alphas if path or self.alpha is None else [self.alpha]
         return tables.tidy_frame(self.path, self.columns, alphas, zeros=zeros, intercept=self.fit_intercept)
 
@@ -289,6 +302,7 @@ class Fit:
 
     # ---- predictions ----
 
+    @answering
     def predict(
         self,
         newdata: Any = None,
@@ -420,13 +434,13 @@ class Fit:
 
         Parameters
         ----------
-        kind : {"path", "cv", "term"}, one of the family's own kinds, or None
-            None is "cv" after cross-validation and "path" otherwise.
+        kind : {"path", "cv", "term", "inference"}, one of the family's own kinds, or None
+            None is "cv" after cross-validation and "path" otherwise; "inference" draws what ``infer`` found.
         term : str or None
             For "term": a term of the formula, or a variable that only one term uses.
         ax : matplotlib Axes or None
         **options
-            Passed on: ``by``, ``top`` and ``name`` for "path".
+            Passed on: ``by``, ``top`` and ``name`` for "path", ``top`` for "inference".
 
         Returns
         -------
@@ -439,6 +453,8 @@ class Fit:
             return self._cv().plot(ax, **options)
         if kind == "term":
             return effects.plot(self, self._term(term), ax, **options)
+        if kind == "inference":
+            return self._inferred().plot(ax, **options)
         return self.report.plots[kind](self, ax, **options)
 
     def plot_data(self, kind: str | None = None, term: str | None = None, **options: Any) -> pd.DataFrame:
@@ -450,12 +466,14 @@ class Fit:
             return self._cv().plot_data()
         if kind == "term":
             return effects.frame(self, self._term(term), **options)
+        if kind == "inference":
+            return self._inferred().plot_data()
         return self.report.frames[kind](self, **options)
 
     def _kind(self, kind: str | None) -> str:
         if kind is None:
             return "path" if self.cv is None else "cv"
-        known = ("path", "cv", "term", *self.report.plots)
+        known = ("path", "cv", "term", "inference", *self.report.plots)
         if kind not in known:
             raise ValueError(f"kind must be one of {', '.join(map(repr, known))}, got {kind!r}.")
         return kind
@@ -464,6 +482,11 @@ class Fit:
         if self.cv is None:
             raise ValueError('There was no cross-validation to plot: fit with alpha="cv".')
         return self.cv
+
+    def _inferred(self) -> Inferred:
+        if self.inferred is None:
+            raise ValueError('kind="inference" needs fit.infer(...) first.')
+        return self.inferred
 
     def _term(self, term: str | None) -> str:
         if term is None:
@@ -561,12 +584,108 @@ class Fit:
             alpha=alpha,
             rule="relaxed",
             cv=None,
+            inferred=None,
             notes=(
                 *self.notes,
                 told,
                 "Standard errors of a refit after selection are not valid; none are given.",
             ),
         )
+
+    def infer(
+        self,
+        method: str = "bootstrap",
+        *,
+        n_boot: int | None = None,
+        n_splits: int | None = None,
+        level: float | None = None,
+        threshold: float | None = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> Fit:
+        """The same fit with what resampled rows say about its terms, at its alpha.
+
+        - "bootstrap" refits to rows drawn with replacement (classes in their shares, whole row groups where the fit
+          had them): standard errors and percentile intervals of the coefficients, and how often each column and term
+          is selected. Penalised estimates are pulled towards 0, and so are these intervals: they show how stable an
+          estimate is, they are no confidence intervals of an effect, and there are no p-values.
+        - "split" selects on a random half of the rows and tests each selected term, all of its columns, in an
+          unpenalised model of the selected and the free terms on the other half: F tests (gaussian) or
+          likelihood-ratio tests (binomial, poisson). p-values are multiplied by the number of terms selected, and
+          those of all splits make one p-value a term, which controls the family-wise error. It is 1 for a term
+          that no split selected. A split whose selected model the other half cannot bear (too many columns, or
+          separated classes) counts as p = 1 for all terms, and is told.
+        - "stability" selects on both halves of random splits. Terms found by a share of at least ``threshold`` of them
+          are stable, and the summary bounds how many of these to expect that a half selects no more often than the
+          average term.
+
+        All refit at the alpha of the fit, which belongs to a mean over rows and so carries over to fewer of them;
+        knots of the terms stay those of the fit. What "split" asks for: independent rows; halves whose selection
+        misses no term that matters, for the tests are about a term given the others selected; rows enough for
+        likelihood-ratio tests, which are asymptotic. An alpha that was cross-validated on all rows has seen both
+        halves; the p-values take it as given. A ``sample_weight`` counts no observations (it is rescaled to sum to
+        their number).
+
+        Parameters
+        ----------
+        method : {"bootstrap", "split", "stability"}, default "bootstrap"
+        n_boot : int >= 2, default 200
+            Replicates of "bootstrap".
+        n_splits : int >= 1, default 100 of "split", 50 of "stability"
+            Random splits into halves.
+        level : float in (0, 1), default 0.95
+            Of the intervals of "bootstrap".
+        threshold : float in (0.5, 1], default 0.75
+            Of "stability".
+        random_state : int, SeedSequence, RandomState, Generator or None
+            None draws anew; one answer for any ``n_jobs``.
+        n_jobs : int or None
+            Workers; -1 is all cores.
+        verbose : int, default 0
+            1 shows progress.
+
+        Returns
+        -------
+        Fit
+            A copy whose ``tidy()``, ``summary()`` and ``plot("inference")`` tell the answer under the method's name;
+            ``inferred`` holds it, by column and by term. A file of ``save`` does not.
+
+        Raises
+        ------
+        ValueError
+            For another method, an argument of the other one or out of range, a fit without an alpha, a relaxed fit, a
+            loaded fit, which holds no rows; for "split" also for a family without such tests, for ``row_groups``
+            (rows that are not independent), and when no split could be tested.
+
+        References
+        ----------
+        Wasserman & Roeder (2009), High-dimensional variable selection. Meinshausen, Meier & Buehlmann (2009),
+        P-values for high-dimensional regression. Meinshausen & Buehlmann (2010), Stability selection. Shah & Samworth
+        (2013), Variable selection with error control: another look at stability selection.
+
+        Examples
+        --------
+        >>> import sparsestats as ss
+        >>> from sparsestats.datasets import load_penguins
+        >>> fit = ss.gslope("body_mass_g ~ species + sex + bill_length_mm + year", load_penguins(), alpha=30.0)
+        >>> tested = fit.infer("split", n_splits=20, random_state=0)
+        >>> tested.inferred.terms.query("p_value < 0.05")["term"].tolist()
+        ['species', 'sex', 'bill_length_mm']
+        """
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {method!r}.")
+        self._alpha(None, "infer()")
+        self._training("infer()")
+        if self.rule == "relaxed":
+            raise ValueError("infer() refits the penalised model: call it on the fit before refit().")
+        if self.resampling is None:
+            raise ValueError(f"{type(self.template).__name__} has no infer().")
+        options = {"n_boot": n_boot, "n_splits": n_splits, "level": level, "threshold": threshold}
+        given = {name: value for name, value in options.items() if value is not None}
+        bare = dataclasses.replace(self, inferred=None)
+        found = self.resampling(bare, method, given, random_state=random_state, n_jobs=n_jobs, verbose=verbose)
+        return dataclasses.replace(self, inferred=found)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything ``ss.load`` needs, as plain JSON values: no rows of the data, no labels of rows."""

@@ -18,6 +18,7 @@ from .graphs import EdgeFrequencies
 from .protocol import report_of
 from .store import plain, reading, revive, saved_params
 from .summary import Summary
+from .tables import counted
 
 GRAPH_FORMAT, GRAPH_LAYOUT = "sparsestats graph", 1
 """What a saved graph says it is, and the version of its layout."""
@@ -274,7 +275,7 @@ class GraphFit:
                 )
                 for table in tables
             ]
-        size = f"{self.nobs} rows ({self.n_dropped} dropped), {len(self.columns)} variables"
+        size = f"{self.nobs} rows ({self.n_dropped} dropped), {counted(len(self.columns), 'variable')}"
         header = [(report.headline, str(self.call)), (size, report.settings)]
         told, verdict = str(self.certificate).rsplit(". ", 1)
         notes = [("", note) for note in report.notes]

@@ -16,8 +16,9 @@ from .fit import Fit
 from .ordinal import OrdinalPath
 from .ordinal_summary import STEP, summarize
 from .summary import Summary
+from .verbs import answering
 
-_TYPES = ("prob", "cumulative", "class", "link")
+_TYPES = ("prob", "response", "cumulative", "class", "link")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,6 +114,7 @@ class OrdinalFit(Fit):
 
     # ---- coefficients ----
 
+    @answering
     def coef(self, at: str | float | None = None) -> pd.DataFrame:  # type: ignore[override]
         """Coefficients on the data's own scale: boundaries x columns, the intercepts first, zeros kept.
 
@@ -227,6 +229,7 @@ class OrdinalFit(Fit):
 
     # ---- predictions ----
 
+    @answering
     def predict(  # type: ignore[override]
         self,
         newdata: Any = None,
@@ -240,9 +243,9 @@ class OrdinalFit(Fit):
         Parameters
         ----------
         newdata : DataFrame or None
-        type : {"prob", "cumulative", "class", "link"}
-            Probabilities of the categories in their order, P(Y <= k), the likeliest category, or the linear
-            predictors of the boundaries.
+        type : {"prob", "response", "cumulative", "class", "link"}
+            Probabilities of the categories in their order (under both names), P(Y <= k), the likeliest
+            category, or the linear predictors of the boundaries.
         at, offset, unseen : as in :meth:`Fit.predict`
 
         Returns
@@ -251,6 +254,8 @@ class OrdinalFit(Fit):
         """
         if type not in _TYPES:
             raise ValueError(f"type must be one of {', '.join(map(repr, _TYPES))}, got {type!r}.")
+        if type == "response":  # as of "multinomial", the means of the response are the probabilities
+            type = "prob"
         if at is not None:
             return self.at(at).predict(newdata, type, offset=offset, unseen=unseen)
         frame, X, shift = self._inputs(newdata, offset, unseen)
@@ -366,7 +371,7 @@ class OrdinalFit(Fit):
             )  # fmt: skip
         return pd.DataFrame(rows)
 
-    def infer(self, what: str) -> Any:
+    def infer(self, what: str) -> Any:  # type: ignore[override]  # other questions than of a selected model
         """Likelihood theory of the unpenalised model on the fit's rows.
 
         Parameters

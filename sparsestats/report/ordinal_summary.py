@@ -10,7 +10,7 @@ import pandas as pd
 from . import describe
 from .protocol import Table
 from .summary import Summary
-from .tables import number
+from .tables import counted, number
 
 if TYPE_CHECKING:
     from .ordinal_fit import OrdinalFit
@@ -148,7 +148,7 @@ def summarize(fit: OrdinalFit) -> Summary:
             f"PRESTO, {words[fit.path.family]} {fit.path.link}, {len(fit.levels)} ordered levels",
             describe._formula(fit),
         ),
-        (f"{fit.nobs} rows ({fit.n_dropped} dropped), {len(fit.columns)} columns", shape),
+        (f"{counted(fit.nobs, 'row')} ({fit.n_dropped} dropped), {counted(len(fit.columns), 'column')}", shape),
         (order, _rare(fit)),
         (_direction(fit), ""),
     ]
@@ -185,7 +185,8 @@ def summarize(fit: OrdinalFit) -> Summary:
         if bound:
             held = "constraints hold the boundaries in order at the rows of the fit"
         elif crossing:
-            held = f"{crossing} rows cross and are mended in predictions (repair = {template.repair!r})"
+            crossed = f"{crossing} rows cross and are" if crossing > 1 else "1 row crosses and is"
+            held = f"{crossed} mended in predictions (repair = {template.repair!r})"
         else:
             held = f"no row crosses; monotone = {template.monotone!r} did not bind"
         if len(fit.levels) > 2:

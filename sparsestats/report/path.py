@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -293,13 +294,16 @@ class Path:
             raise ValueError(
                 "The path is empty: no alpha was fitted" + (f" ({self.stopped})." if self.stopped else ".")
             )
+        if not isinstance(alpha, Real):
+            raise ValueError(f"alpha must be one number, got {alpha!r}.")
         alpha = float(alpha)
         nearest = int(np.argmin(np.abs(alphas - alpha)))
         if abs(alphas[nearest] - alpha) <= _SNAP * max(abs(alpha), abs(float(alphas[nearest]))):
             return nearest, nearest, 0.0
         if not alphas[-1] < alpha < alphas[0]:
+            fitted = f"range [{alphas[-1]:.6g}, {alphas[0]:.6g}]" if len(alphas) > 1 else f"alpha, {alphas[0]:.6g}"
             raise ValueError(
-                f"alpha={alpha:.6g} is outside the fitted range [{alphas[-1]:.6g}, {alphas[0]:.6g}]. "
+                f"alpha={alpha:.6g} is outside the fitted {fitted}. "
                 "Fit a path that reaches it (alphas=), or fit that alpha."
             )
         j = int(np.searchsorted(-alphas, -alpha))

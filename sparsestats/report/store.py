@@ -252,6 +252,10 @@ def reading(saved: Any, form: str, layout: int = LAYOUT) -> Iterator[None]:
         raise ValueError(f"This saved fit is damaged or incomplete: {error}.") from error
 
 
+def _cv(saved: dict[str, Any]) -> CVResult:
+    return CVResult(dict(saved.pop("table").items()), **saved)
+
+
 def common_parts(saved: dict[str, Any], spec: Callable[[Any], Any]) -> dict[str, Any]:
     """The arguments that every fit has, whatever its path."""
     asked, cv = saved["call"], saved["cv"]
@@ -263,7 +267,7 @@ def common_parts(saved: dict[str, Any], spec: Callable[[Any], Any]) -> dict[str,
         "n_dropped": saved["n_dropped"],
         "alpha": saved["alpha"],
         "rule": saved["rule"],
-        "cv": None if cv is None else CVResult(**revive(cv)),
+        "cv": None if cv is None else _cv(revive(cv)),
         "notes": tuple(saved["notes"]),
         "random_state": saved["random_state"],
     }

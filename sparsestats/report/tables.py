@@ -31,6 +31,11 @@ def number(value: float) -> str:
     return f"{value:.3e}" if 0 < size < 1e-4 or 1e7 <= size < np.inf else f"{value:.4g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count and what it counts, in the singular for one."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def fraction(value: float) -> str:
     """A share of alpha_max: three digits after the point, an exponent where they would be zeros."""
     return f"{value:.1e}" if 0 < value < 5e-4 else f"{value:.3f}"

@@ -11,7 +11,6 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.utils import assert_all_finite, check_consistent_length
@@ -136,17 +135,6 @@ def cross_validate_path(
     return _collect(answers, alphas, scoring, splits)
 
 
-def unconverged_folds(table: pd.DataFrame) -> int:
-    """Number of folds with at least one model above its tolerance.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``CVResult.table``.
-    """
-    return int((~table.groupby("fold")["converged"].all()).sum())
-
-
 class _Workspace(threading.local):
     """A thread's memory for the training rows of its folds: fresh pages for each take longer than the copy."""
 
@@ -252,18 +240,15 @@ def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, spl
     k = len(alphas)
     by_fold = np.stack([fold.scores for fold in folds])
     weights = np.array([fold.weight for fold in folds])
-    table = pd.DataFrame(
-        {
-            "alpha": np.tile(alphas, len(folds)),
-            "fold": np.repeat(np.arange(len(folds)), k),
-            "score": by_fold.ravel(),
-            "n": np.repeat([fold.n for fold in folds], k),
-            "weight": np.repeat(weights, k),
-            "converged": np.concatenate([fold.converged for fold in folds]),
-            "fitted": np.concatenate([np.arange(k) < fold.n_fitted for fold in folds]),
-        },
-        copy=False,
-    )
+    table = {
+        "alpha": np.tile(alphas, len(folds)),
+        "fold": np.repeat(np.arange(len(folds)), k),
+        "score": by_fold.ravel(),
+        "n": np.repeat([fold.n for fold in folds], k),
+        "weight": np.repeat(weights, k),
+        "converged": np.concatenate([fold.converged for fold in folds]),
+        "fitted": np.concatenate([np.arange(k) < fold.n_fitted for fold in folds]),
+    }
     missed = sum(not fold.converged.all() for fold in folds)
     if missed:
         warnings.warn(
@@ -276,7 +261,7 @@ def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, spl
     mean, se = rules.summarize(by_fold, weights, rounds)
     null, _ = rules.summarize(np.array([[fold.null] for fold in folds]), weights)
     return CVResult(
-        table=table,
+        table,
         alphas=alphas,
         mean=mean,
         se=se,

@@ -269,7 +269,13 @@ def check_cv(
     if isinstance(cv, Folds):
         return _own_folds(cv, y, n_rows, classifier, codes)
     if hasattr(cv, "split") and not isinstance(cv, str):
-        pairs = list(cv.split(np.empty((n_rows, 0)) if X is None else X, y, row_groups))
+        _check_fits(cv, n_rows)
+        try:
+            pairs = list(cv.split(np.empty((n_rows, 0)) if X is None else X, y, row_groups))
+        except ValueError as error:
+            if row_groups is None and "groups" in str(error):
+                raise ValueError(f"{type(cv).__name__} needs row_groups, one label a row ({error})") from error
+            raise
         description = f"{len(pairs)} folds ({type(cv).__name__})"
     elif isinstance(cv, Iterable) and not isinstance(cv, str):
         pairs = list(cv)
@@ -303,12 +309,19 @@ def about_rows_used(cv: Any, origin: np.ndarray, n_rows: int) -> Any:
     """
     if isinstance(cv, Folds) and cv.by is not None:
         return cv.labelled(_labels(cv.by, n_rows, "by")[origin])
+    _check_fits(cv, n_rows)
     if isinstance(cv, PredefinedSplit):
         cv = list(cv.split())
     if isinstance(cv, str) or hasattr(cv, "split") or not isinstance(cv, Iterable):
         return cv
     pairs = [_check_pair(pair, number, n_rows) for number, pair in enumerate(cv)]
     return [tuple(np.flatnonzero(np.isin(origin, rows % n_rows)) for rows in pair) for pair in pairs]
+
+
+def _check_fits(cv: Any, n_rows: int) -> None:
+    """Refuse folds that were written down for other rows: scikit-learn leaves out those beyond them."""
+    if isinstance(cv, PredefinedSplit) and len(cv.test_fold) != n_rows:
+        raise ValueError(f"PredefinedSplit needs a fold for each of the {n_rows} rows, got {len(cv.test_fold)}.")
 
 
 def _own_folds(cv: Folds, y: Any, n_rows: int, classifier: bool, row_groups: Any) -> Splits:
@@ -322,7 +335,8 @@ def _check_pair(pair: Any, number: int, n_rows: int) -> Split:
     try:
         train, test = (np.asarray(rows) for rows in pair)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"Fold {number} of cv is not a (train, test) pair: {pair!r}.") from error
+        labels = " One label a row is cv=sklearn.model_selection.PredefinedSplit(labels)." if np.ndim(pair) == 0 else ""
+        raise ValueError(f"Fold {number} of cv is not a (train, test) pair: {pair!r}.{labels}") from error
     rows = []
     for name, index in (("training", train), ("held-out", test)):
         if index.dtype == bool and index.shape == (n_rows,):

@@ -14,7 +14,7 @@ from ..report.cvresult import CVResult
 from .crossval import _collect, _FoldScores, _rows
 from .folds import Split
 from .parallel import Control, run
-from .scores import NamedScorer
+from .scores import NamedScorer, check_scorer
 
 _FLOOR = 1e-15
 """Least probability that a log-loss sees: a class that a fold never met has probability 0 there."""
@@ -101,6 +101,7 @@ def score_of(scoring: str | Callable | None) -> OrdinalScore:
     if isinstance(scoring, str) and scoring in SCORES:
         return SCORES[scoring]
     if callable(scoring):
+        check_scorer(scoring)
         return OrdinalScore(getattr(scoring, "__name__", str(scoring)), scoring, greater_is_better=True)
     try:
         scorer = NamedScorer(scoring, "an ordinal model", sorted(SCORES), ordered=True)

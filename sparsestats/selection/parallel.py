@@ -10,6 +10,7 @@ its threads changes how sums are rounded).
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -122,29 +123,40 @@ def _threads(
             bar.show(len(answers))
         return answers
 
-    def work(task: tuple) -> Any:
+    waiting = deque(enumerate(tasks))
+    found: dict[int, Any] = {}
+
+    def serve_one() -> bool:
+        """Do the next task, if one waits."""
+        try:
+            number, task = waiting.popleft()
+        except IndexError:
+            return False
         with nested():
-            return call(task)
+            found[number] = call(task)
+        return True
+
+    def serve() -> None:
+        while serve_one():
+            pass
 
     # This thread works too: with one thread more than cores, tasks push each other out of the caches, and the last ones
     # run while a core is idle.
     pool = ThreadPoolExecutor(min(workers, len(tasks)) - 1)
     try:
-        futures = [pool.submit(work, task) for task in tasks]
+        others = {pool.submit(serve) for _ in range(min(workers, len(tasks)) - 1)}
         if beside is not None:
             beside()
-        pending, found = dict(zip(futures, tasks, strict=True)), {}
-        while pending:
-            own = next((future for future in reversed(pending) if future.cancel()), None)  # the pool is not there yet
-            if own is not None:
-                found[own] = work(pending.pop(own))
-            done, _ = wait(pending, INTERRUPTIBLE if own is None else 0, FIRST_COMPLETED)
-            for future in done:
-                found[future] = future.result()  # an error ends the wait for the others
-                del pending[future]
+        while waiting or others:
+            if not serve_one():
+                wait(others, INTERRUPTIBLE, FIRST_COMPLETED)
+            for other in [other for other in others if other.done()]:
+                other.result()  # an error ends the wait for the others
+                others.remove(other)
             bar.show(len(found))
-        return [found[future] for future in futures]
+        return [found[number] for number in range(len(tasks))]
     finally:
+        waiting.clear()
         pool.shutdown(wait=False, cancel_futures=True)
 
 

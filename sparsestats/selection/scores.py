@@ -211,6 +211,7 @@ def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = 
         scoring = family.default
     if callable(scoring):
         name = getattr(scoring, "__name__", None) or str(scoring)
+        check_scorer(scoring)
         if weighted and not _takes_weights(scoring):
             raise ValueError(
                 f"The rows have weights, but the scoring function {name} takes no sample_weight. "
@@ -228,6 +229,25 @@ def resolve(scoring: str | Callable | None, family: Family, *, weighted: bool = 
             f"Unknown scoring {scoring!r} for the {family.name} family: {hint}use one of {sorted(family.scores)}, "
             "the name of a scikit-learn scorer, or a function of (estimator, X, y)."
         ) from error
+
+
+def check_scorer(scoring: Callable) -> None:
+    """Refuse a function that cannot be called with an estimator, X and y, as a metric of two vectors.
+
+    Raises
+    ------
+    ValueError
+    """
+    try:
+        inspect.signature(scoring).bind(None, None, None)
+    except TypeError as error:
+        name = getattr(scoring, "__name__", None) or str(scoring)
+        raise ValueError(
+            f"scoring must be a function of (estimator, X, y), and {name} is none ({error}); "
+            "sklearn.metrics.make_scorer makes one of a metric."
+        ) from error
+    except ValueError:  # it does not tell what it takes
+        pass
 
 
 def _takes_weights(scorer: Callable) -> bool:

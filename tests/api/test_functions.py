@@ -255,7 +255,7 @@ def test_a_declared_order_of_levels_is_kept(measured):
 @pytest.mark.parametrize(
     ("response", "family", "message"),
     [
-        ("sex", "gaussian", 'holds classes, and this family wants numbers: use family="binomial"'),
+        ("sex", "gaussian", r'holds classes \(.*\), and this family wants numbers: use family="binomial"'),
         ("species", "binomial", r"needs two classes; species has 3: 'Adelie', 'Chinstrap', 'Gentoo'"),
         ("year", "binomial", r"a number with the values 2007, 2008, 2009. Write C\(year\)"),
         ("I(year > 3000)", "binomial", "one class only in the rows used: False"),
@@ -410,6 +410,8 @@ def test_constraints_name_terms(measured):
         ("seed", "Here it is random_state"),
         ("sequense", "Did you mean sequence"),
         ("ofset", "Did you mean offset"),
+        ("l1_ratio", "Here it is an argument of ss.sgslope"),
+        ("asparse", "Here it is l1_ratio, of ss.sgslope"),
         ("xyz", "There are alpha, alphas"),
     ],
 )
@@ -440,6 +442,16 @@ def test_formulas_that_cannot_be_fitted(measured, formula, message):
         ({"alpha": -1.0}, "alpha"),
         ({"alpha": "cv", "selection": "best"}, 'selection must be "min" or "1se"'),
         ({"family": "poison"}, "family must be one of 'gaussian', 'poisson', 'huber', 'binomial'"),
+        ({"family": ["gaussian"]}, "family must be one of 'gaussian'"),
+        ({"terms_in_folds": "yes"}, "terms_in_folds must be True or False, got 'yes'"),
+        ({"constraints": 3}, "'constraints' parameter of GroupSLOPE must be a callable or None. Got 3"),
+        ({"groups": {"year": ["u"]}}, r"groups must give each term the name of its group, .* got \['u'\]"),
+        ({"penalty_factor": {"year": "free"}}, "penalty_factor must be finite numbers >= 0 .* 'year' has 'free'"),
+        ({"penalty_factor": {"year": -1}}, "penalty_factor must be finite numbers >= 0 .* 'year' has -1"),
+        ({"penalty_factor": "year"}, "penalty_factor must be a dict of term to number or an array; got 'year'"),
+        ({"sample_weight": {"year": 1}}, "sample_weight must be numbers, one a row, or the name of a column"),
+        ({"sample_weight": np.ones(333) * 1j}, "Complex data not supported: sample_weight holds complex"),
+        ({"offset": np.ones(333) * 1j}, "Complex data not supported: offset holds complex"),
         ({"missing": "keep"}, 'missing must be "drop" or "raise"'),
         ({"sample_weight": "w8"}, "sample_weight='w8' is not a column"),
         ({"alpha": "cv", "scoring": "msee"}, "msee"),
@@ -453,6 +465,21 @@ def test_formulas_that_cannot_be_fitted(measured, formula, message):
 def test_wrong_values_are_named(measured, arguments, message):
     with pytest.raises(ValueError, match=message):
         ss.gslope("body_mass_g ~ year", measured, **arguments)
+
+
+@pytest.mark.parametrize("given", [3, True, {"year": 0}, ["year", 3]])
+def test_unpenalized_that_names_no_terms_is_refused(measured, given):
+    with pytest.raises(TypeError, match=r"unpenalized must .* name.* got"):
+        ss.gslope("body_mass_g ~ year", measured, unpenalized=given)
+    with pytest.raises(TypeError, match=r"unpenalized must .* name.* got"):
+        ss.gslope("body_mass_g ~ year", measured, unpenalized=given, penalty_factor={"year": 2.0})
+
+
+def test_text_for_numbers_shows_what_came(measured):
+    with pytest.raises(
+        ValueError, match=r"holds classes \('2700', '2850', '2900', ...\), and this family wants numbers"
+    ):
+        ss.gslope("mass ~ year", measured.assign(mass=measured["body_mass_g"].astype(int).astype(str)))
 
 
 def test_missing_values_can_be_refused(penguins):
@@ -551,3 +578,37 @@ def test_a_term_enters_for_all_species_at_once():
 def test_a_response_that_has_no_three_classes(response, message):
     with pytest.raises(ValueError, match=message):
         ss.slope(f"{response} ~ body_mass_g", load_penguins(), family="multinomial")
+
+
+def test_a_term_that_the_model_frees_is_coded_as_one_that_the_call_frees(measured):
+    formula = "body_mass_g ~ species + sex"
+    by_model = ss.fit(formula, measured, model=ss.GroupSLOPE(penalty_factor={"sex": 0}), alpha=5.0)
+    by_call = ss.fit(formula, measured, model=ss.GroupSLOPE(), penalty_factor={"sex": 0}, alpha=5.0)
+    assert list(by_model.coef().index) == list(by_call.coef().index) and "sex[T.male]" in by_model.coef()
+    np.testing.assert_array_equal(by_model.refit().coef(), by_call.refit().coef())
+    changed = by_model.update(penalty_factor={"species": 0})
+    assert "sex[female]" in changed.coef() and "species[T.Gentoo]" in changed.coef()
+
+
+def test_folds_written_for_other_rows_are_refused(measured):
+    with pytest.raises(ValueError, match="PredefinedSplit needs a fold for each of the 333 rows, got 6"):
+        ss.slope("body_mass_g ~ year", measured, alpha="cv", cv=PredefinedSplit([0, 1] * 3))
+
+
+def test_constraints_know_the_columns_of_a_term_too(measured):
+    def lifted(v):
+        return [v["species[Gentoo]"] == 200.0, v["sex"] <= 50.0]
+
+    coef = ss.gslope("body_mass_g ~ species + sex", measured, alpha=5.0, constraints=lifted).coef()
+    assert coef["species[Gentoo]"] == pytest.approx(200.0, abs=1e-4) and coef["sex[male]"] <= 50 + 1e-4
+
+
+@pytest.mark.parametrize("name", ["bounds", "lower_limits", "positive"])
+def test_bounds_are_answered_with_constraints_that_hold(measured, name):
+    with pytest.raises(TypeError, match="Here it is constraints=") as refused:
+        ss.gslope("body_mass_g ~ year + bill_depth_mm", measured, alpha=1.0, **{name: (-20, 30)})
+    told = str(refused.value).split("constraints=")[1].rstrip(".").replace("term", "bill_depth_mm")
+    fit = ss.gslope(
+        "body_mass_g ~ year + bill_depth_mm", measured, alpha=1.0, constraints=eval(told, {"low": -20, "high": 30})
+    )
+    assert fit.coef()["bill_depth_mm"] == pytest.approx(-20, abs=1e-4)  # free it is far below

@@ -173,3 +173,19 @@ def test_arguments_of_other_packages_are_answered_with_those_of_this_function(pe
         ss.colide(people, whitelist=[])
     with pytest.raises(TypeError, match="There are columns, alpha, missing, constraints, forbidden"):
         ss.colide(people, xyz=1)
+
+
+def test_columns_that_are_one_as_text_are_named(people):
+    with pytest.raises(ValueError, match=r"columns 1 \(int\) and '1' \(str\) have one name as text; rename one"):
+        ss.colide(people.set_axis([1, "1", "x", "alone"], axis=1))
+    with pytest.raises(ValueError, match="columns names 'x' twice"):
+        ss.colide(people, ["x", "x"])
+    with pytest.raises(ValueError, match="no column '9'"):
+        ss.colide(people, 9)
+
+
+def test_bounds_are_answered_with_the_names_of_edges(people):
+    with pytest.raises(TypeError, match=r"Here it is constraints=lambda v: \[v\['from', 'to'\] >= low"):
+        ss.colide(people, bounds=(0, 1))
+    with pytest.raises(TypeError, match=r"has no argument 'weights'. There are columns, alpha"):
+        ss.colide(people, weights=1)

@@ -418,3 +418,23 @@ def test_counts_speak_for_as_many_observations_as_they_count():
     wald = [ss.presto(f, d, alpha=0).infer("wald") for f, d in (("cbind(yes, no) ~ x", counts), ("y ~ x", rows))]
     np.testing.assert_allclose(wald[0]["estimate"], wald[1]["estimate"], rtol=1e-8)
     np.testing.assert_allclose(wald[0]["std_error"], wald[1]["std_error"], rtol=1e-8)
+
+
+def test_one_column_is_counted_in_the_singular(table):
+    assert "600 rows (0 dropped), 1 column " in str(ss.presto("state ~ x", table, alpha=0.05).summary())
+
+
+def test_groups_without_a_penalty_of_groups_are_refused(table):
+    with pytest.raises(ValueError, match=r"groups=\{'x': 'a'\} has no use here: .*penalty=.group"):
+        ss.presto("state ~ x + z", table, alpha=0.05, groups={"x": "a"})
+
+
+def test_constraints_by_term_count_boundaries_as_coef_does(table):
+    fit = ss.presto("state ~ x", table, alpha=0.01, reverse=True, constraints=lambda v: [v["x"][0] >= 2.0])
+    assert fit.coef()["x"].iloc[0] >= 2.0 - 1e-6 > fit.coef()["x"].iloc[-1]
+
+
+def test_response_is_another_word_for_the_probabilities(table, fitted):
+    pd.testing.assert_frame_equal(fitted.predict(table, type="response"), fitted.predict(table, type="prob"))
+    with pytest.raises(TypeError, match=r"predict\(\) has no argument 'newx'. Here it is newdata"):
+        fitted.predict(newx=table)

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 from sparsestats._core import ext
 from sparsestats.backend.penalties import GroupSortedL1, SortedL1
+from sparsestats.backend.sorted_norms import weighted_sorted_prox
 
 kernels = ext.testing
 reals = st.floats(-10, 10).map(lambda x: round(x, 2))
@@ -96,6 +97,22 @@ def test_weighted_prox_is_the_minimiser_brute_force_finds(seed):
     assert found.min() >= 0
     # SLSQP's answers are feasible to 1e-8 or so: its least is not below ours by more, nor ours above by more
     assert weighted_objective(found, rho, k, weights) == pytest.approx(best, abs=1e-7)
+
+
+@pytest.mark.parametrize("prox", ["python", "core", "core, warm"])
+def test_weighted_prox_lets_nothing_grow_even_by_rounding(prox):
+    """From a norm of 0 a growth of 1e-18 is a factor without bound: such units once became not-a-numbers."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        m = rng.integers(2, 12)
+        rho, k = rng.uniform(0, 1, m) * (rng.random(m) < 0.6), np.sqrt(rng.integers(1, 20, m))
+        rho[rng.random(m) < 0.3] = rng.uniform(1e-19, 1e-16)
+        weights = np.sort(rng.uniform(0, 0.1, m))[::-1] * (np.arange(m) < rng.integers(1, m + 1))
+        if prox == "python":
+            found = weighted_sorted_prox(rho, k, weights)
+        else:
+            found = kernels.prox_weighted_sorted(rho, k, weights, rho[::-1].copy() if prox == "core, warm" else None)
+        assert (found >= 0).all() and (found <= rho).all()
 
 
 @given(vector_and_weights())

@@ -534,3 +534,24 @@ def test_replicates_are_kept_sparse():
     i, j = (model.names().index(row[end]) for end in ("from", "to"))
     drawn = dense[:, i, j][dense[:, i, j] != 0]
     assert row["median"] == pytest.approx(np.median(drawn))
+
+
+def test_the_best_order_of_an_earlier_fit_is_gone_after_the_next():
+    X, _ = simulate(4, 1)
+    model = ss.CoLiDE().fit(X)
+    model.certify()
+    assert hasattr(model, "best_order_") and not hasattr(model.fit(X), "best_order_")
+
+
+def test_one_arrow_is_spoken_of_in_the_singular():
+    z = np.random.default_rng(0).normal(size=(300, 2))
+    frame = pd.DataFrame({"a": z[:, 0], "b": 2 * z[:, 0] + z[:, 1]})
+    text = str(ss.colide(frame).summary())
+    assert "the only arrow goes from smaller to larger variance" in text and "2 variables" in text
+
+
+def test_options_of_the_path_are_named():
+    with pytest.raises(ValueError, match="path_options has 'step', and knows mu, t, steps, learning_rate"):
+        ss.CoLiDE(solver="path", path_options={"step": 1}).fit(simulate(3, 1)[0])
+    with pytest.raises(ValueError, match="max_exact must be a whole number from 0 to 20; got 'all'"):
+        ss.CoLiDE().fit(simulate(3, 1)[0]).certify("all")

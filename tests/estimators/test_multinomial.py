@@ -135,6 +135,18 @@ def test_screening_changes_nothing(kind):
     assert on.converged.all()
 
 
+@pytest.mark.parametrize("seed", [4, 14, 27, 38])
+def test_what_all_classes_share_is_led_to_where_the_penalty_holds_it(seed):
+    """Coefficients of a column moved alike change no probability: steps of second order used to leave them be, and
+    those of first order ended at max_iter."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((120, 60)) + 0.5 * rng.standard_normal((120, 1))
+    eta = np.c_[X[:, :3] @ [1, -1, 0.5], X[:, 3:6] @ [1, 1, -0.5], np.zeros((120, 2))]
+    y = np.argmax(1.5 * eta + rng.gumbel(size=(120, 4)), axis=1)
+    path = ss.SLOPEClassifier(q=0.2).path(X, y, ss.relative(1, 0.003, 5))
+    assert path.converged.all() and max(c.n_iter for c in path.certificates) < 5000
+
+
 def test_units_of_the_columns_do_not_matter():
     X, y = classes()
     scaled = X * np.geomspace(1e-3, 1e3, 8) + np.arange(8)

@@ -351,3 +351,25 @@ def test_the_one_boundary_that_separates_is_named(family, reverse):
     side = r"1 \| 0" if reverse else r"2 \| 3"
     with pytest.warns(DataWarning, match=rf"at the boundary {side}\. Then the likelihood has no maximum"):
         model.fit(X, 3 - y if reverse else y)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_constraints_count_boundaries_as_coef_does_and_know_columns(data, reverse):
+    X, y = pd.DataFrame(data[0], columns=list("abcd")), data[1]
+    model = ss.PRESTO(alpha=0.01, reverse=reverse, constraints=lambda v: [v["c"][0] >= 0.3, v["intercept"][0] == 0.2])
+    model.fit(X, y)
+    assert model.coef_[0, 2] >= 0.3 - 1e-7 and model.coef_[2, 2] < 0.29
+    assert model.intercept_[0] == pytest.approx(0.2, abs=1e-7)
+    program = model.program(X, y)
+    program.problem.solve()
+    np.testing.assert_allclose(program.variables["coef"].value, model.coef_, atol=1e-3)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_folds_know_the_columns_that_constraints_name(data, reverse):
+    X, y = pd.DataFrame(data[0][:150], columns=list("abcd")), data[1][:150]
+    options = {"alphas": ss.relative(1, 0.1, 2), "cv": 2, "reverse": reverse}
+    by_name = ss.PRESTOCV(**options, constraints=lambda v: [v["c"][0] >= 0.3]).fit(X, y)
+    by_place = ss.PRESTOCV(**options, constraints=lambda v: [v["coef"][0, 2] >= 0.3]).fit(X.to_numpy(), y)
+    np.testing.assert_allclose(by_name.cv_results_["score"], by_place.cv_results_["score"], rtol=1e-9)
+    assert by_name.coef_[0, 2] >= 0.3 - 1e-6

@@ -143,3 +143,8 @@ def test_zeros_are_refused_where_they_would_stand_for_another_level(data, formul
     with pytest.raises(UnseenLevelError, match="take them for another level") as refused:
         matrix.transform(data.assign(g="new"))
     assert pickle.loads(pickle.dumps(refused.value)).args == refused.value.args
+
+
+def test_a_left_side_is_refused_before_its_columns_are_looked_for():
+    with pytest.raises(FormulaError, match="takes a right side alone, 'y ~ x' has a left one"):
+        ModelMatrix("y ~ x").fit(pd.DataFrame({"x": [1.0, 2.0]}))

@@ -420,3 +420,48 @@ def test_better_than_the_mean_and_close_to_least_squares_when_everything_matters
     ours, ols = ss.SLOPECV(cv=5).fit(X, y), LinearRegression().fit(X, y)
     assert ours.score(X, y) > 0.99
     np.testing.assert_allclose(ours.coef_, ols.coef_, atol=0.15)  # three standard errors of a coefficient
+
+
+def bounded(variables):
+    return [variables["coef"] <= 1] if "coef" in variables else [variables["beta"] <= 1]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "gone"),
+    [
+        (ss.SLOPE(constraints=bounded), {"constraints": None}, "duals_"),
+        (ss.SLOPECV(ss.relative(1, 0.1, 3), cv=3, constraints=bounded), {"constraints": None}, "duals_"),
+        (ss.PRESTO(constraints=bounded), {"constraints": None}, "duals_"),
+        (ss.Penalized(groups=[0, 0, 1]), {"groups": None}, "groups_"),
+        (ss.PRESTOCV(ss.relative(1, 0.1, 3), cv=3, selection="average"), {"selection": "min"}, "weights_"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else type(case).__name__,
+)
+def test_what_only_an_earlier_fit_had_is_gone_after_the_next(first, then, gone):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = (X[:, 0] > 0).astype(int)
+    model = clone(first).fit(X, y)
+    assert hasattr(model, gone)
+    assert not hasattr(model.set_params(**then).fit(X, y), gone)
+
+
+def test_a_relaxed_model_that_is_fitted_again_is_no_longer_relaxed():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    relaxed = ss.SLOPE().fit(X, X[:, 0]).relax(X, X[:, 0])
+    assert relaxed.gamma_ == 0 and not hasattr(relaxed.fit(X, X[:, 0]), "gamma_")
+
+
+def test_parameters_are_still_told_by_the_signature():
+    import inspect
+
+    assert list(inspect.signature(ss.SLOPE).parameters)[:3] == ["alpha", "sequence", "q"]
+
+
+def test_a_subclass_may_hand_its_arguments_on():
+    class Mine(ss.SLOPE):
+        def __init__(self, **given):
+            super().__init__(**{"sequence": "lasso", **given})
+
+    assert (Mine(alpha=0.3).alpha, Mine(alpha=0.3).sequence) == (0.3, "lasso")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lambda_'"):
+        Mine(lambda_=0.3)

@@ -185,3 +185,31 @@ def test_bad_parameters_are_refused(options, message):
     X, y = data()
     with pytest.raises(ValueError, match=message):
         ss.SparseGroupSLOPE(0.1, groups=GROUPS, **options).fit(X, y)
+
+
+@pytest.mark.parametrize("seed", [14, 35, 47])
+def test_sequences_that_end_in_zeros_are_fitted(seed):
+    """Units beyond the last positive weight are free once the others rank first; these fits once stuck at zero."""
+    rng = np.random.default_rng(seed)
+    groups = np.sort(rng.integers(0, 8, 30))
+    X, y = rng.standard_normal((60, 30)), rng.integers(0, 4, 60)
+    v = np.maximum(np.linspace(1, -0.5, 4 * 30), 0)
+    w = np.r_[np.linspace(1, 0.2, 3), np.zeros(len(np.unique(groups)) - 3)]
+    model = ss.SparseGroupSLOPEClassifier(sequence=(v, w), groups=groups, l1_ratio=0.9, tol=1e-10)
+    model.set_params(alpha=0.3 * model.alpha_max(X, y)).fit(X, y)
+    assert model.certificate_.converged and model.coef_.any()
+
+
+@pytest.mark.parametrize("seed, l1_ratio", [(6, 0.5), (9, 0.2)])
+def test_a_solution_is_certified_however_slowly_its_dual_point_is_found(seed, l1_ratio):
+    """Every alpha meets the default tolerance; the split of the gradient used to end where it hardly moved."""
+    rng = np.random.default_rng(seed)
+    n, m = 100, 60
+    groups = np.repeat(np.arange(m), 5)
+    X = rng.standard_normal((n, 5 * m)) + 0.6 * np.repeat(rng.standard_normal((n, m)), 5, axis=1)
+    beta = np.zeros(5 * m)
+    for g in rng.choice(m, 12, replace=False):
+        beta[groups == g] = rng.standard_normal(5) * (rng.random(5) < 0.5) * 2
+    y = X @ beta + rng.standard_normal(n)
+    path = ss.SparseGroupSLOPE(groups=groups, l1_ratio=l1_ratio).path(X, y, ss.relative(1, 0.1, 50))
+    assert path.converged.all() and (path.n_nonzero[-1] > 50)

@@ -416,3 +416,43 @@ def test_wide_frames_with_holes_count_them_by_column():
     np.testing.assert_allclose(design("x0 ~ .", mixed).X, built.X, atol=1e-6)
     polars = design("x0 ~ .", pl.DataFrame({name: wide[name].to_numpy() for name in wide}, nan_to_null=True))
     np.testing.assert_array_equal(polars.X, built.X)
+
+
+def test_names_that_are_no_text_are_refused_with_a_way_to_rename_them(data):
+    numbered = data.set_axis(range(data.shape[1]), axis=1)
+    with pytest.raises(ValueError, match=r"must be strings: found 0 \(int\).*data.columns.astype\(str\)"):
+        design("y ~ .", numbered)
+    layered = data.set_axis(pd.MultiIndex.from_product([["a"], data.columns]), axis=1)
+    with pytest.raises(ValueError, match=r"must be strings: found \('a', 'y'\) \(tuple\)") as refused:
+        design("y ~ .", layered)
+    layered.columns = eval(str(refused.value).split("data.columns = ")[1].rstrip("."), {"data": layered})
+    assert "a_y" in layered.columns
+    with pytest.raises(ValueError, match=r"columns 1 \(int\) and '1' \(str\) have one name as text"):
+        design("y ~ .", data[["y", "x", "age"]].set_axis(["y", 1, "1"], axis=1))
+
+
+@pytest.mark.parametrize("cells", [np.ones(60) * 1j, [1j] * 60, np.ones(60, dtype=np.complex64)])
+def test_complex_numbers_are_no_levels(data, cells):
+    with pytest.raises(ValueError, match="Column 'z' holds complex numbers"):
+        design("y ~ z", data.assign(z=cells))
+    with pytest.raises(ValueError, match="Column 'z' holds complex numbers"):
+        design("y ~ x", data.assign(z=cells), offset="z")
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (lambda data: data.iloc[0], r"not Series: a row of a frame is data.iloc\[\[i\]\]"),
+        (lambda data: "table.csv", "not str: pandas.read_csv"),
+        (lambda data: data.to_dict(), "not dict: pandas.DataFrame"),
+        (lambda data: None, "not NoneType.$"),
+    ],
+)
+def test_what_is_no_frame_is_refused_with_a_way_to_one(data, given, hint):
+    with pytest.raises(TypeError, match=hint):
+        design("y ~ x", given(data))
+
+
+def test_env_that_is_no_dict_is_refused(data):
+    with pytest.raises(TypeError, match="env must be a dict of name to function, not list"):
+        design("y ~ x", data, env=[abs])

@@ -2,7 +2,6 @@
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 
 from sparsestats.report.cvresult import CVResult
@@ -13,7 +12,7 @@ matplotlib.use("Agg")
 @pytest.fixture
 def cv():
     return CVResult(
-        table=pd.DataFrame({"alpha": [4.0, 2.0, 1.0], "fold": 0, "score": [9.0, 5.5, 5.0], "n": 10}),
+        {"alpha": [4.0, 2.0, 1.0], "fold": 0, "score": [9.0, 5.5, 5.0], "n": 10},
         alphas=np.array([4.0, 2.0, 1.0]),
         mean=np.array([9.0, 5.5, 5.0]),
         se=np.array([0.5, 0.6, 0.7]),

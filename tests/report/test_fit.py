@@ -290,3 +290,19 @@ def test_wide_numeric_frames_make_no_object_per_column():
     fit = ss.gslope("y ~ .", frame, alphas=ss.relative(1, 0.5, 3))
     assert "terms" not in vars(fit.spec)
     assert fit.at(fit.path.alphas[-1]).coef()["g7"] > 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "meant"),
+    [
+        ("predict", "newx", "Here it is newdata"),
+        ("predict", "s", "Here it is at"),
+        ("predict", "newoffset", "Here it is offset"),
+        ("predict", "tpye", "Did you mean type"),
+        ("coef", "s", "Here it is at"),
+        ("coef", "exact", "There are at"),
+    ],
+)
+def test_arguments_of_verbs_elsewhere_are_answered_with_ours(chosen, verb, name, meant):
+    with pytest.raises(TypeError, match=rf"{verb}\(\) has no argument '{name}'. {meant}"):
+        getattr(chosen, verb)(**{name: 1})

@@ -10,7 +10,7 @@ scales have been minimised out, while no scale is at its floor. Required edges c
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,8 @@ from scipy import sparse
 from ..certificate import Certificate
 from ..dag import Knowledge, penalty, smooth_scores
 from ..native.dag import Score
-from .slope import CLARABEL, Program, check_constraints
-
-Constraints = Callable[[Mapping[Any, Any]], Sequence[Any]]
+from .constraints import Constraints, asked_for
+from .slope import CLARABEL, Program
 
 NEAR_ZERO = 1e-7
 """Standardised weights below this are where zeros of a program end: cvxpy's norms leave 1e-7 of the objective."""
@@ -121,8 +120,7 @@ def program(
         price = np.ones(m) if known.required is None else (~known.required[source, target]).astype(float)
         paid = cp.norm1(cp.multiply(price, leaf))
     variables = Weights(W, leaf, source, target, names or [])
-    asked = list(constraints(variables)) if constraints is not None else []
-    check_constraints(asked, [leaf], 'edges by name, "W"')
+    asked = asked_for(constraints, variables, [leaf], 'edges by name, "W"')
     problem = cp.Problem(cp.Minimize(loss + alpha * paid), asked)
     return GraphProgram(problem, variables, loss, paid, asked, alpha)
 

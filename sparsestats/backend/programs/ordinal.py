@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,9 @@ from ..ordinal import OrdinalProblem, OrdinalResult, loss
 from ..ordinal_newton import alpha_max, resolved_penalty
 from ..penalties import require
 from ..standardize import moments
+from ..variables import Variables
+from .constraints import Constraints, asked_for
 
-Constraints = Callable[[Mapping[str, Any]], Sequence[cp.Constraint]]
 CLARABEL = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
 NEAR_ZERO = 1e-9
 """Differences below this share of the largest are zeros of the program; scaled as the penalty sees them."""
@@ -115,8 +116,8 @@ def program(
     if problem.family == "cumulative" and (problem.monotone != "none" if ordered is None else ordered):
         order = _order(problem, Z, psi, level, eta, m)
     coef = cp.multiply(beta.T, np.tile(np.where(used, 1 / scale, 0.0), (m, 1)))
-    variables = {"coef": coef, "intercept": level - coef @ mean}
-    own = [] if constraints is None else list(constraints(variables))
+    variables = Variables({"coef": coef, "intercept": level - coef @ mean}, "coef")
+    own = asked_for(constraints, variables, (psi, level), "coef, intercept, terms")
     return OrdinalProgram(
         cp.Problem(cp.Minimize(f + alpha * J), [*held, *order, *own]), variables, f, J, order, own, psi
     )

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cvxpy as cp
 import numpy as np
 from cvxpy.constraints.nonpos import Inequality
-from cvxpy.constraints.zero import Equality
 from scipy import sparse
 
 from ..certificate import Certificate, Certificates
@@ -26,8 +25,9 @@ from ..duality import Coordinates
 from ..penalties import has, require
 from ..problem import PathResult, Problem
 from ..proximal import accelerate
+from ..variables import Variables
+from .constraints import Constraints, asked_for
 
-Constraints = Callable[[Mapping[str, cp.Expression]], Sequence[cp.Constraint]]
 Solution = tuple[np.ndarray, Any, Certificate, list]
 
 DOTSORT_LIMIT = 100
@@ -220,10 +220,8 @@ class _Text:
         eta = coordinates.offset + coordinates.Z @ self.c + coordinates.Q @ self.u
         self.loss = problem.loss.expression(eta, problem.y, problem.sample_weight)
         beta, b0 = coordinates.to_model(self.u, self.c)
-        self.variables = {"beta": beta, "intercept": b0}
-        self.variables |= {name: beta[..., np.asarray(columns)] for name, columns in (names or {}).items()}
-        self.constraints = [] if constraints is None else list(constraints(self.variables))
-        check_constraints(self.constraints, (self.c, self.u), "beta, intercept, terms")
+        self.variables = Variables({"beta": beta, "intercept": b0}, "beta", names)
+        self.constraints = asked_for(constraints, self.variables, (self.c, self.u), "beta, intercept, terms")
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """(v, c) of the solution."""
@@ -242,21 +240,6 @@ class _Text:
                 for constraint in self.constraints
             ]
         )
-
-
-def check_constraints(constraints: Sequence[Any], leaves: Sequence[Any], told: str) -> None:
-    """Refuse what is no (in)equality of cvxpy, or has variables besides the program's own; ``told`` names these."""
-    own = {leaf.id for leaf in leaves if isinstance(leaf, cp.Variable)}
-    for constraint in constraints:
-        if not isinstance(constraint, Inequality | Equality):
-            raise ValueError(
-                "constraints must be cvxpy constraints written with <=, >= or ==; "
-                f"got {type(constraint).__name__}: {constraint}"
-            )
-        if {variable.id for variable in constraint.variables()} - own:
-            raise ValueError(
-                f"constraints may only use the variables they are given ({told}); this one brings its own: {constraint}"
-            )
 
 
 def _leaf(zeros: np.ndarray) -> Any:
