@@ -114,7 +114,8 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
   ss::PathOutput out;
   {
     nb::gil_scoped_release release;
-    ss::PathSolver solver(design, *loss, *penalty, y.data(), offset_data, {tol, max_iter, screening, stop_deviance});
+    const ss::PathOptions options{tol, max_iter, screening, stop_deviance, spec.ratio == 1};
+    ss::PathSolver solver(design, *loss, *penalty, y.data(), offset_data, options);
     if (alphas.empty())
       out.alpha_max = solver.alpha_max();
     else

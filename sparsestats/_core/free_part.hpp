@@ -1,5 +1,6 @@
 // The unpenalised part of a model, fitted exactly with the penalised coordinates held where they are.
 #pragma once
+#include <limits>
 #include <vector>
 
 #include "losses.hpp"
@@ -17,7 +18,7 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
   std::vector<Index> block(q);
   for (Index k = 0; k < q; ++k) block[k] = d.free_block(k);
   std::vector<char> pinned;
-  double F = loss.value(eta, y, w, n);
+  double F = loss.value(eta, y, w, n), before = std::numeric_limits<double>::infinity();
   for (int it = 0; it < 1000; ++it) {
     loss.residual(eta, y, e.data(), n);
     double size = 0, total = 0;
@@ -61,7 +62,9 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
         }
       }
     }
-    if (!moved || (last && it > 3 && size <= 1e-13 * total)) return;
+    // Rounding of the means is no share of the residuals: where those are small beside the means it ends the steps first.
+    if (!moved || (last && it > 3 && (size <= 1e-13 * total || size > 0.5 * before))) return;
+    before = size;
   }
 }
 

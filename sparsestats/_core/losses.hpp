@@ -228,10 +228,10 @@ class Huber final : public Loss {  // l = r^2 / 2 up to |r| = delta, then delta 
     for (Index i = 0; i < n; ++i) e[i] = std::clamp(y[i] - eta[i], -delta_, delta_);
   }
   void curvature(const double* eta, const double* y, double* h, Index n) const override {
-    // 0 beyond delta; a hundredth of the majorant there keeps Newton steps finite wherever all rows are.
+    // 0 beyond delta; a thousandth of the majorant there keeps Newton steps finite wherever all rows are.
     majorant(eta, y, h, n);
     for (Index i = 0; i < n; ++i)
-      if (h[i] < 1) h[i] *= 0.01;
+      if (h[i] < 1) h[i] *= 0.001;
   }
   void majorant(const double* eta, const double* y, double* h, Index n) const override {
     for (Index i = 0; i < n; ++i) h[i] = delta_ / std::max(std::abs(y[i] - eta[i]), delta_);

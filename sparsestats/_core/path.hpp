@@ -13,6 +13,7 @@ struct PathOptions {
   Index max_iter = 10000;       // proximal-gradient steps an alpha
   bool screening = true;
   double stop_deviance = 2;     // end the path once 1 - loss / null loss exceeds it
+  bool elementwise = false;     // the penalty's units are coordinates, also where the design holds groups together
 };
 
 struct PathPoint {
@@ -283,14 +284,15 @@ class PathSolver {
     return previous;
   }
 
-  // The penalty's units over the atoms of a working set (ascending): coordinates of one group that stand together.
+  // The penalty's units over the atoms of a working set (ascending): coordinates of one group, which stand together, or each
+  // coordinate.
   Units units_of(const std::vector<Index>& atoms) const {
     Units units;
     Index last = -1;
     for (Index a : atoms)
       for (Index j = d_.start(a); j < d_.start(a) + d_.atom_size(a); ++j) {
         const Index g = d_.group_of(j);
-        if (g != last) {
+        if (g != last || opt_.elementwise) {
           units.offset.push_back(units.offset.back());
           units.weight.push_back(std::sqrt(static_cast<double>(std::max<Index>(d_.group_rank(g), 1))));
           last = g;
@@ -321,11 +323,14 @@ class PathSolver {
     const double goal = tol * null_;
     double target = 0.7 * goal;
     point.screened = count_groups([&](Index j) { return in[d_.atom_of(j)] != 0; });
+    double least = std::numeric_limits<double>::infinity();
+    std::vector<double> held_c, held_gamma;  // the model with the least gap so far
     for (int round = 0;; ++round) {
       solve_on(in, alpha, target, tol <= POLISHED, point, watch);
       ahead_.clear();
       certify(alpha, goal, point);
       if (point.gap <= goal) break;
+      if (point.gap < least) least = point.gap, held_c = c_, held_gamma = gamma_;
       if (watch.stopped()) {
         point.stop = "interrupted";
         break;
@@ -346,6 +351,11 @@ class PathSolver {
         }
         target *= 0.1;
       }
+    }
+    if (point.gap > goal && least < point.gap) {
+      c_.swap(held_c);
+      gamma_.swap(held_gamma);
+      certify(alpha, goal, point);
     }
     point.active = count_groups([&](Index j) { return c_[j] != 0; });
     return point;

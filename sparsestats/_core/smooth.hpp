@@ -16,6 +16,7 @@ class Smooth {
   virtual Index free() const = 0;         // carried without penalty, last in x
   virtual Index image_size() const = 0;
   virtual bool quadratic() const { return false; }  // equal to its second-order model
+  virtual bool flat() const { return false; }       // linear somewhere, where that model says nothing
   virtual void image(const double* x, double* img) const = 0;
   virtual double value(const double* x, const double* img) const = 0;
   virtual void gradient(const double* x, const double* img, double* g) const = 0;
@@ -98,6 +99,7 @@ class Rows final : public Smooth {
   Index free() const override { return free_; }
   Index image_size() const override { return d_.n(); }
   bool quadratic() const override { return loss_.quadratic(); }
+  bool flat() const override { return loss_.flat(); }
   void image(const double* x, double* img) const override {
     std::copy(offset_, offset_ + d_.n(), img);
     if (free_ > 0) d_.free_axpy(1, x + m_, img);

@@ -49,7 +49,7 @@ class Solver {
     // many Newton steps that must be worth.
     double spent = 0, from = report.gap, left = 0, patience = PATIENCE;
     double reached = report.gap;  // the best gap a Newton step has left
-    double level = F_;            // the objective at `from`
+    double level = F_, pace = 0;  // the objective at `from`, and its last fall for the work of first-order steps
     Index actives = -1, blocks = -1;
     if (resumed && J_.pattern(units_, x_.data(), pat_)) {
       actives = pat_.part.size(), blocks = pat_.slope.size();
@@ -65,11 +65,14 @@ class Solver {
       const bool cheap = price <= SETTLE * step_cost() && spent + SETTLE * step_cost() >= patience * price;
       if (smooth_here && (cheap || (settled && left >= patience * price))) {
         const double before = F_;
+        if (spent > 0) pace = std::max(level - before, 0.0) / spent;
         const bool moved = newton_step();
         ++report.newtons;
         ++report.iterations;
         const double now = gap();
-        const bool good = moved && now < 0.3 * std::min(report.gap, reached);
+        // Where the loss is linear far out the gap says little before the end: it tells less than the objective's fall.
+        const bool faster = f_.flat() && before - F_ > std::max(pace * price, 1e-13 * std::abs(F_));
+        const bool good = moved && (faster || now < 0.3 * std::min(report.gap, reached));
         reached = std::min(now, reached);
         // One that lowers the objective as much for its price as the steps before it is worth its turn.
         const bool pays = moved && spent > 0 && (before - F_) * spent >= (level - before) * price;
@@ -100,6 +103,11 @@ class Solver {
       if (!std::isfinite(from)) from = report.gap;
       left = report.gap < from ? spent * std::log(report.gap / target) / std::log(from / report.gap) : spent;
       if (stalled(report.gap)) break;
+    }
+    if (report.gap > target && held_gap_ < report.gap) {  // the last point is not always the best
+      x_ = held_;
+      f_.image(x_.data(), ix_.data());
+      report.gap = gap();
     }
     // A gap at rounding still leaves the root of it in x: a Newton step squares what is left, judged by the gap, and a second
     // one with the factor of the first takes it to rounding.
@@ -145,7 +153,12 @@ class Solver {
     F_ = objective(x_, ix_);
     const double least = F_ - f_.dual(x_.data(), ix_.data(), alpha_, alpha_);
     const double D = J_.dual_bound(units_, x_.data(), z_.data(), alpha_, enough_for(alpha_, F_, least, goal_));
-    return std::max(D > alpha_ ? F_ - f_.dual(x_.data(), ix_.data(), alpha_, D) : least, 0.0);
+    const double gap = std::max(D > alpha_ ? F_ - f_.dual(x_.data(), ix_.data(), alpha_, D) : least, 0.0);
+    if (gap < held_gap_) {
+      held_gap_ = gap;
+      held_ = x_;
+    }
+    return gap;
   }
   // Rounding floors the gap: stop when ten rounds have not improved it.
   bool stalled(double gap) {
@@ -275,15 +288,62 @@ class Solver {
     return taken > 0;
   }
   bool try_point(const std::vector<double>& y, double slack) {
-    f_.image(y.data(), iy_.data());
+    y_ = y;
+    f_.image(y_.data(), iy_.data());
+    if (f_.flat() && slack == 0) search_ray();
     J_.set_precision(0);
-    prox_step(y, iy_);
+    prox_step(y_, iy_);
     const double F1 = objective(cand_, icand_);
     if (!(F1 < F_ + slack * std::abs(F_))) return false;
     x_.swap(cand_);
     ix_.swap(icand_);
     F_ = F1;
     return true;
+  }
+  // Move y along the ray from x to where the objective is least. A loss that is linear far out is not the model's where rows
+  // pass from one piece to another: the way is right, and its length may be by orders of magnitude too short or too long.
+  void search_ray() {
+    std::vector<double>&d = step_, &di = istep_;
+    d.resize(dim_);
+    di.resize(img_size_);
+    for (Index j = 0; j < dim_; ++j) d[j] = y_[j] - x_[j];
+    for (Index i = 0; i < img_size_; ++i) di[i] = iy_[i] - ix_[i];
+    const auto value_at = [&](double t) {  // images of a ray are a ray: no product with X
+      for (Index j = 0; j < dim_; ++j) cand_[j] = x_[j] + t * d[j];
+      for (Index i = 0; i < img_size_; ++i) icand_[i] = ix_[i] + t * di[i];
+      return objective(cand_, icand_);
+    };
+    const double whole = value_at(1);
+    double low = 0, t = 1, high = std::numeric_limits<double>::infinity(), F = whole;
+    for (int k = 0; k < 20 && !(F < F_); ++k) {
+      high = t;
+      F = value_at(t *= 0.25);
+    }
+    if (!(F < F_)) return;
+    for (int k = 0; k < 40 && !std::isfinite(high); ++k) {
+      const double further = value_at(2 * t);
+      if (!(further < F)) {
+        high = 2 * t;
+      } else {
+        low = t;
+        t *= 2;
+        F = further;
+      }
+    }
+    for (int k = 0; k < 24 && std::isfinite(high); ++k) {  // golden sections
+      const bool right = high - t > t - low;
+      const double s = t + 0.382 * (right ? high - t : low - t), value = value_at(s);
+      if (value < F) {
+        (right ? low : high) = t;
+        t = s;
+        F = value;
+      } else {
+        (right ? high : low) = s;
+      }
+    }
+    if (whole <= F + 1e-14 * std::abs(F)) return;  // where no row passes the model is right, and so is its length
+    for (Index j = 0; j < dim_; ++j) y_[j] = x_[j] + t * d[j];
+    f_.image(y_.data(), iy_.data());
   }
 
   const Smooth& f_;
@@ -304,7 +364,8 @@ class Solver {
   bool minimised_ = false;  // x minimises the objective over the pattern the last Newton step had
   bool overflow_ = false;  // no step is short enough for the numbers to stay finite
   Index m_, dim_, img_size_;
-  std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_;
+  double held_gap_ = std::numeric_limits<double>::infinity();  // the least gap so far, and its point
+  std::vector<double> x_, last_, y_, cand_, g_, z_, ix_, ilast_, iy_, icand_, step_, istep_, held_;
   std::vector<Index> place_;
 };
 

@@ -29,6 +29,10 @@ from .problem import Problem
 INNER_TOL = 1e-11
 """Certificate asked of the quadratic problems, as a share of their null objective."""
 
+IDLE = 6
+"""Newton steps that promise less than the rounding of the objective and end at no better certificate: what they
+change is then the rounding of the gaps, by which the barrier's multipliers are divided."""
+
 _RIDGE = 1e-13
 """Share of each diagonal entry added to a Hessian, a hundred times as much where that is not enough. It pulls towards
 the current point: it slows the last steps and moves no solution; without it collinear columns would have no factor."""
@@ -364,18 +368,23 @@ def _fit(space: Differences, state: State, alpha: float, tol: float, max_iter: i
     def share(psi: np.ndarray) -> float:
         return alpha * penalty.value(space.c(psi))
 
-    for iteration in range(max_iter + 1):
-        certificate = space.certify(state, alpha, penalty, tol, iteration, "tol")
+    certificate = space.certify(state, alpha, penalty, tol, 0, "tol")
+    best, least, idle = state, certificate, 0
+    for iteration in range(1, max_iter + 1):
         if certificate.converged or len(space.w) == 0:
-            return state, certificate
-        if iteration == max_iter:
             break
         step = space.step(state, alpha, penalty)
         promised = float(np.sum(state.gradient * step)) + share(state.psi + step) - share(state.psi)
+        idle += promised >= -1e-15 * max(1.0, abs(certificate.objective))
         state, moved = space.move(state, step, min(promised, 0.0), share)
-        if not moved:
-            return state, replace(certificate, stop="precision")
-    return state, replace(certificate, stop="max_iter")
+        if not moved or idle > IDLE:
+            return best, replace(least, n_iter=iteration, stop="precision")
+        certificate = space.certify(state, alpha, penalty, tol, iteration, "tol")
+        if certificate.value < least.value:
+            best, least, idle = state, certificate, 0
+    if certificate.converged or len(space.w) == 0:
+        return state, certificate
+    return best, replace(least, n_iter=max_iter, stop="max_iter")
 
 
 def _joined(

@@ -428,7 +428,7 @@ class SparseGroupSortedL1(Penalty):
     ) -> SparseGroupSortedL1:
         labels, size = _labels_and_sizes(self, groups, sizes)
         r = self.l1_ratio
-        v, w = sequences.sparse_group(self.sequence, size, q=self.q, l1_ratio=r, n=n_samples)
+        v, w = sequences.sparse_group(self.sequence, size, q=self.q, l1_ratio=r, n=n_samples, columns=len(labels))
         # Where a group has more columns than its rank the spare entries of c are 0 and rank last.
         spare = len(labels) - len(v)
         v = np.append(v, np.full(spare, v[-1])) if spare else v

@@ -191,7 +191,8 @@ def accelerate(
     """The iteration of :func:`solve`, from (v, c) and in the same coordinates.
 
     ``tilt`` = (a_v, a_c) adds <a_v, v> + <a_c, c> to the objective: what the multipliers of affine constraints make
-    of them. Returns v, c, the number of steps, and why they ended.
+    of them. Returns v, c, the number of steps, and why they ended; short of ``tol``, the point with the least
+    certificate of those looked at, which the last one need not be.
     """
     offset = coordinates.offset
     target = tol * coordinates.null_objective
@@ -212,7 +213,7 @@ def accelerate(
 
     Bc = coordinates.forward(c)
     v, eta, value = profile(c, Bc, v)
-    best, stalled = certificate(c, v, eta, value), 0
+    best, best_v, best_c, stalled = certificate(c, v, eta, value), v, c, 0
     if best <= target:
         return v, c, 0, "tol"
     L, t = coordinates.step_bound(eta), 1.0
@@ -237,9 +238,10 @@ def accelerate(
                 return v_new, c_new, iteration, "tol"
             # Arithmetic ends near 1e-15 of the null objective: no progress for 300 steps near it is its end.
             stalled = 0 if now < 0.9 * best else stalled + 1
-            best = min(best, now)
+            if now < best:
+                best, best_v, best_c = now, v_new, c_new
             if stalled > 30 and best <= 1e-11 * coordinates.null_objective:
-                return v_new, c_new, iteration, "precision"
+                return best_v, best_c, iteration, "precision"
 
         if np.vdot(y - c_new, c_new - c) > 0.0:
             t = 1.0
@@ -251,4 +253,4 @@ def accelerate(
             v_y, eta_y, value_y = v, eta, value
         else:
             v_y, eta_y, value_y = profile(y, By, v)
-    return v, c, max_iter, "max_iter"
+    return best_v, best_c, max_iter, "max_iter"

@@ -159,6 +159,7 @@ def sparse_group(
     q: float | tuple[float, float] = 0.1,
     l1_ratio: float = 0.95,
     n: int | None = None,
+    columns: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights v and w of l1_ratio sum_i v_i |c|_(i) + (1 - l1_ratio) sum_i w_i [sqrt(p_g) ||c_g||]_(i).
 
@@ -180,10 +181,12 @@ def sparse_group(
         Share of the elementwise part. At 0 that part is absent and v is "bh", whatever the name.
     n : int
         Number of observations, needed by "gaussian" and "corrected" in a pair.
+    columns : int, default p
+        Entries that v has where it is an array: all columns, whatever the ranks in ``sizes``.
 
     Returns
     -------
-    v : ndarray of shape (p,)
+    v : ndarray of shape (p,), or (columns,)
     w : ndarray of shape (m,)
 
     Raises
@@ -209,7 +212,8 @@ def sparse_group(
     q_v, q_g = _rates(q)
     if not isinstance(sequence, str):
         v, w = _pair(sequence)
-        return elementwise(v, p, q=q_v, n=n), groupwise(w, sizes, q=q_g, n=n)
+        length = p if columns is None or isinstance(v, str) else columns
+        return elementwise(v, length, q=q_v, n=n), groupwise(w, sizes, q=q_g, n=n)
     v, w = _named_sparse_group(sequence, tuple(sizes.tolist()), q_v, q_g, float(l1_ratio))
     return v.copy(), w.copy()
 

@@ -178,18 +178,28 @@ def moments(X: Any, w: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray
     n = X.shape[0]
     weight = np.ones(n) if w is None else w
     if not is_sparse(X):
-        center = weight @ X / n
-        center = center + weight @ (X - center) / n  # the second pass removes the rounding of the first
-        return center, np.sqrt(weight @ (X - center) ** 2 / n)
-    center = np.asarray(X.T @ weight, dtype=float) / n
-    column = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+        unit = _unit(np.abs(X).max(axis=0, initial=0.0))
+        scaled = X / unit
+        center = weight @ scaled / n
+        center += weight @ (scaled - center) / n  # the second pass removes the rounding of the first
+        scaled -= center
+        return unit * center, unit * np.sqrt(weight @ scaled**2 / n)
+    p, column = X.shape[1], np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+    unit = _unit(np.asarray(abs(X).max(axis=0).todense(), dtype=float).ravel())
+    scaled = X.data / unit[column]
     stored = weight[X.indices]
-    held = np.bincount(column, weights=stored, minlength=X.shape[1])
-    spread = np.bincount(column, weights=stored * (X.data - center[column]) ** 2, minlength=X.shape[1])
+    center = np.bincount(column, weights=stored * scaled, minlength=p) / n
+    held = np.bincount(column, weights=stored, minlength=p)
+    spread = np.bincount(column, weights=stored * (scaled - center[column]) ** 2, minlength=p)
     absent = n - held
     for j in np.flatnonzero(absent <= 0.01 * n):  # mostly rounding, which would make a full constant column vary
         absent[j] = np.delete(weight, X.indices[X.indptr[j] : X.indptr[j + 1]]).sum()
-    return center, np.sqrt((spread + absent * center**2) / n)
+    return unit * center, unit * np.sqrt((spread + absent * center**2) / n)
+
+
+def _unit(largest: np.ndarray) -> np.ndarray:
+    """The power of two at each number, 1 at 0: division by it is exact and leaves what has squares in range."""
+    return np.where(largest > 0, np.ldexp(1.0, np.frexp(largest)[1] - 1), 1.0)
 
 
 def _relabel(labels: np.ndarray) -> np.ndarray:

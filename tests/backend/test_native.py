@@ -52,6 +52,64 @@ def test_one_group_that_leaves_no_weight_to_columns_stays_in_the_core(standardiz
     np.testing.assert_allclose(compiled.coefs, numpy.coefs, atol=1e-6)  # sqrt(2 gap)
 
 
+@pytest.mark.parametrize("family", ["gaussian", "poisson", "multinomial"])
+@pytest.mark.parametrize(
+    ("standardize", "sequence", "l1_ratio"),
+    [("group", "vmean", 1.0), ("group", "lasso", 1.0), (True, (np.linspace(2, 1, 12), np.zeros(3)), 0.7)],
+)
+def test_columns_alone_are_penalised_in_the_core_whatever_the_design_holds_together(
+    family, standardize, sequence, l1_ratio
+):
+    """Orthonormalised groups come and go as one, and their coordinates are ranked one by one."""
+    rng = np.random.default_rng(5)
+    Z = np.asfortranarray(rng.normal(size=(60, 12)) + rng.normal(size=(60, 3))[:, np.repeat(range(3), 4)])
+    eta = 0.5 * (Z[:, 0] - Z[:, 5])
+    loss, y = {
+        "gaussian": (ss.losses.Gaussian(), eta + rng.normal(size=60)),
+        "poisson": (ss.losses.Poisson(), rng.poisson(np.exp(eta)).astype(float)),
+        "multinomial": (ss.losses.Multinomial(), np.eye(2)[(eta > rng.logistic(size=60)).astype(int)]),
+    }[family]
+    if family == "multinomial" and not isinstance(sequence, str):
+        sequence = tuple(np.repeat(part, 2) if len(part) == 12 else part for part in sequence)
+    penalty = ss.penalties.SparseGroupSortedL1(sequence, l1_ratio=l1_ratio)
+    problem = Problem(Z, y, loss, penalty, groups=np.repeat(range(3), 4), standardize=standardize)
+    assert native.supports(problem)
+    path = solve_path(problem, ss.relative(1, 0.1, 5), tol=1e-9)
+    seen = Coordinates(resolved(problem))
+    assert path.alpha_max == pytest.approx(seen.alpha_max(), rel=1e-12)
+    for alpha, coef, intercept in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+        assert seen.certify(alpha, coef, intercept, tol=1e-9, n_iter=1, stop="tol").relative <= 1.1e-9
+    # single coordinates are left out of groups that are in
+    c = seen.from_model(path.coefs[2], path.intercepts[2])[1]
+    inside = np.abs(np.ravel(c, order="F").reshape(-1, 4)) > 0
+    assert (inside.any(axis=1) & ~inside.all(axis=1)).any()
+
+
+@pytest.mark.parametrize("dependent", [False, True])
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        ss.penalties.L1(),
+        ss.penalties.SortedL1(),
+        ss.penalties.SparseGroupSortedL1((np.linspace(2, 1, 12), "mean"), l1_ratio=0.6),
+        ss.penalties.SparseGroupSortedL1((np.linspace(2, 1, 12), "mean"), l1_ratio=1.0),
+    ],
+)
+def test_groups_are_orthonormalised_under_any_penalty_of_columns(penalty, dependent):
+    """An array of weights has one for each column, also of a group that has a lower rank."""
+    rng = np.random.default_rng(6)
+    Z = rng.normal(size=(60, 12)) + 2 * rng.normal(size=(60, 3))[:, np.repeat(range(3), 4)]
+    if dependent:
+        Z[:, 5] = Z[:, 4] - Z[:, 6]
+    y = Z[:, 1] - Z[:, 6] + rng.normal(size=60)
+    problem = Problem(
+        np.asfortranarray(Z), y, ss.losses.Gaussian(), penalty, groups=np.repeat(range(3), 4), standardize="group"
+    )
+    compiled, numpy = (solve_path(problem, ss.relative(0.6, 0.1, 4), solver=s, tol=1e-12) for s in ("auto", "proximal"))
+    assert compiled.alpha_max == pytest.approx(numpy.alpha_max, rel=1e-11) and (compiled.coefs[-1] != 0).sum() > 4
+    np.testing.assert_allclose(compiled.certificates.objectives, numpy.certificates.objectives, rtol=1e-10)
+
+
 @pytest.mark.parametrize("container", [np.asfortranarray, sparse.csc_array])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_moments_are_weighted_and_divide_by_n(container, dtype):
@@ -205,6 +263,36 @@ def test_huber_is_certified_where_rounding_of_the_predictor_is_much_of_delta():
     assert solve_path(problem, ss.relative(1, 0.99, 2), tol=1e-8).converged.all()
 
 
+@pytest.mark.parametrize(("delta", "level", "intercept"), [(1e-3, 0, True), (1e-3, 600, False), (1.0, 1e5, False)])
+def test_huber_is_solved_where_all_residuals_are_a_thousand_deltas(delta, level, intercept):
+    """Which rows are within delta, not how the others bend, is then the question. Newton steps shortened until they
+    lowered the objective took 60 000 first-order steps besides, and left up to eleven of these alphas at 1e-2."""
+    rng = np.random.default_rng(0)
+    Z = np.asfortranarray(rng.normal(size=(100, 20)))
+    y = level + Z[:, :3] @ [3.0, -2.0, 1.0] + rng.normal(size=100)
+    problem = Problem(Z, y, ss.losses.Huber(delta), ss.penalties.SortedL1(), fit_intercept=intercept)
+    assert solve_path(problem, ss.relative(1, 0.01, 30), max_iter=500).converged.all()
+
+
+def test_a_fit_cut_short_returns_the_best_point_it_met():
+    """By the gap, which under Huber's loss rises and falls by orders of magnitude on its way down."""
+    rng = np.random.default_rng(4)
+    Z = rng.normal(size=(40, 60)) + 4 * rng.normal(size=(40, 1)) * rng.normal(size=60)
+    y = Z[:, :3].sum(axis=1) / 3 + rng.standard_t(2, 40)
+    problem = Problem(np.asfortranarray(Z), y, ss.losses.Huber(1e-3), ss.penalties.SortedL1())
+    model = native.NativeProblem(problem)
+    alpha, seen = 0.81 * model.alpha_max(), Coordinates(resolved(problem))
+    gaps = []
+    for max_iter in range(1, 60):
+        fit = model.solve_path([alpha], tol=1e-15, max_iter=max_iter, screening=False)
+        certificate = fit.certificates[0]
+        again = seen.certify(alpha, fit.coefs[0], fit.intercepts[0], tol=1e-15, n_iter=1, stop="max_iter")
+        # that of the point returned: eps of the predictor, of order 10, times delta
+        assert certificate.value == pytest.approx(again.value, abs=1e-14)
+        gaps.append(certificate.value)
+    assert gaps[0] > 1e-4 > gaps[-1] and (np.diff(gaps) <= 1e-13).all()
+
+
 def test_an_unpenalised_part_that_separates_the_classes_is_fitted_and_leaves_nothing():
     """Newton steps of far rows overshoot by many powers of two: cut short they took 72 s to a loss of 1e-5."""
     rng = np.random.default_rng(141)
@@ -213,6 +301,19 @@ def test_an_unpenalised_part_that_separates_the_classes_is_fitted_and_leaves_not
     factor = np.where(np.arange(30) < 20, 0.0, 1.0)
     fits = solve_path(Problem(Z, y, ss.losses.Multinomial(), ss.penalties.L1(), penalty_factor=factor), [1e-3])
     assert fits.alpha_max == 0 and not fits.coefs[:, :, 20:].any()
+
+
+def test_counts_that_hardly_vary_are_fitted_to_what_their_rounding_allows():
+    """Residuals are then small beside the means, whose rounding they have: steps that asked the intercept's gradient
+    for 1e-13 of the residuals went on to their cap of a thousand at every look at the gap, thirty times the work."""
+    rng = np.random.default_rng(0)
+    Z, y = np.asfortranarray(rng.normal(size=(2000, 60))), np.full(2000, 5.0)
+    y[3] = 6.0
+    problem = Problem(Z, y, ss.losses.Poisson(), ss.penalties.SortedL1())
+    path = solve_path(problem, ss.relative(1, 0.1, 10))
+    assert path.converged.all() and path.coefs[-1].any()
+    mean = np.exp(Z @ path.coefs[-1] + path.intercepts[-1])
+    assert abs(mean.mean() - y.mean()) < 1e-14  # the intercept's equation, to rounding of the means
 
 
 @pytest.mark.parametrize("offset", [-50.0, 600.0])

@@ -290,3 +290,18 @@ def test_without_penalty_every_penalty_is_maximum_likelihood(data):
 def test_concave_penalties_have_no_program(data):
     with pytest.raises(ValueError, match="MCP penalty is not convex"):
         ordinal_path.solve_path(make(data, MCP(3.0)), [0.1], solver="cvxpy")
+
+
+def test_steps_in_order_end_where_only_rounding_of_the_gaps_moves_them():
+    """Categories without an order: boundaries meet at many rows, and near the end gaps of 1e-9 are right to 1e-7 of
+    themselves, so that the certificate walks about. The best point is kept, not the hundredth."""
+    rng = np.random.default_rng(2)
+    X = np.asfortranarray(rng.normal(size=(120, 6)))
+    eta = np.stack([X[:, :3] @ rng.normal(size=3) for _ in range(3)]) * 1.5
+    y = np.argmax(eta + rng.gumbel(size=eta.shape), axis=0)
+    problem = make((X, y), GroupSortedL1(), K=3, monotone="auto")
+    alpha = 0.1 * ordinal_newton.alpha_max(problem)
+    fit = ordinal_newton.solve_path(problem, [alpha], tol=1e-12)
+    (certificate,) = fit.certificates
+    assert fit.constrained.all() and certificate.stop == "precision" and certificate.n_iter < 100
+    assert certificate.relative < 1e-6

@@ -10,7 +10,7 @@ from scipy.special import xlogy
 from sklearn.linear_model import Lasso, LinearRegression
 
 from sparsestats.backend import proximal
-from sparsestats.backend.losses import Binomial, Gaussian, Loss
+from sparsestats.backend.losses import Binomial, Gaussian, Huber, Loss
 from sparsestats.backend.penalties import L1, GroupSortedL1, Penalty, SortedL1
 from sparsestats.backend.problem import Problem
 from sparsestats.backend.standardize import moments, resolved
@@ -45,6 +45,17 @@ def test_gap_bounds_the_true_suboptimality_from_the_first_step(kind):
         assert certificate.value >= certificate.objective - optimum - 1e-14 >= -1e-11
         assert certificate.value == max(certificate.objective - certificate.bound, 0.0)
         assert certificate.stop == "max_iter"
+
+
+def test_more_steps_never_return_a_worse_point():
+    """The gap is not monotone; what is returned short of tol is the best point looked at."""
+    rng = np.random.default_rng(1)
+    X = np.asfortranarray(rng.normal(size=(40, 12)))
+    y = X[:, :3].sum(axis=1) + rng.standard_t(2, 40)
+    problem = resolved(Problem(X, y, Huber(1e-2), SortedL1()))
+    alpha = 0.2 * proximal.alpha_max(problem)
+    gaps = [proximal.solve(problem, alpha, tol=1e-15, max_iter=k)[2].value for k in range(10, 160, 10)]
+    assert gaps[-1] < 0.5 * gaps[0] and (np.diff(gaps) <= 1e-15).all() and (np.diff(gaps) == 0).any()
 
 
 def test_alpha_max_is_the_smallest_alpha_that_empties_the_model(kind):

@@ -39,6 +39,15 @@ def test_a_large_mean_does_not_cancel():
         np.testing.assert_allclose(moments(form(x + 1e8))[1], x.std(axis=0), rtol=1e-7)
 
 
+@pytest.mark.parametrize("form", [np.asarray, sparse.csc_array])
+@pytest.mark.parametrize("power", [-1000, 900])
+def test_moments_in_any_unit_are_those_of_the_column(X, form, power):
+    """Squares of such columns are out of range; a power of two changes no digit."""
+    weight = np.linspace(0, 2, len(X))
+    for near, far in zip(moments(form(X), weight), moments(form(np.ldexp(X, power)), weight), strict=True):
+        np.testing.assert_array_equal(np.ldexp(near, power), far)
+
+
 def test_true_divides_by_sd_and_factor(X):
     factor = np.array([1.0, 2.0, 0.5, 0.0, 1.0, 1.0])
     std = standardization(problem(X, penalty_factor=factor))

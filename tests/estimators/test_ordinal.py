@@ -116,6 +116,14 @@ def test_parallel_columns_have_one_coefficient(data):
     assert model.certificate_.kind == "newton"
 
 
+@pytest.mark.parametrize("power", [660, -660])
+def test_columns_whose_squares_are_out_of_range_are_fitted_in_their_own_units(data, power):
+    X, y = data
+    near, far = (ss.PRESTO(alpha=0.02).fit(np.ldexp(X, k), y) for k in (0, power))  # 2^660 = 5e198
+    assert far.certificate_.converged and near.coef_.any()
+    np.testing.assert_allclose(np.ldexp(far.coef_, power), near.coef_, rtol=1e-9, atol=1e-12)
+
+
 def test_constant_column_is_exactly_zero_and_duplicates_are_fitted(data):
     X, y = data
     model = ss.PRESTO(alpha=0.003).fit(np.column_stack([X, np.full(500, 3.0), X[:, 0]]), y)

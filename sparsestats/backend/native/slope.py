@@ -21,15 +21,7 @@ PENALTIES = ("l1", "sorted_l1", "group_sorted_l1", "sparse_group_sorted_l1")
 
 def supports(problem: Problem) -> bool:
     """Whether the compiled core knows both the loss and the penalty."""
-    known = problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
-    if not known or problem.penalty.native != "sparse_group_sorted_l1":
-        return known
-    labels = _labels(problem)
-    if not len(labels) or labels.max() + 1 == len(labels):
-        return True
-    solved = problem.penalty.resolve(problem.observations, labels).l1_ratio
-    # Of the columns' part alone the design has the units only when that was known from l1_ratio.
-    return solved < 1 or (problem.penalty.l1_ratio == 1 and problem.standardize != "group")
+    return problem.loss.native in LOSSES and problem.penalty.native in PENALTIES
 
 
 class NativeProblem:
@@ -91,7 +83,7 @@ class NativeProblem:
         if not len(sizes):
             return None
         if penalty.native == "l1":
-            return ext.Penalty(np.ones(int(sizes.sum())), [], 1.0)
+            return ext.Penalty(np.ones(int(self._coordinates().sum())), [], 1.0)
         if self._mixed:
             known = self._resolved()
             v, w, ratio = known.v, known.w, known.l1_ratio
@@ -99,7 +91,8 @@ class NativeProblem:
         if penalty.native == "group_sorted_l1":
             w = sequences.groupwise(penalty.sequence, sizes, q=penalty.q, n=self.problem.observations)
             return ext.Penalty([], w, 0.0) if w.any() else None
-        v = sequences.elementwise(penalty.sequence, len(sizes), q=penalty.q, n=self.problem.observations)
+        columns = int(self._coordinates().sum())
+        v = sequences.elementwise(penalty.sequence, columns, q=penalty.q, n=self.problem.observations)
         return ext.Penalty(v, [], 1.0) if v.any() else None
 
     def _sizes(self) -> np.ndarray:
@@ -211,13 +204,14 @@ class NativeProblem:
 
 def _units(problem: Problem) -> tuple[bool, bool]:
     """Whether the core's units are groups, and whether their scales absorb the groups' weights."""
-    penalty = problem.penalty
+    penalty, orthonormal = problem.penalty, problem.standardize == "group"
     if penalty.native != "sparse_group_sorted_l1":
-        return penalty.native == "group_sorted_l1", penalty.native == "group_sorted_l1"
+        grouped = penalty.native == "group_sorted_l1"
+        return grouped or (orthonormal and problem.groups is not None), grouped
     labels = _labels(problem)
     groups_alone = len(labels) > 0 and penalty.resolve(problem.observations, labels).l1_ratio == 0
     # Numpy's own truth values are none to the core.
-    return bool(penalty.l1_ratio < 1 or problem.standardize == "group"), bool(groups_alone)
+    return bool(penalty.l1_ratio < 1 or orthonormal), bool(groups_alone)
 
 
 def _labels(problem: Problem) -> np.ndarray:
