@@ -74,7 +74,7 @@ class Answering:
     _ours: ClassVar[dict[str, str]] = OF_REGRESSIONS
 
     def __new__(cls, *_: Any, **given: Any) -> Any:
-        known = _parameters(cls)
+        known = _parameters(cls)  # type: ignore[arg-type]  # a class, which mypy takes for one of its objects
         unknown = None if known is None else next((name for name in given if name not in known), None)
         if known is not None and unknown is not None:
             hint = argument_hint(unknown, known, cls._ours)
