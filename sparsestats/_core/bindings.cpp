@@ -182,13 +182,13 @@ NB_MODULE(_ext, m) {
       .def(
           "__init__",
           [](BoundDesign* self, Columns& X, Vector w, bool fit_intercept, const std::string& standardize,
-             std::vector<Index> groups, std::vector<double> factor, bool group_weights, Index responses) {
+             Integers groups, Vector factor, bool group_weights, Index responses) {
             ss::DesignOptions o;
             o.fit_intercept = fit_intercept;
             o.scale = standardize == "columns";
             o.orthonormalise = standardize == "groups";
-            o.group = std::move(groups);
-            o.factor = std::move(factor);
+            o.group.assign(groups.data(), groups.data() + groups.shape(0));
+            o.factor.assign(factor.data(), factor.data() + factor.shape(0));
             o.group_weights = group_weights;
             o.responses = responses;
             if (static_cast<Index>(w.shape(0)) != X.storage->n) throw std::invalid_argument("X and weights differ in length");

@@ -35,6 +35,14 @@ class GramCache {
  public:
   explicit GramCache(const Design& design) : d_(design), slot_(design.atoms(), -1) {}
 
+  void clear() {
+    std::fill(slot_.begin(), slot_.end(), Index{-1});
+    members_.clear();
+    gathered_.clear();
+    for (auto* v : {&G_, &gathered_G_}) std::vector<double>().swap(*v);
+    capacity_ = used_ = 0;
+  }
+
   // G over the atoms of E, row-major; the lower triangle. Valid until the next call; neighbouring models share their E.
   const double* gather(const std::vector<Index>& E) {
     if (E == gathered_) return gathered_G_.data();
@@ -479,6 +487,7 @@ class PathSolver {
     if (loss_.quadratic() && m <= GRAM_LIMIT * n_) {
       solve(*quadratic(E, units), nullptr, target, polish, false);
     } else {
+      if (m > 2 * GRAM_LIMIT * n_) gram_.clear();  // the working set has left it behind
       const bool single = singles_.serves(m), tight = target < SINGLE * null_;
       if (single)
         solve_rows(Rows(d_, E, loss_, y_.data(), offset_.data(), q > 0, singles_.gather(E)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from typing import Any, ClassVar
 
 from ..validation import argument_hint
@@ -73,15 +74,16 @@ class Answering:
     _ours: ClassVar[dict[str, str]] = OF_REGRESSIONS
 
     def __new__(cls, *_: Any, **given: Any) -> Any:
-        if given:
-            known: list[str] = cls._get_param_names()  # type: ignore[attr-defined]
-            unknown = next((name for name in given if name not in known), None)
-            if unknown is not None and not _takes_anything(cls):
-                hint = argument_hint(unknown, known, cls._ours)
-                raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {unknown!r}. {hint}")
+        known = _parameters(cls)  # type: ignore[arg-type]  # a class, which mypy takes for one of its objects
+        unknown = None if known is None else next((name for name in given if name not in known), None)
+        if known is not None and unknown is not None:
+            hint = argument_hint(unknown, known, cls._ours)
+            raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {unknown!r}. {hint}")
         return super().__new__(cls)
 
 
-def _takes_anything(cls: type) -> bool:
-    """Whether a subclass of somebody's own hands its arguments on."""
-    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
+@cache  # a fit makes several clones, and to read a signature takes longer than to make one
+def _parameters(cls: type) -> tuple[str, ...] | None:
+    """The parameters of a class; None of a subclass of somebody's own that hands its arguments on."""
+    parameters = inspect.signature(cls).parameters
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else tuple(sorted(parameters))

@@ -169,7 +169,7 @@ def test_no_penalised_column_is_the_same_fit_at_every_alpha():
 
 def test_lengths_that_differ_are_refused_before_memory_is_read():
     with pytest.raises(ValueError, match="differ in length"):
-        ext.Design(native.columns(X), np.ones(3), True, "columns", [], [], False)
+        ext.Design(native.columns(X), np.ones(3), True, "columns", np.empty(0, int), np.empty(0), False)
 
 
 @pytest.mark.parametrize(

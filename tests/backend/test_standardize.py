@@ -96,7 +96,9 @@ def test_a_constant_column_of_a_million_rows_has_no_rank():
     n = 1_000_000
     w = np.random.default_rng(1).uniform(0, 2, n)
     w *= n / w.sum()
-    design = ext.Design(columns(sparse.csc_array(np.full((n, 1), 1.7))), w, True, "groups", [0], [], True, 1)
+    design = ext.Design(
+        columns(sparse.csc_array(np.full((n, 1), 1.7))), w, True, "groups", np.zeros(1, int), np.empty(0), True, 1
+    )
     assert list(design.ranks()) == [0]
 
 

@@ -56,8 +56,8 @@ class NativeProblem:
             np.ones(problem.shape[0]) if problem.sample_weight is None else _vector(problem.sample_weight),
             problem.fit_intercept,
             {True: "columns", False: "none", "group": "groups"}[problem.standardize],
-            np.asarray(problem.groups).tolist() if self._grouped else [],
-            [] if problem.penalty_factor is None else np.asarray(problem.penalty_factor, dtype=float).tolist(),
+            np.ascontiguousarray(problem.groups if self._grouped else (), dtype=np.int64),
+            _vector(() if problem.penalty_factor is None else problem.penalty_factor),
             absorbs,
             problem.responses,
         )
