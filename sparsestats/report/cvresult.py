@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,8 +19,8 @@ class CVResult:
 
     Parameters
     ----------
-    scores : mapping from name to sequence
-        The columns of ``table``.
+    scores : callable
+        Returns the columns of ``table`` by name.
     alphas : ndarray (k,)
         Penalty strengths, largest first.
     mean, se : ndarray (k,)
@@ -54,13 +54,13 @@ class CVResult:
     --------
     >>> import numpy as np
     >>> from sparsestats.report.cvresult import CVResult
-    >>> cv = CVResult({}, np.array([1.0, 0.5]), np.array([2.0, 1.0]), np.array([0.3, 0.2]), 1, 1,
+    >>> cv = CVResult(dict, np.array([1.0, 0.5]), np.array([2.0, 1.0]), np.array([0.3, 0.2]), 1, 1,
     ...               "mean_squared_error", False)
     >>> cv.alpha_min
     0.5
     """
 
-    scores: Mapping[str, Any]
+    scores: Callable[[], Mapping[str, Any]]
     alphas: np.ndarray
     mean: np.ndarray
     se: np.ndarray
@@ -77,7 +77,7 @@ class CVResult:
 
     @cached_property
     def table(self) -> pd.DataFrame:  # made when looked at: that takes as long as a quarter of a small path
-        return pd.DataFrame(dict(self.scores), copy=False)
+        return pd.DataFrame(dict(self.scores()), copy=False)
 
     @property
     def alpha_min(self) -> float:

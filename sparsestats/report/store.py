@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -253,7 +254,8 @@ def reading(saved: Any, form: str, layout: int = LAYOUT) -> Iterator[None]:
 
 
 def _cv(saved: dict[str, Any]) -> CVResult:
-    return CVResult(dict(saved.pop("table").items()), **saved)
+    columns = dict(saved.pop("table").items())
+    return CVResult(partial(dict, columns), **saved)
 
 
 def common_parts(saved: dict[str, Any], spec: Callable[[Any], Any]) -> dict[str, Any]:

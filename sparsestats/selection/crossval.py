@@ -237,18 +237,8 @@ def _fold(
 
 
 def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, splits: Sequence[Split]) -> CVResult:
-    k = len(alphas)
     by_fold = np.stack([fold.scores for fold in folds])
     weights = np.array([fold.weight for fold in folds])
-    table = {
-        "alpha": np.tile(alphas, len(folds)),
-        "fold": np.repeat(np.arange(len(folds)), k),
-        "score": by_fold.ravel(),
-        "n": np.repeat([fold.n for fold in folds], k),
-        "weight": np.repeat(weights, k),
-        "converged": np.concatenate([fold.converged for fold in folds]),
-        "fitted": np.concatenate([np.arange(k) < fold.n_fitted for fold in folds]),
-    }
     missed = sum(not fold.converged.all() for fold in folds)
     if missed:
         warnings.warn(
@@ -261,7 +251,7 @@ def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, spl
     mean, se = rules.summarize(by_fold, weights, rounds)
     null, _ = rules.summarize(np.array([[fold.null] for fold in folds]), weights)
     return CVResult(
-        table,
+        partial(_long, folds, alphas),
         alphas=alphas,
         mean=mean,
         se=se,
@@ -274,6 +264,20 @@ def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, spl
         rounds=rounds,
         held_out=_digest(splits),
     )
+
+
+def _long(folds: list[_FoldScores], alphas: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of ``CVResult.table``."""
+    k = len(alphas)
+    return {
+        "alpha": np.tile(alphas, len(folds)),
+        "fold": np.repeat(np.arange(len(folds)), k),
+        "score": np.concatenate([fold.scores for fold in folds]),
+        "n": np.repeat([fold.n for fold in folds], k),
+        "weight": np.repeat([fold.weight for fold in folds], k),
+        "converged": np.concatenate([fold.converged for fold in folds]),
+        "fitted": np.concatenate([np.arange(k) < fold.n_fitted for fold in folds]),
+    }
 
 
 def _rows(values: Any, index: np.ndarray) -> Any:
@@ -302,16 +306,14 @@ def _check_classes(data: _Data, train: np.ndarray) -> None:
 
 
 def _digest(splits: Sequence[Split]) -> str:
-    rows = sha256()
-    for _, test in splits:
-        rows.update(np.asarray([len(test), *test], dtype=np.int64).tobytes())
-    return rows.hexdigest()
+    rows = [part for _, test in splits for part in ([len(test)], test)]
+    return sha256(np.concatenate(rows).astype(np.int64).tobytes()).hexdigest()
 
 
 def _rounds(splits: Sequence[Split]) -> float:
     """How often a row that is held out at all is held out, on average."""
-    held_out = np.concatenate([test for _, test in splits])
-    return len(held_out) / len(np.unique(held_out))
+    times = np.bincount(np.concatenate([test for _, test in splits]))
+    return float(times.sum() / np.count_nonzero(times))
 
 
 def _check_alphas(alphas: Any) -> np.ndarray:

@@ -132,13 +132,13 @@ def _threads(
             number, task = waiting.popleft()
         except IndexError:
             return False
-        with nested():
-            found[number] = call(task)
+        found[number] = call(task)
         return True
 
     def serve() -> None:
-        while serve_one():
-            pass
+        with nested():
+            while serve_one():
+                pass
 
     # This thread works too: with one thread more than cores, tasks push each other out of the caches, and the last ones
     # run while a core is idle.
@@ -147,13 +147,14 @@ def _threads(
         others = {pool.submit(serve) for _ in range(min(workers, len(tasks)) - 1)}
         if beside is not None:
             beside()
-        while waiting or others:
-            if not serve_one():
-                wait(others, INTERRUPTIBLE, FIRST_COMPLETED)
-            for other in [other for other in others if other.done()]:
-                other.result()  # an error ends the wait for the others
-                others.remove(other)
-            bar.show(len(found))
+        with nested():
+            while waiting or others:
+                if not serve_one():
+                    wait(others, INTERRUPTIBLE, FIRST_COMPLETED)
+                for other in [other for other in others if other.done()]:
+                    other.result()  # an error ends the wait for the others
+                    others.remove(other)
+                bar.show(len(found))
         return [found[number] for number in range(len(tasks))]
     finally:
         waiting.clear()

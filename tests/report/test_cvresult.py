@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 @pytest.fixture
 def cv():
     return CVResult(
-        {"alpha": [4.0, 2.0, 1.0], "fold": 0, "score": [9.0, 5.5, 5.0], "n": 10},
+        lambda: {"alpha": [4.0, 2.0, 1.0], "fold": 0, "score": [9.0, 5.5, 5.0], "n": 10},
         alphas=np.array([4.0, 2.0, 1.0]),
         mean=np.array([9.0, 5.5, 5.0]),
         se=np.array([0.5, 0.6, 0.7]),
