@@ -70,12 +70,11 @@ class Solver {
         ++report.newtons;
         ++report.iterations;
         const double now = gap();
-        // Where the loss is linear far out the gap says little before the end: it tells less than the objective's fall.
-        const bool faster = f_.flat() && before - F_ > std::max(pace * price, 1e-13 * std::abs(F_));
-        const bool good = moved && (faster || now < 0.3 * std::min(report.gap, reached));
+        // A step that lowers the objective by more than first-order steps do for its price is worth its turn; and where the loss
+        // is linear far out, whose gap says little before the end, it is followed by the next as one that closes the gap.
+        const bool pays = moved && before - F_ > std::max(pace * price, 1e-13 * std::abs(F_));
+        const bool good = moved && ((pays && f_.flat()) || now < 0.3 * std::min(report.gap, reached));
         reached = std::min(now, reached);
-        // One that lowers the objective as much for its price as the steps before it is worth its turn.
-        const bool pays = moved && spent > 0 && (before - F_) * spent >= (level - before) * price;
         patience = good || pays ? PATIENCE : 2 * patience;
         report.gap = from = now;
         level = F_;

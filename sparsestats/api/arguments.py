@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..estimators._misnamed import BOUNDS
+from ..estimators._misnamed import BOUNDS, RENAMED
 from ..selection.folds import Folds
 from ..validation import argument_hint, check_chance, check_jobs
 
 OURS = {
+    **RENAMED,
     "weights": "sample_weight",
     "weight": "sample_weight",
     "lambda_": "alpha",
@@ -28,7 +29,6 @@ OURS = {
     "nfolds": "cv",
     "foldid": "cv=ss.folds(n, by=...), or row_groups",
     "cluster": "n_jobs for workers, row_groups for rows that belong together",
-    "fdr": "q",
     "gfdr": "q",
     "vfdr": "q",
     "pen_method": "sequence",
@@ -37,9 +37,7 @@ OURS = {
     "exclude": "the formula: '. - term'",
     "keep": "unpenalized, a list of terms",
     "relax": "the method refit() of the fit",
-    "seed": "random_state",
     "type_measure": "scoring",
-    "standardise": "standardize",
     "intercept": "fit_intercept, or '0 +' in the formula",
     "levels": "the formula: C(y, levels=[...]) ~ x, or an ordered categorical dtype",
     "categories": "the formula: C(y, levels=[...]) ~ x, or an ordered categorical dtype",
@@ -48,8 +46,6 @@ OURS = {
     "subset": "a selection of rows of data before the call",
     "na_action": 'missing="drop" or "raise"',
     "ncores": "n_jobs",
-    "thresh": "tol",
-    "maxit": "max_iter",
     **dict.fromkeys(BOUNDS, "constraints=lambda v: [v['term'] >= low, v['term'] <= high]"),
 }
 """What people coming from elsewhere write -> what it is here."""

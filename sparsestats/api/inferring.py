@@ -59,6 +59,8 @@ def inferred(
 
 
 def _checked(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    if method not in OPTIONS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, OPTIONS))}; got {method!r}.")
     usual = OPTIONS[method]
     for name in given:
         if name not in usual:

@@ -13,7 +13,17 @@ _OF_CV = "the CV twin of this estimator"
 BOUNDS = ("bounds", "positive", "lower_bnd", "upper_bnd", "lower_limits", "upper_limits")
 """What bounds on coefficients are called elsewhere."""
 
+RENAMED = {
+    "fdr": "q",
+    "standardise": "standardize",
+    "seed": "random_state",
+    "maxit": "max_iter",
+    "thresh": "tol",
+}
+"""What has one other name in every door."""
+
 _OURS = {
+    **RENAMED,
     "weights": _OF_FIT,
     "weight": _OF_FIT,
     "class_weight": _OF_FIT,
@@ -39,13 +49,8 @@ _OURS = {
     "groups": "an argument of GroupSLOPE and SparseGroupSLOPE",
     "l1_ratio": "an argument of SparseGroupSLOPE",
     "penalty": "the class (SLOPE, GroupSLOPE, SparseGroupSLOPE) and its sequence, or ss.Penalized(penalty=...)",
-    "fdr": "q",
     "normalize": "standardize",
-    "standardise": "standardize",
     "intercept": "fit_intercept",
-    "seed": "random_state",
-    "maxit": "max_iter",
-    "thresh": "tol",
 }
 
 OF_REGRESSIONS = _OURS | dict.fromkeys(BOUNDS, "constraints=lambda v: [v['beta'] >= low, v['beta'] <= high]")
@@ -55,6 +60,7 @@ OF_ORDINAL = _OURS | dict.fromkeys(BOUNDS, "constraints=lambda v: [v['coef'] >= 
 """The same of ordinal regression, whose coefficients have another name in a program."""
 
 OF_GRAPHS = {
+    **RENAMED,
     "lambda_": "alpha",
     "lambda": "alpha",
     "lam": "alpha",
@@ -62,7 +68,6 @@ OF_GRAPHS = {
     "blacklist": "forbidden, a list of (from, to) pairs",
     "maxp": "max_parents",
     "restart": "n_restarts",
-    "seed": "random_state",
     **dict.fromkeys(BOUNDS, "constraints=lambda v: [v['from', 'to'] >= low, v['from', 'to'] <= high]"),
 }
 """The same of graphs."""

@@ -17,8 +17,6 @@ from .tables import INTERCEPT, number
 if TYPE_CHECKING:
     from .fit import Fit
 
-METHODS = ("bootstrap", "split", "stability")
-
 _MOST_TERMS = 30
 _MOST_NAMES = 12
 _MOST_DRAWN = 40
