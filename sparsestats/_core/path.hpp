@@ -131,6 +131,8 @@ constexpr Index GRAM_LIMIT = 2;
 constexpr double POLISHED = 1e-8;
 // Down to gaps of this share of the null objective, fits through the rows read columns in single precision.
 constexpr double SINGLE = 1e-7;
+// Down to this share, and to so many times the target, their steps sum in single precision too: later, rounding holds them up.
+constexpr double COARSE = 2e-6, FAR = 3;
 // Fits that are asked for less take over here, with a Newton step.
 constexpr double HANDOVER = 3e-6;
 
@@ -468,7 +470,8 @@ class PathSolver {
       Solver solver(f, J_, units, alpha, blocks);
       if (!guess.empty()) solver.offer(x, guess);
       const SolveReport report =
-          solver.solve(x.data(), lipschitz_, until, opt_.max_iter - point.iterations, finish, resumed, watch);
+          solver.solve(x.data(), lipschitz_, until, std::max(COARSE * null_, FAR * until), opt_.max_iter - point.iterations,
+                       finish, resumed, watch);
       point.iterations += report.iterations;
       point.newtons += report.newtons;
       guess.clear();

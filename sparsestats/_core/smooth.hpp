@@ -20,6 +20,10 @@ class Smooth {
   virtual void image(const double* x, double* img) const = 0;
   virtual double value(const double* x, const double* img) const = 0;
   virtual void gradient(const double* x, const double* img, double* g) const = 0;
+  // Image and gradient in single precision, for steps that half the digits serve, where `rounds` says that they cost less.
+  virtual bool rounds() const { return false; }
+  virtual void coarse_image(const double* x, double* img) const { image(x, img); }
+  virtual void coarse_gradient(const double* x, const double* img, double* g) const { gradient(x, img, g); }
   // At least twice what the loss at img + dimg exceeds its tangent at img by: (curvature along dx) |dx|^2.
   virtual double curvature(const double* img, const double* dx, const double* dimg) const = 0;
   // Lower triangle of the Hessian over the coordinates listed, then all free ones; row-major, leading dimension ld.
@@ -101,8 +105,7 @@ class Rows final : public Smooth {
   bool quadratic() const override { return loss_.quadratic(); }
   bool flat() const override { return loss_.flat(); }
   void image(const double* x, double* img) const override {
-    std::copy(offset_, offset_ + d_.n(), img);
-    if (free_ > 0) d_.free_axpy(1, x + m_, img);
+    carried_image(x, img);
     if (columns_.empty()) return d_.axpy_atoms(atoms_.data(), static_cast<Index>(atoms_.size()), x, img);
     combine(m_, x, [&](Index j) { return columns_[j]; }, img, d_.n());
   }
@@ -115,9 +118,26 @@ class Rows final : public Smooth {
       d_.tdot(atoms_.data(), static_cast<Index>(atoms_.size()), e_.data(), g);
     else
       project_on(m_, [&](Index j) { return columns_[j]; }, e_.data(), d_.n(), g);
-    for (Index j = 0; j < m_; ++j) g[j] = -g[j];
-    if (free_ > 0) d_.free_dots(e_.data(), g + m_);
-    for (Index k = 0; k < free_; ++k) g[m_ + k] = -g[m_ + k];
+    finish_gradient(g);
+  }
+  // Widening the products of single columns is half of a step. Losses with a curvature multiply the rounding of a large
+  // predictor by it.
+  bool rounds() const override { return !columns_.empty() && loss_.quadratic(); }
+  void coarse_image(const double* x, double* img) const override {
+    carried_image(x, img);
+    moves_.assign(x, x + m_);
+    single_.resize(d_.n());
+    for (Index first = 0; first < m_; first += FEW) {  // a few columns a sum, that rounding does not add up
+      std::fill(single_.begin(), single_.end(), 0.0f);
+      combine(std::min(FEW, m_ - first), moves_.data() + first, [&](Index j) { return columns_[first + j]; }, single_.data(), d_.n());
+      add(single_.data(), img, d_.n());
+    }
+  }
+  void coarse_gradient(const double*, const double* img, double* g) const override {
+    dual_point(img);
+    single_.assign(e_.begin(), e_.end());
+    project_on(m_, [&](Index j) { return columns_[j]; }, single_.data(), d_.n(), g);
+    finish_gradient(g);
   }
   double curvature(const double* img, const double*, const double* dimg) const override {
     return 2 * loss_.divergence(img, dimg, y_, d_.weights().data(), d_.n());
@@ -215,6 +235,16 @@ class Rows final : public Smooth {
   }
 
  private:
+  // What is in the image without the penalised coordinates.
+  void carried_image(const double* x, double* img) const {
+    std::copy(offset_, offset_ + d_.n(), img);
+    if (free_ > 0) d_.free_axpy(1, x + m_, img);
+  }
+  // From products with the dual point at hand to the gradient.
+  void finish_gradient(double* g) const {
+    if (free_ > 0) d_.free_dots(e_.data(), g + m_);
+    for (Index j = 0; j < m_ + free_; ++j) g[j] = -g[j];
+  }
   void dual_point(const double* img) const {
     loss_.residual(img, y_, e_.data(), d_.n());
     for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
@@ -254,6 +284,7 @@ class Rows final : public Smooth {
     }
     return block;
   }
+  static constexpr Index FEW = 64;  // columns
   const Predictors& d_;
   std::vector<Index> atoms_, owner_, within_;
   const Loss& loss_;
@@ -262,7 +293,7 @@ class Rows final : public Smooth {
   std::vector<const float*> columns_;
   mutable double mean_ = 1;
   mutable std::vector<double> e_, level_, slope_;  // of the model: residuals are level - slope * image
-  mutable std::vector<float> single_, moves_;      // what a sweep reads and adds
+  mutable std::vector<float> single_, moves_;      // what a sweep or a coarse step reads and adds
 };
 
 }  // namespace ss

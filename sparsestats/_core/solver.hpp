@@ -34,9 +34,11 @@ class Solver {
   }
 
   // x holds the start and receives the solution. `lipschitz` is a running estimate, kept between calls.
+  // While the gap is above `coarse`, first-order steps may round more than doubles do.
   // With `polish` a last Newton step brings the answer to rounding, where it is affordable.
   // `resumed`: x is where first-order steps on a rounded model have ended, so that its pattern counts as settled.
-  SolveReport solve(double* x, double& lipschitz, double target, Index max_iter, bool polish, bool resumed, Watch& watch) {
+  SolveReport solve(double* x, double& lipschitz, double target, double coarse, Index max_iter, bool polish, bool resumed,
+                    Watch& watch) {
     x_.assign(x, x + dim_);
     f_.image(x_.data(), ix_.data());
     F_ = objective(x_, ix_);
@@ -65,6 +67,7 @@ class Solver {
       const bool cheap = price <= SETTLE * step_cost() && spent + SETTLE * step_cost() >= patience * price;
       if (smooth_here && (cheap || (settled && left >= patience * price))) {
         const double before = F_;
+        refine();
         if (spent > 0) pace = std::max(level - before, 0.0) / spent;
         const bool moved = newton_step();
         ++report.newtons;
@@ -93,6 +96,10 @@ class Solver {
       // The gap of a quadratic costs less than a step: looked at half way too.
       for (Index done = 0; !blocks_ && done < steps && report.gap > target;) {
         const Index some = f_.quadratic() ? std::min(steps - done, SETTLE / 2) : steps;
+        if (f_.rounds() && report.gap > coarse)
+          coarse_ = true;
+        else
+          refine();
         accelerate(some, watch);
         done += some;
         report.iterations += some;
@@ -103,6 +110,7 @@ class Solver {
       left = report.gap < from ? spent * std::log(report.gap / target) / std::log(from / report.gap) : spent;
       if (stalled(report.gap)) break;
     }
+    refine();
     if (report.gap > target && held_gap_ < report.gap) {  // the last point is not always the best
       x_ = held_;
       f_.image(x_.data(), ix_.data());
@@ -168,16 +176,25 @@ class Solver {
     return ++rounds_ > 10 && gap < 1e-9 * std::max(F_, 1e-300);
   }
 
+  // An end to coarse steps, and to what their rounding has left in the images.
+  void refine() {
+    if (!coarse_) return;
+    coarse_ = false;
+    f_.image(x_.data(), ix_.data());
+    f_.image(last_.data(), ilast_.data());
+  }
+
   // One proximal-gradient step from (y, iy) to (cand, icand); raises L until it majorises along the step.
-  void prox_step(const std::vector<double>& y, const std::vector<double>& iy) {
-    f_.gradient(y.data(), iy.data(), g_.data());
+  void prox_step(const std::vector<double>& y, std::vector<double>& iy) {
+    bool coarse = coarse_;
+    coarse ? f_.coarse_gradient(y.data(), iy.data(), g_.data()) : f_.gradient(y.data(), iy.data(), g_.data());
     std::vector<double>&d = step_, &di = istep_;
     d.resize(dim_);
     di.resize(img_size_);
     for (int tries = 0; tries < 60; ++tries) {
       for (Index j = 0; j < dim_; ++j) cand_[j] = y[j] - g_[j] / L_;
       J_.prox(units_, cand_.data(), alpha_ / L_);
-      f_.image(cand_.data(), icand_.data());
+      coarse ? f_.coarse_image(cand_.data(), icand_.data()) : f_.image(cand_.data(), icand_.data());
       for (Index j = 0; j < dim_; ++j) d[j] = cand_[j] - y[j];
       const double size = norm2(d.data(), dim_);
       J_.set_precision(0.1 * std::sqrt(size / dim_));
@@ -188,6 +205,12 @@ class Solver {
       }
       const double curv = f_.curvature(iy.data(), d.data(), di.data());
       if (curv <= L_ * size * (1 + 1e-10) || size == 0) return;
+      if (coarse) {  // L is not raised for what may be rounding
+        coarse = false;
+        f_.image(y.data(), iy.data());
+        f_.gradient(y.data(), iy.data(), g_.data());
+        continue;
+      }
       overflow_ = !std::isfinite(curv) && !(L_ < 1e300);
       if (overflow_) return;
       L_ = std::isfinite(curv) ? std::clamp(1.05 * curv / size, 1.1 * L_, 10 * L_) : 10 * L_;
@@ -361,6 +384,7 @@ class Solver {
   double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
   bool minimised_ = false;  // x minimises the objective over the pattern the last Newton step had
+  bool coarse_ = false;  // whether images hold the rounding of single precision
   bool overflow_ = false;  // no step is short enough for the numbers to stay finite
   Index m_, dim_, img_size_;
   double held_gap_ = std::numeric_limits<double>::infinity();  // the least gap so far, and its point
