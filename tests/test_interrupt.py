@@ -38,9 +38,10 @@ from sparsestats._core import ext
 model = ss.SLOPE(**options)
 print("go", flush=True)
 try:
+    problem = model._problem(X, y)
     cross_validate_path(
-        ss.SLOPE(**options), X, y, alphas=alphas.grid(10.0), splits=check_cv(4, y), n_jobs=2,
-        control=ext.Control(), fold_path=FoldPaths.of(model, model._problem(X, y)),
+        ss.SLOPE(**options), problem.X, y, alphas=alphas.grid(10.0), splits=check_cv(4, y), n_jobs=2,
+        control=ext.Control(), fold_path=FoldPaths(model, problem),
     )
     print("finished", flush=True)
 except KeyboardInterrupt:

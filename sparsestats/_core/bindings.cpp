@@ -8,7 +8,7 @@
 
 #include "bind_common.hpp"
 #include "bind_dag.hpp"
-#include "path.hpp"
+#include "folds.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -57,6 +57,31 @@ struct BoundDesign {
   std::unique_ptr<ss::Design> design;
 };
 
+ss::DesignOptions design_options(bool fit_intercept, const std::string& standardize, const Integers& groups, const Vector& factor,
+                                 bool group_weights, Index responses) {
+  ss::DesignOptions o;
+  o.fit_intercept = fit_intercept;
+  o.scale = standardize == "columns";
+  o.orthonormalise = standardize == "groups";
+  o.group.assign(groups.data(), groups.data() + groups.shape(0));
+  o.factor.assign(factor.data(), factor.data() + factor.shape(0));
+  o.group_weights = group_weights;
+  o.responses = responses;
+  return o;
+}
+
+// Folds together with the Python arrays they read.
+struct BoundFolds {
+  std::unique_ptr<ss::Folds> folds;
+  Index n, responses;
+  std::vector<nb::object> kept;
+};
+
+template <class T>
+std::unique_ptr<ss::Folds> folds_of(Matrix<T> X, const double* y, const double* offset, ss::DesignOptions options) {
+  return std::make_unique<ss::DenseFolds<T>>(X.data(), X.shape(0), X.shape(1), y, offset, std::move(options));
+}
+
 nb::dict to_dict(ss::PathOutput&& out, Index p, Index responses) {
   const size_t k = out.points.size();
   nb::dict result;
@@ -103,11 +128,8 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
                     const ss::PenaltySpec& spec, std::vector<double> alphas, double tol, Index max_iter, bool screening,
                     double stop_deviance, ss::Control& control) {
   const ss::Design& design = *bound.design;
-  const ss::Predictors predictors(design);
-  if (static_cast<Index>(y.shape(0)) != predictors.n()) throw std::invalid_argument("y and X differ in length");
+  if (static_cast<Index>(y.shape(0)) != design.n() * design.responses()) throw std::invalid_argument("y and X differ in length");
   const auto loss = ss::make_loss(loss_name, loss_parameter, design.responses());
-  if (loss->responses() != design.responses()) throw std::invalid_argument("loss and design differ in responses");
-  const auto penalty = ss::make_penalty(spec, predictors.size(), predictors.groups());
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
   const double* offset_data = offset.is_none() ? nullptr : o.data();
   ss::Watch watch(control, signals());
@@ -115,14 +137,45 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
   {
     nb::gil_scoped_release release;
     const ss::PathOptions options{tol, max_iter, screening, stop_deviance, spec.ratio == 1};
-    ss::PathSolver solver(design, *loss, *penalty, y.data(), offset_data, options);
-    if (alphas.empty())
-      out.alpha_max = solver.alpha_max();
-    else
-      out = solver.run(alphas, watch);
+    out = ss::solve_path(design, *loss, spec, y.data(), offset_data, alphas, options, watch);
   }
   if (PyErr_Occurred()) throw nb::python_error();
   return to_dict(std::move(out), design.p(), design.responses());
+}
+
+ss::RowNumbers row_numbers(const Integers& rows, Index n) {
+  const Index count = static_cast<Index>(rows.shape(0));
+  for (Index i = 0; i < count; ++i)
+    if (rows.data()[i] < -n || rows.data()[i] >= n) throw std::out_of_range("a fold has rows that X does not have");
+  return {rows.data(), count};
+}
+
+nb::dict fit_fold(BoundFolds& self, Integers train, Integers test, const std::string& loss_name, double loss_parameter,
+                  const ss::PenaltySpec& spec, std::vector<double> alphas, double tol, Index max_iter, bool screening,
+                  ss::Control& control) {
+  const ss::RowNumbers fitted = row_numbers(train, self.n), held_out = row_numbers(test, self.n);
+  const auto loss = ss::make_loss(loss_name, loss_parameter, self.responses);
+  ss::Watch watch(control, signals());
+  ss::FoldOutput out;
+  {
+    nb::gil_scoped_release release;
+    const ss::PathOptions options{tol, max_iter, screening, 2.0, spec.ratio == 1};
+    out = self.folds->fit(fitted, held_out, *loss, spec, alphas, options, watch);
+  }
+  if (PyErr_Occurred()) throw nb::python_error();
+  const size_t points = out.path.points.size(), K = self.responses, rows = held_out.count;
+  std::vector<double> gaps;
+  for (const auto& point : out.path.points) gaps.push_back(point.gap);
+  nb::dict result;
+  if (K == 1)
+    result["eta"] = give(std::move(out.eta), {rows, points});
+  else
+    result["eta"] = give(std::move(out.eta), {rows, points, K});
+  result["gaps"] = give(std::move(gaps), {points});
+  result["null_objective"] = out.path.null_objective;
+  result["stopped"] = out.path.stopped;
+  result["finite"] = out.finite;
+  return result;
 }
 
 }  // namespace
@@ -183,14 +236,7 @@ NB_MODULE(_ext, m) {
           "__init__",
           [](BoundDesign* self, Columns& X, Vector w, bool fit_intercept, const std::string& standardize,
              Integers groups, Vector factor, bool group_weights, Index responses) {
-            ss::DesignOptions o;
-            o.fit_intercept = fit_intercept;
-            o.scale = standardize == "columns";
-            o.orthonormalise = standardize == "groups";
-            o.group.assign(groups.data(), groups.data() + groups.shape(0));
-            o.factor.assign(factor.data(), factor.data() + factor.shape(0));
-            o.group_weights = group_weights;
-            o.responses = responses;
+            auto o = design_options(fit_intercept, standardize, groups, factor, group_weights, responses);
             if (static_cast<Index>(w.shape(0)) != X.storage->n) throw std::invalid_argument("X and weights differ in length");
             const double* weights = w.data();
             std::unique_ptr<ss::Design> design;
@@ -215,6 +261,26 @@ NB_MODULE(_ext, m) {
         const size_t k = v.size();
         return give(std::move(v), {k});
       });
+
+  nb::class_<BoundFolds>(m, "Folds", "Folds of one problem: each fits some rows, without weights, and predicts others.")
+      .def(
+          "__init__",
+          [](BoundFolds* self, nb::object X, nb::object y, nb::object offset, bool fit_intercept, const std::string& standardize,
+             Integers groups, Vector factor, bool group_weights, Index responses) {
+            const bool single = nb::isinstance<Matrix<float>>(X);
+            const Index n = single ? exact<Matrix<float>>(X).shape(0) : exact<Matrix<double>>(X).shape(0);
+            const Vector target = exact<Vector>(y);
+            if (static_cast<Index>(target.shape(0)) != n * responses) throw std::invalid_argument("y and X differ in length");
+            const double* o = offset.is_none() ? nullptr : exact<Vector>(offset).data();
+            auto options = design_options(fit_intercept, standardize, groups, factor, group_weights, responses);
+            auto folds = single ? folds_of(exact<Matrix<float>>(X), target.data(), o, std::move(options))
+                                : folds_of(exact<Matrix<double>>(X), target.data(), o, std::move(options));
+            new (self) BoundFolds{std::move(folds), n, responses, {X, y, offset}};
+          },
+          "X"_a, "y"_a, "offset"_a.none(), "fit_intercept"_a, "standardize"_a, "groups"_a, "factor"_a, "group_weights"_a,
+          "responses"_a)
+      .def("fit", &fit_fold, "train"_a, "test"_a, "loss"_a, "loss_parameter"_a, "penalty"_a, "alphas"_a, "tol"_a, "max_iter"_a,
+           "screening"_a, "control"_a, "Fit every alpha to the rows `train`, and give the linear predictors of the rows `test`.");
 
   nb::class_<ss::PenaltySpec>(m, "Penalty", "Weights on the sorted coordinates, on the sorted groups, and the share of the first.")
       .def(

@@ -178,7 +178,7 @@ def _fitted(
         return made.at(float(alpha))
     made = replace(
         made,
-        cv=_validated(FoldPaths.of(worker, problem), rows, built, data, path, asked),
+        cv=_validated(FoldPaths(worker, problem), rows, built, data, path, asked),
         notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
     )
     return made.at(asked.selection)

@@ -190,10 +190,7 @@ def _finite(result: PathResult, problem: Problem) -> PathResult:
     """The same result, refused when squares or products of the data left the range of doubles."""
     if np.isfinite(result.certificates.objectives).all() and np.isfinite(result.coefs).all():
         return result
-    raise ValueError(
-        f"the objective is not finite: X reaches {abs(problem.X).max():.3g} and y "
-        f"{np.abs(problem.y).max():.3g}; rescale them"
-    )
+    raise problem.overflow()
 
 
 def alpha_max(problem: Problem) -> float:

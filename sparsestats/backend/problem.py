@@ -66,6 +66,13 @@ class Problem:
             return np.ones(self.X.shape[1], dtype=bool)
         return self.penalty_factor > 0
 
+    def overflow(self) -> ValueError:
+        """What to raise when squares or products of the data leave the range of doubles."""
+        return ValueError(
+            f"the objective is not finite: X reaches {abs(self.X).max():.3g} and y {np.abs(self.y).max():.3g}; "
+            "rescale them"
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class PathResult:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -11,8 +12,13 @@ import pandas as pd
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..backend.native.slope import NativeFolds
 from ..backend.path import Relative, known_alphas
 from ..backend.problem import PathResult, Problem
+from ..selection.crossval import Predicted, cross_validate_path
+from ..selection.folds import check_cv
+from ..selection.rows import Workspace, take
+from ..selection.scores import of_loss
 from ..validation import check_weights
 from ._fitted import forget
 from ._path import PathEstimator
@@ -40,31 +46,58 @@ def fold_tol(loss: Any, n: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class FoldPaths:
-    """Paths on some of a problem's rows, to the tolerance of folds and without warnings of their own.
+    """Paths on some rows of a problem, to the tolerance of folds and without warnings of their own.
 
     Attributes
     ----------
     worker : PathEstimator
         Whose ``_problem`` made the problem; only read.
     problem : Problem
-        Validated, without its rows, which come with the call.
+        All rows, validated.
     """
 
     worker: PathEstimator
     problem: Problem
+    _workspace: Workspace = field(default_factory=Workspace, init=False)
 
-    @classmethod
-    def of(cls, worker: PathEstimator, problem: Problem) -> FoldPaths:
-        return cls(worker, replace(problem, X=problem.X[:0], y=problem.y[:0], sample_weight=None, offset=None))
+    @cached_property
+    def _native(self) -> NativeFolds | None:
+        plain = self.worker.solver == "auto" and self.worker.constraints is None
+        return NativeFolds(self.problem) if plain and NativeFolds.serves(self.problem) else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_native"}  # another process has its own
 
     def __call__(
-        self, X: Any, y: np.ndarray, *, alphas: Any, sample_weight: Any, offset: Any, control: Any = None
-    ) -> PathResult:
-        """The path at these rows."""
-        weights = check_weights(sample_weight, len(y))
-        self.worker._check_weighted_response(y, weights)
-        problem = replace(self.problem, X=X, y=self.worker._target(y), sample_weight=weights, offset=offset)
-        return self.worker._solve(problem, alphas, control, tol=max(self.worker.tol, fold_tol(problem.loss, len(y))))
+        self,
+        X: Any,
+        y: np.ndarray,
+        train: np.ndarray,
+        test: np.ndarray,
+        *,
+        alphas: np.ndarray,
+        sample_weight: Any,
+        offset: Any,
+        control: Any = None,
+    ) -> Predicted:
+        """The path at the rows ``train``, and what it predicts for ``test``; X may be other columns of these rows."""
+        worker, weights = self.worker, check_weights(take(sample_weight, train), len(train))
+        worker._check_weighted_response(y[train], weights)
+        tol = max(worker.tol, fold_tol(self.problem.loss, len(train)))
+        if X is self.problem.X and self._native is not None:
+            screening = bool(getattr(worker, "screening", True))  # with a penalty of one's own there is no choice
+            options = {"tol": tol, "max_iter": worker.max_iter, "screening": screening}
+            found = self._native.predict(train, test, alphas, control=control, **options)
+            if found is not None:
+                return Predicted(*found)
+        problem = replace(
+            self.problem,
+            X=self._workspace.take(X, train),
+            y=worker._target(y[train]),
+            sample_weight=weights,
+            offset=take(offset, train),
+        )
+        return Predicted.of(worker._solve(problem, alphas, control, tol=tol), take(X, test))
 
 
 class CrossValidated(PathEstimator):
@@ -103,9 +136,6 @@ class CrossValidated(PathEstimator):
             When the certificate of some alpha is above ``tol``.
         """
         from .._core import ext
-        from ..selection.crossval import cross_validate_path
-        from ..selection.folds import check_cv
-        from ..selection.scores import of_loss
 
         forget(self)
         problem = self._problem(X, y, sample_weight, offset)
@@ -134,7 +164,7 @@ class CrossValidated(PathEstimator):
             n_jobs=self.n_jobs,
             verbose=self.verbose,
             control=control,
-            fold_path=FoldPaths.of(self, problem),
+            fold_path=FoldPaths(self, problem),
             family=of_loss(problem.loss),
             beside=None if alphas is None else fit_all_rows,
         )

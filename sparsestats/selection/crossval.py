@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.utils import assert_all_finite, check_consistent_length
 
@@ -21,9 +19,35 @@ from ..report.path import linear_predictors
 from . import rules, scores
 from .folds import Split
 from .parallel import Control, run
+from .rows import take
 from .scores import Family, HeldOut, Scoring
 
-FoldPath = Callable[..., Any]
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What the models of a fold's path say of the rows held out.
+
+    Attributes
+    ----------
+    eta : float64 (m, k), or (m, k, K) with K linear predictors
+        Of m rows by the k models that were fitted, without their offset.
+    converged : bool (k,)
+    stopped : str
+        Why the path ended early, or "".
+    """
+
+    eta: np.ndarray
+    converged: np.ndarray
+    stopped: str
+
+    @classmethod
+    def of(cls, path: Any, X: Any) -> Predicted:
+        """By the models of a path for the rows X."""
+        eta = linear_predictors(X, path.coefs, path.intercepts)
+        return cls(eta, np.asarray(path.converged, dtype=bool), path.stopped)
+
+
+FoldPath = Callable[..., Predicted]
 """How a fold's path is fitted: see ``fold_path`` of :func:`cross_validate_path`."""
 
 
@@ -82,9 +106,9 @@ def cross_validate_path(
     control : object with ``stop()`` or None
         Stop token handed on as ``path(..., control=control)``; left out when None.
     fold_path : callable or None
-        Fits a fold's path in the estimator's stead: ``fold_path(X, target, alphas=, sample_weight=, offset=)``, the
-        response as the loss sees it (classes as 0, 1, ...), returns coefs, intercepts, alphas, converged and stopped.
-        For data that were validated as a whole: no fold has to look at them again. X is the thread's, for the call.
+        Fits a fold's path in the estimator's stead: ``fold_path(X, target, train, test, alphas=, sample_weight=,
+        offset=)``, all rows, the response as the loss sees it (classes as 0, 1, ...), returns :class:`Predicted`.
+        For data that were validated as a whole: no fold has to look at them again.
     beside : callable or None
         Called once beside the folds, in this process, such as the fit to all rows.
 
@@ -135,25 +159,6 @@ def cross_validate_path(
     return _collect(answers, alphas, scoring, splits)
 
 
-class _Workspace(threading.local):
-    """A thread's memory for the training rows of its folds: fresh pages for each take longer than the copy."""
-
-    buffer = np.empty(0)
-
-    def __reduce__(self) -> tuple:
-        return type(self), ()  # another process has threads of its own
-
-    def rows(self, X: Any, index: np.ndarray) -> Any:
-        """``_rows(X, index)``, to be read before this thread's next call."""
-        if not _by_column(X):
-            return _rows(X, index)
-        shape = (X.shape[1], len(index))
-        if self.buffer.size < shape[0] * shape[1] or self.buffer.dtype != X.dtype:
-            self.buffer = np.empty(shape[0] * shape[1], dtype=X.dtype)
-        out = self.buffer[: shape[0] * shape[1]].reshape(shape)
-        return np.take(X.T, index, axis=-1, mode="wrap", out=out).T
-
-
 @dataclass(frozen=True, eq=False)
 class _Data:
     X: Any
@@ -162,7 +167,6 @@ class _Data:
     sample_weight: np.ndarray | None
     offset: np.ndarray | None
     classes: np.ndarray | None
-    workspace: _Workspace = field(default_factory=_Workspace)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,48 +196,61 @@ def _fold(
     if callable(X):
         X = X(train)
         assert_all_finite(X)
-    weight, offset = _rows(data.sample_weight, train), _rows(data.offset, train)
+    fit = partial(_path_of, estimator, data.y) if fold_path is None else fold_path
     keywords = {} if control is None else {"control": control}
-    fit, response = (clone(estimator).path, data.y) if fold_path is None else (fold_path, data.target)
-    rows: Callable = _rows if fold_path is None else data.workspace.rows  # an estimator might keep what it is given
     try:
         _check_classes(data, train)
-        path = fit(
-            rows(X, train),
-            response[train],
-            alphas=alphas,
-            sample_weight=weight,
-            offset=offset,
-            **keywords,
+        predicted = fit(
+            X, data.target, train, test, alphas=alphas, sample_weight=data.sample_weight, offset=data.offset, **keywords
         )
     except ValueError as error:
         error.add_note(f"This was the fit to the {len(train)} training rows of fold {number}.")
         raise
-    n_fitted = len(path.alphas)
+    n_fitted = predicted.eta.shape[1]
     if n_fitted == 0:
-        raise ValueError(f"The path of fold {number} stopped before its first model: {path.stopped}.")
+        raise ValueError(f"The path of fold {number} stopped before its first model: {predicted.stopped}.")
 
-    X_test, known = _rows(X, test), _rows(data.offset, test)
     null: Any = 0.0
     if getattr(estimator, "fit_intercept", True):
-        null = family.null_intercept(data.target[train], weight, offset)
-    eta = np.empty((len(test), len(alphas) + 1, *path.coefs.shape[1:-1]))
-    eta[:, :n_fitted] = linear_predictors(X_test, path.coefs, path.intercepts)
+        null = family.null_intercept(data.target[train], take(data.sample_weight, train), take(data.offset, train))
+    eta = np.empty((len(test), len(alphas) + 1, *predicted.eta.shape[2:]))
+    eta[:, :n_fitted] = predicted.eta
     eta[:, n_fitted:-1] = eta[:, [n_fitted - 1]]
     eta[:, -1] = null
-    if known is not None:
-        eta += known[:, None]
-    weight_test = _rows(data.sample_weight, test)
-    values = scoring(HeldOut(X_test, data.y[test], data.target[test], eta, weight_test, data.classes, family.mean))
+    if data.offset is not None:
+        eta += data.offset[test][:, None]
+    weight_test = take(data.sample_weight, test)
+    values = scoring(
+        HeldOut(partial(take, X, test), data.y[test], data.target[test], eta, weight_test, data.classes, family.mean)
+    )
     carried = np.minimum(np.arange(len(alphas)), n_fitted - 1)
     return _FoldScores(
         scores=values[:-1],
         null=float(values[-1]),
         n=len(test),
         weight=float(len(test) if weight_test is None else weight_test.sum()),
-        converged=np.asarray(path.converged, dtype=bool)[carried],
+        converged=predicted.converged[carried],
         n_fitted=n_fitted,
     )
+
+
+def _path_of(
+    estimator: Any,
+    y: np.ndarray,
+    X: Any,
+    target: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    *,
+    sample_weight: Any,
+    offset: Any,
+    **keywords: Any,
+) -> Predicted:
+    """The path of a copy of the estimator, which might keep what it is given."""
+    path = clone(estimator).path(
+        take(X, train), y[train], sample_weight=take(sample_weight, train), offset=take(offset, train), **keywords
+    )
+    return Predicted.of(path, take(X, test))
 
 
 def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, splits: Sequence[Split]) -> CVResult:
@@ -278,21 +295,6 @@ def _long(folds: list[_FoldScores], alphas: np.ndarray) -> dict[str, np.ndarray]
         "converged": np.concatenate([fold.converged for fold in folds]),
         "fitted": np.concatenate([np.arange(k) < fold.n_fitted for fold in folds]),
     }
-
-
-def _rows(values: Any, index: np.ndarray) -> Any:
-    """Some rows of a vector, matrix or nothing.
-
-    A matrix in Fortran order keeps it: solvers read that in place, and C order would cost them one more copy. The rows
-    were checked with the folds; to look at each again, as numpy's default mode does, takes as long as the copy.
-    """
-    if values is None:
-        return None
-    return np.take(values.T, index, axis=-1, mode="wrap").T if _by_column(values) else values[index]
-
-
-def _by_column(values: Any) -> bool:
-    return not sparse.issparse(values) and values.flags.f_contiguous
 
 
 def _check_classes(data: _Data, train: np.ndarray) -> None:

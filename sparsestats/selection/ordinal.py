@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ..report.cvresult import CVResult
-from .crossval import _collect, _FoldScores, _rows
+from .crossval import _collect, _FoldScores
 from .folds import Split
 from .parallel import Control, run
+from .rows import take
 from .scores import NamedScorer, check_scorer
 
 _FLOOR = 1e-15
@@ -196,16 +197,16 @@ def _fold(
     from sklearn.base import clone
 
     X = X(train) if callable(X) else X
-    weight = _rows(sample_weight, train)
+    weight = take(sample_weight, train)
     keywords = {} if control is None else {"control": control}
     worker = clone(estimator).set_params(categories=categories)
     try:
         path = worker._fold_path(
-            _rows(X, train),
+            take(X, train),
             y[train],
             alphas=alphas,
             sample_weight=weight,
-            offset=_rows(offset, train),
+            offset=take(offset, train),
             **keywords,
         )
     except ValueError as error:
@@ -213,7 +214,7 @@ def _fold(
         raise
     if len(path) == 0:
         raise ValueError(f"The path of fold {number} stopped before its first model: {path.stopped}.")
-    X_test, shift = _rows(X, test), _rows(offset, test)
+    X_test, shift = take(X, test), take(offset, test)
     w = np.ones(len(test)) if sample_weight is None else sample_weight[test]
     share = np.bincount(codes[train], weights=weight, minlength=len(categories))
     null = np.tile(share / share.sum(), (len(test), 1))

@@ -27,8 +27,10 @@ class HeldOut:
 
     Attributes
     ----------
-    X : array-like (n, p), y : ndarray (n,)
-        The rows as the user gave them.
+    X : callable
+        Returns the rows, array-like (n, p), as the user gave them: few scores look at them.
+    y : ndarray (n,)
+        Their response as the user gave it.
     target : float64 (n,)
         The response as the loss sees it: y itself, or 0, 1, ... for the classes.
     eta : float64 (n, k), or (n, k, K) with K > 2 classes
@@ -39,7 +41,7 @@ class HeldOut:
         Inverse link: from the linear predictor to the mean that scikit-learn's scorers look at.
     """
 
-    X: Any
+    X: Callable[[], Any]
     y: np.ndarray
     target: np.ndarray
     eta: np.ndarray
@@ -91,9 +93,10 @@ class SklearnScore:
 
     def __call__(self, held_out: HeldOut) -> np.ndarray:
         weighted = {} if held_out.weight is None else {"sample_weight": held_out.weight}
+        X = held_out.X()
         return np.array(
             [
-                float(self.scorer(_stand_in(held_out, i), held_out.X, held_out.y, **weighted))
+                float(self.scorer(_stand_in(held_out, i), X, held_out.y, **weighted))
                 for i in range(held_out.eta.shape[1])
             ]
         )

@@ -1,5 +1,8 @@
 """Cross-validation of paths against the same thing written as a loop over scikit-learn."""
 
+import pickle
+from dataclasses import replace
+
 import joblib
 import numpy as np
 import pytest
@@ -9,7 +12,15 @@ from sklearn import metrics
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, LeaveOneOut
 
-from sparsestats import SLOPE, GroupSLOPE, SLOPEClassifier, SLOPEClassifierCV
+from sparsestats import (
+    SLOPE,
+    GroupSLOPE,
+    GroupSLOPEClassifier,
+    SLOPEClassifier,
+    SLOPEClassifierCV,
+    SparseGroupSLOPE,
+)
+from sparsestats.backend.native.slope import NativeFolds
 from sparsestats.estimators._crossval import FoldPaths
 from sparsestats.exceptions import ConvergenceWarning
 from sparsestats.selection.crossval import cross_validate_path
@@ -264,13 +275,74 @@ def test_folds_of_validated_data_are_the_folds_of_the_estimator(model, kind, reg
     # 60 rows in 7 folds: a thread's folds differ in size, and share its memory.
     arguments = {"alphas": alphas, "splits": check_cv(7, y, classifier=model is SLOPEClassifier), **rows}
     whole = cross_validate_path(estimator, X, y, **arguments)
-    prepared = FoldPaths.of(estimator, estimator._problem(X, y, **rows))
+    prepared = FoldPaths(estimator, estimator._problem(X, y, **rows))
     lean = cross_validate_path(estimator, X, y, fold_path=prepared, **arguments)
     shared = cross_validate_path(estimator, X, y, fold_path=prepared, n_jobs=3, **arguments)
     np.testing.assert_array_equal(shared.table, lean.table)
     # Gaps of 1e-6 of the null objective on both sides; the scores are of the size of that objective.
     np.testing.assert_allclose(lean.mean, whole.mean, rtol=1e-3)
     assert lean.null == whole.null and lean.mean.min() < 0.95 * lean.null
+
+
+GROUPS = np.repeat(np.arange(4), 3)
+FOLDS_OF = {
+    "slope, a free column, an offset": (SLOPE(penalty_factor=[0] + 11 * [1], fit_intercept=False), "numbers"),
+    "slope, nothing scaled": (SLOPE(standardize=False, screening=False), "numbers"),
+    "slope, float32": (SLOPE(), "numbers"),
+    "slope, an offset": (SLOPE(family="poisson"), "counts"),
+    "groups": (GroupSLOPE(groups=GROUPS), "numbers"),
+    "groups and columns": (SparseGroupSLOPE(groups=GROUPS, l1_ratio=0.5), "numbers"),
+    "columns, called groups": (SparseGroupSLOPE(groups=np.arange(12)), "numbers"),
+    "groups, two classes": (GroupSLOPEClassifier(groups=GROUPS), "two"),
+    "slope, three classes": (SLOPEClassifier(), "three"),
+}
+
+
+@pytest.mark.parametrize("name", FOLDS_OF)
+def test_a_fold_in_one_call_of_the_core_is_the_fold_taken_apart(name):
+    model, response = FOLDS_OF[name]
+    single = "float32" in name
+    rng = np.random.default_rng(11)
+    X = np.asfortranarray(rng.standard_normal((90, 12)), dtype=np.float32 if single else np.float64)
+    signal = X[:, 1] - X[:, 4] + 0.5 * X[:, 11] + rng.standard_normal(90)
+    y = {
+        "numbers": signal,
+        "counts": rng.poisson(np.exp(0.4 * signal)),
+        "two": signal > 0,
+        "three": np.digitize(signal, [-0.6, 0.6]),
+    }[response].astype(float)
+    offset = 0.1 * rng.standard_normal(90) if "offset" in name else None
+    problem = model._problem(X, y, offset=offset)
+    alphas = model.alpha_max(X, y, offset=offset) * np.geomspace(1, 0.03, 9)
+    folds = FoldPaths(model, problem)
+    # Rows in any order, twice, and counted from the end.
+    train, test = np.r_[10:90, 20:25][::-1], np.r_[0:10, -85:-80]
+    whole = {"alphas": alphas, "sample_weight": None, "offset": problem.offset}
+    assert problem.X is X and NativeFolds.serves(problem)
+    at_once = folds(X, y, train, test, **whole)
+    apart = folds(X.copy(order="F"), y, train, test, **whole)
+    assert at_once.eta.shape == apart.eta.shape == ((15, 9, 3) if response == "three" else (15, 9))
+    assert np.ptp(at_once.eta[:, -1]) > 0.5
+    # The same solver at the same rows; only the last sum, over columns, is taken in another order.
+    np.testing.assert_allclose(at_once.eta, apart.eta, rtol=0, atol=1e-6 if single else 1e-12)
+    np.testing.assert_array_equal(at_once.converged, apart.converged)
+    elsewhere = pickle.loads(pickle.dumps(folds))
+    again = elsewhere(elsewhere.problem.X, y, train, test, **whole)
+    np.testing.assert_array_equal(again.eta, at_once.eta)
+
+
+def test_folds_of_the_core_tell_rows_that_are_not_there_and_numbers_that_overflow():
+    rng = np.random.default_rng(3)
+    X, y = np.asfortranarray(rng.standard_normal((20, 4))), rng.standard_normal(20)
+    folds = NativeFolds(SLOPE()._problem(X, y))
+    options = {"tol": 1e-6, "max_iter": 1000, "screening": True}
+    with pytest.raises(IndexError, match="rows that X does not have"):
+        folds.predict(np.arange(21), np.arange(2), np.array([0.1]), **options)
+    free = NativeFolds(SLOPE(penalty_factor=[0, 0, 0, 0])._problem(X, y))
+    assert free.predict(np.arange(20), np.arange(2), np.array([0.1]), **options) is None
+    problem = replace(SLOPE(standardize=False)._problem(X, y), X=1e200 * X, y=1e200 * y)
+    with pytest.raises(ValueError, match=r"the objective is not finite: X reaches .*e\+200 and y .*e\+200"):
+        NativeFolds(problem).predict(np.arange(20), np.arange(2), np.array([0.1]), **options)
 
 
 @pytest.mark.parametrize(("n", "p", "noise"), [(60, 150, 0.05), (20_000, 10, 0.5)])
@@ -283,7 +355,7 @@ def test_the_certificate_of_folds_moves_the_curve_by_little_of_its_standard_erro
     alphas = model.alpha_max(X, y) * np.geomspace(1, 0.01, 25)
     arguments = {"alphas": alphas, "splits": check_cv(5, y), "family": "gaussian"}
     exact = cross_validate_path(model, X, y, **arguments)
-    folds_own = cross_validate_path(model, X, y, fold_path=FoldPaths.of(model, problem), **arguments)
+    folds_own = cross_validate_path(model, X, y, fold_path=FoldPaths(model, problem), **arguments)
     away = np.max(np.abs(folds_own.mean - exact.mean) / exact.se)
     # Up to 0.02 on data where the noise is a thousandth; one share for all sizes gave 0.1 at 20 000 rows.
     assert 0 < away < 0.03

@@ -45,7 +45,7 @@ def held_out_rows(draw, family):
     if weight is not None:
         weight[np.argmin(y)] = weight[np.argmax(y)] = 2.0  # both classes weigh something
     classes = None if family == "gaussian" else np.array([0.0, 1.0])
-    return HeldOut(np.zeros((n, 1)), y, y, eta, weight, classes)
+    return HeldOut(lambda: np.zeros((n, 1)), y, y, eta, weight, classes)
 
 
 @pytest.mark.parametrize("name", GAUSSIAN)
@@ -88,7 +88,7 @@ def test_scorers_by_sklearn_name_see_the_same_models(ours, theirs, sign, family)
     classes = np.array([0, 1]) if ours == "brier" else np.array(["no", "yes"])
     labels = target if family == "gaussian" else classes[target.astype(int)]
     classes = None if family == "gaussian" else classes
-    rows = HeldOut(np.zeros((20, 1)), labels, target, rng.standard_normal((20, 3)), rng.random(20), classes)
+    rows = HeldOut(lambda: np.zeros((20, 1)), labels, target, rng.standard_normal((20, 3)), rng.random(20), classes)
     generic = resolve(theirs, FAMILIES["gaussian" if family == "binomial" else "binomial"], weighted=True)
     assert generic.greater_is_better
     np.testing.assert_allclose(generic(rows), sign * FAMILIES[family].scores[ours](rows), rtol=1e-10)
@@ -129,7 +129,9 @@ def test_null_intercept_solves_its_score_equation(family, weighted, with_offset)
 
 
 def test_callables_are_scored_with_weights_only_if_they_take_them():
-    rows = HeldOut(np.zeros((3, 1)), np.zeros(3), np.zeros(3), np.array([[1.0, 2.0]] * 3), np.array([1.0, 0, 0]))
+    rows = HeldOut(
+        lambda: np.zeros((3, 1)), np.zeros(3), np.zeros(3), np.array([[1.0, 2.0]] * 3), np.array([1.0, 0, 0])
+    )
 
     def bias(model, X, y, sample_weight=None):
         return -abs(np.average(model.predict(X) - y, weights=sample_weight))
@@ -184,7 +186,7 @@ def test_a_scorer_of_other_predictions_is_refused_with_those_that_serve(scoring,
     with pytest.raises(
         ValueError, match=f"{scoring!r} does not score what the {family} family predicts, {predicted}.*Use"
     ):
-        resolve(scoring, FAMILIES[family])(HeldOut(np.zeros((4, 1)), y, y, eta, None, classes))
+        resolve(scoring, FAMILIES[family])(HeldOut(lambda: np.zeros((4, 1)), y, y, eta, None, classes))
 
 
 @pytest.mark.parametrize("scoring", ["r2", "neg_mean_squared_error", "neg_mean_poisson_deviance"])
@@ -200,7 +202,7 @@ def test_classes_called_0_and_1_are_no_numbers_to_a_regression_scorer(scoring):
 
 def test_whole_numbers_are_no_classes_to_a_classification_scorer():
     y = np.array([1.0, 2.0, 1.0, 2.0])
-    rows = HeldOut(np.zeros((4, 1)), y, y, y[:, None])
+    rows = HeldOut(lambda: np.zeros((4, 1)), y, y, y[:, None])
     with pytest.raises(ValueError, match=r"'accuracy' .* numbers \(it is a measure of classes\).*Use one of .*'mae'"):
         resolve("accuracy", FAMILIES["gaussian"])(rows)
 

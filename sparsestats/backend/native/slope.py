@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -39,7 +40,11 @@ class NativeProblem:
         self._grouped, absorbs = _units(problem)
         self.design = self._lay_out(absorbs)
         # Ranks below the number of columns may leave another penalty than the columns let expect.
-        if self._mixed and problem.standardize == "group" and absorbs != bool(self._resolved().l1_ratio == 0):
+        if (
+            self._mixed
+            and problem.standardize == "group"
+            and absorbs != bool(self._resolved(problem.observations).l1_ratio == 0)
+        ):
             self.design = self._lay_out(not absorbs)
         # The quadratic core centres the response itself; a bounded gradient would have a long way to the level of y.
         self._level = 0.0
@@ -51,48 +56,43 @@ class NativeProblem:
     def _lay_out(self, absorbs: bool) -> Any:
         """The design, with the groups' weights in its scales or not."""
         problem = self.problem
-        return ext.Design(
-            self._columns,
-            np.ones(problem.shape[0]) if problem.sample_weight is None else _vector(problem.sample_weight),
-            problem.fit_intercept,
-            {True: "columns", False: "none", "group": "groups"}[problem.standardize],
-            np.ascontiguousarray(problem.groups if self._grouped else (), dtype=np.int64),
-            _vector(() if problem.penalty_factor is None else problem.penalty_factor),
-            absorbs,
-            problem.responses,
-        )
+        weights = np.ones(problem.shape[0]) if problem.sample_weight is None else _vector(problem.sample_weight)
+        return ext.Design(self._columns, weights, *_design_options(problem, self._grouped, absorbs))
 
     @property
     def _mixed(self) -> bool:
         """Whether the penalty is of columns and of groups, and has some to cover."""
         return self.problem.penalty.native == "sparse_group_sorted_l1" and bool(self.problem.penalized.any())
 
-    def _resolved(self) -> Any:
+    def _resolved(self, observations: int) -> Any:
         """A penalty of both kinds with its weights for the ranks the design found."""
         if not self._grouped:  # of the columns' part alone, whose groups the design does not know
-            return self.problem.penalty.resolve(self.problem.observations, _labels(self.problem))
+            return self.problem.penalty.resolve(observations, _labels(self.problem))
         # Its columns are ranked too, those among them that a group of lower rank leaves at 0.
         sizes = self._sizes()
         labels = np.repeat(np.arange(len(sizes)), self._coordinates())
-        return self.problem.penalty.resolve(self.problem.observations, labels, sizes)
+        return self.problem.penalty.resolve(observations, labels, sizes)
 
     @cached_property
     def penalty(self) -> Any:
-        """The core's penalty; None when nothing is penalised, whatever alpha."""
+        return self.penalty_for(self.problem.observations)
+
+    def penalty_for(self, observations: int) -> Any:
+        """The core's penalty for so many observations; None when nothing is penalised, whatever alpha."""
         penalty, sizes = self.problem.penalty, self._sizes()
         if not len(sizes):
             return None
         if penalty.native == "l1":
             return ext.Penalty(np.ones(int(self._coordinates().sum())), [], 1.0)
         if self._mixed:
-            known = self._resolved()
+            known = self._resolved(observations)
             v, w, ratio = known.v, known.w, known.l1_ratio
             return ext.Penalty(v, w, ratio) if ratio * v.any() + (1 - ratio) * w.any() > 0 else None
         if penalty.native == "group_sorted_l1":
-            w = sequences.groupwise(penalty.sequence, sizes, q=penalty.q, n=self.problem.observations)
+            w = sequences.groupwise(penalty.sequence, sizes, q=penalty.q, n=observations)
             return ext.Penalty([], w, 0.0) if w.any() else None
         columns = int(self._coordinates().sum())
-        v = sequences.elementwise(penalty.sequence, columns, q=penalty.q, n=self.problem.observations)
+        v = sequences.elementwise(penalty.sequence, columns, q=penalty.q, n=observations)
         return ext.Penalty(v, [], 1.0) if v.any() else None
 
     def _sizes(self) -> np.ndarray:
@@ -200,6 +200,71 @@ class NativeProblem:
                 for key in ("iterations", "newton_steps", "screened", "active", "repaired", "discarded", "seconds")
             },
         )
+
+
+class NativeFolds:
+    """Paths on some rows of a problem and what they predict for others, each in one call of the core.
+
+    Parameters
+    ----------
+    problem : Problem
+        One that :meth:`serves`.
+    """
+
+    def __init__(self, problem: Problem):
+        self.problem = problem
+        grouped, absorbs = _units(problem)
+        self._folds = ext.Folds(
+            problem.X,
+            _vector(problem.y),
+            None if problem.offset is None else _vector(problem.offset),
+            *_design_options(problem, grouped, absorbs),
+        )
+        # Without ranks to find, a design of any rows knows the penalty of all.
+        self._row = NativeProblem(replace(problem, X=np.asfortranarray(problem.X[:1]), y=problem.y[:1], offset=None))
+        self._penalties: dict[int, Any] = {}
+
+    @staticmethod
+    def serves(problem: Problem) -> bool:
+        """Whether rows alone tell folds apart: no weights to rescale, no ranks to find, no level to move."""
+        return (
+            supports(problem)
+            and isinstance(problem.X, np.ndarray)
+            and problem.sample_weight is None
+            and problem.standardize != "group"
+            and problem.loss.native != "huber"
+        )
+
+    def predict(
+        self, train: np.ndarray, test: np.ndarray, alphas: np.ndarray, *, control: Any = None, **options: Any
+    ) -> tuple[np.ndarray, np.ndarray, str] | None:
+        """Linear predictors (m, k) or (m, k, K) of ``test``, which of the k models converged, why the path ended early.
+
+        None when nothing is penalised. The predictors are without their offset.
+        """
+        n = len(train)
+        if n not in self._penalties:
+            self._penalties[n] = self._row.penalty_for(n)
+        if self._penalties[n] is None:
+            return None
+        control = ext.Control() if control is None else control
+        loss = self.problem.loss.native
+        out = self._folds.fit(train, test, loss, 0.0, self._penalties[n], alphas, control=control, **options)
+        if not out["finite"]:
+            raise self.problem.overflow()
+        return out["eta"], out["gaps"] <= options["tol"] * out["null_objective"], out["stopped"]
+
+
+def _design_options(problem: Problem, grouped: bool, absorbs: bool) -> tuple:
+    """What the core's designs take besides rows and their weights."""
+    return (
+        problem.fit_intercept,
+        {True: "columns", False: "none", "group": "groups"}[problem.standardize],
+        np.ascontiguousarray(problem.groups if grouped else (), dtype=np.int64),
+        _vector(() if problem.penalty_factor is None else problem.penalty_factor),
+        absorbs,
+        problem.responses,
+    )
 
 
 def _units(problem: Problem) -> tuple[bool, bool]:
