@@ -15,10 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..backend.native.slope import NativeFolds
 from ..backend.path import Relative, known_alphas
 from ..backend.problem import PathResult, Problem
-from ..selection.crossval import Predicted, cross_validate_path
-from ..selection.folds import check_cv
-from ..selection.rows import Workspace, take
-from ..selection.scores import of_loss
+from ..selection.rows import Predicted, Workspace, take
 from ..validation import check_weights
 from ._fitted import forget
 from ._path import PathEstimator
@@ -136,6 +133,9 @@ class CrossValidated(PathEstimator):
             When the certificate of some alpha is above ``tol``.
         """
         from .._core import ext
+        from ..selection.crossval import cross_validate_path
+        from ..selection.folds import check_cv
+        from ..selection.scores import of_loss
 
         forget(self)
         problem = self._problem(X, y, sample_weight, offset)

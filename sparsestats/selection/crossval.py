@@ -15,37 +15,11 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 
 from ..exceptions import ConvergenceWarning
 from ..report.cvresult import CVResult
-from ..report.path import linear_predictors
 from . import rules, scores
 from .folds import Split
 from .parallel import Control, run
-from .rows import take
+from .rows import Predicted, take
 from .scores import Family, HeldOut, Scoring
-
-
-@dataclass(frozen=True, eq=False)
-class Predicted:
-    """What the models of a fold's path say of the rows held out.
-
-    Attributes
-    ----------
-    eta : float64 (m, k), or (m, k, K) with K linear predictors
-        Of m rows by the k models that were fitted, without their offset.
-    converged : bool (k,)
-    stopped : str
-        Why the path ended early, or "".
-    """
-
-    eta: np.ndarray
-    converged: np.ndarray
-    stopped: str
-
-    @classmethod
-    def of(cls, path: Any, X: Any) -> Predicted:
-        """By the models of a path for the rows X."""
-        eta = linear_predictors(X, path.coefs, path.intercepts)
-        return cls(eta, np.asarray(path.converged, dtype=bool), path.stopped)
-
 
 FoldPath = Callable[..., Predicted]
 """How a fold's path is fitted: see ``fold_path`` of :func:`cross_validate_path`."""

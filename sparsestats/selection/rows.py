@@ -1,12 +1,15 @@
-"""Some rows of vectors and matrices, as a fold takes them."""
+"""What a fold reads and what it says: some rows of vectors and matrices, and predictions for others."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
+
+from ..report.path import linear_predictors
 
 
 def take(values: Any, index: np.ndarray) -> Any:
@@ -41,3 +44,27 @@ class Workspace(threading.local):
 
 def _by_column(values: Any) -> bool:
     return not sparse.issparse(values) and values.flags.f_contiguous
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What the models of a fold's path say of the rows held out.
+
+    Attributes
+    ----------
+    eta : float64 (m, k), or (m, k, K) with K linear predictors
+        Of m rows by the k models that were fitted, without their offset.
+    converged : bool (k,)
+    stopped : str
+        Why the path ended early, or "".
+    """
+
+    eta: np.ndarray
+    converged: np.ndarray
+    stopped: str
+
+    @classmethod
+    def of(cls, path: Any, X: Any) -> Predicted:
+        """By the models of a path for the rows X."""
+        eta = linear_predictors(X, path.coefs, path.intercepts)
+        return cls(eta, np.asarray(path.converged, dtype=bool), path.stopped)
