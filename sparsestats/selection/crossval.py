@@ -228,7 +228,7 @@ def _path_of(
 
 
 def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, splits: Sequence[Split]) -> CVResult:
-    by_fold = np.stack([fold.scores for fold in folds])
+    by_fold = np.stack([np.append(fold.scores, fold.null) for fold in folds])
     weights = np.array([fold.weight for fold in folds])
     missed = sum(not fold.converged.all() for fold in folds)
     if missed:
@@ -239,8 +239,8 @@ def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, spl
             stacklevel=3,
         )
     rounds = _rounds(splits)
-    mean, se = rules.summarize(by_fold, weights, rounds)
-    null, _ = rules.summarize(np.array([[fold.null] for fold in folds]), weights)
+    means, spread = rules.summarize(by_fold, weights, rounds)
+    mean, se, null = means[:-1], spread[:-1], float(means[-1])
     return CVResult(
         partial(_long, folds, alphas),
         alphas=alphas,
@@ -250,7 +250,7 @@ def _collect(folds: list[_FoldScores], alphas: np.ndarray, scoring: Scoring, spl
         index_1se=rules.one_standard_error(mean, se, scoring.greater_is_better),
         scoring=scoring.name,
         greater_is_better=scoring.greater_is_better,
-        null=float(null[0]),
+        null=null,
         folds=getattr(splits, "description", "") or f"{len(folds)} folds",
         rounds=rounds,
         held_out=_digest(splits),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -154,14 +155,11 @@ class Folds(GroupsConsumerMixin, BaseCrossValidator):
             (False, True): GroupKFold,
             (True, True): StratifiedGroupKFold,
         }[strata is not None, row_groups is not None]
-        splits: list[Split] = []
-        with warnings.catch_warnings():
-            # Told already, by name, in _check_classes.
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            for seed in self._seeds():
-                splitter = kind(n_splits, shuffle=True, random_state=seed)
-                splits += splitter.split(np.empty((n_rows, 0)), strata, row_groups)
-        return splits
+        splitters = [kind(n_splits, shuffle=True, random_state=seed) for seed in self._seeds()]
+        with warnings.catch_warnings() if strata is not None else nullcontext():
+            if strata is not None:  # told already, by name, in _check_classes
+                warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            return [pair for one in splitters for pair in one.split(np.empty((n_rows, 0)), strata, row_groups)]
 
     def describe(self, stratified: bool, grouped: bool) -> str:
         """The folds in words, for a printed summary."""
