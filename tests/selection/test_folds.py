@@ -138,6 +138,9 @@ def test_splitters_and_pairs_are_taken_as_they_are():
     assert held_out(check_cv(PredefinedSplit(by), y)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     mask = by == 1
     assert held_out(check_cv([(~mask, mask), ([0, 1], [2])], y)) == [[4, 5, 6, 7], [2]]
+    # Rows counted from the end are those rows: their numbers are compared, and counted.
+    assert [pair[0].tolist() for pair in check_cv([([-12, 1], [-1])], y)] == [[0, 1]]
+    assert held_out(check_cv([([-12, 1], [-1])], y)) == [[11]]
     pairs = (pair for pair in KFold(3).split(y))
     assert check_cv(pairs, y).description == "3 given folds"
 
