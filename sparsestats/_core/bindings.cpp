@@ -146,7 +146,7 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
 ss::RowNumbers row_numbers(const Integers& rows, Index n) {
   const Index count = static_cast<Index>(rows.shape(0));
   for (Index i = 0; i < count; ++i)
-    if (rows.data()[i] < -n || rows.data()[i] >= n) throw std::out_of_range("a fold has rows that X does not have");
+    if (rows.data()[i] < 0 || rows.data()[i] >= n) throw std::out_of_range("a fold has rows that X does not have");
   return {rows.data(), count};
 }
 

@@ -2,15 +2,15 @@
 // The rows that are fitted are copied, for a solver reads columns from end to end; the memory goes from fold to fold, since
 // fresh pages for each would take longer than the copy.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 
 #include "path.hpp"
 
 namespace ss {
 
-struct RowNumbers {  // negative ones count from the end
+struct RowNumbers {  // 0, ..., n - 1, in any order and repeated at will
   const std::int64_t* at;
   Index count;
 };
@@ -27,18 +27,6 @@ class Folds {
   virtual FoldOutput fit(RowNumbers train, RowNumbers test, const Loss& loss, const PenaltySpec& penalty,
                          const std::vector<double>& alphas, const PathOptions& options, Watch& watch) = 0;
 };
-
-inline PathOutput solve_path(const Design& design, const Loss& loss, const PenaltySpec& spec, const double* y, const double* offset,
-                             const std::vector<double>& alphas, const PathOptions& options, Watch& watch) {
-  const Predictors predictors(design);
-  if (loss.responses() != design.responses()) throw std::invalid_argument("loss and design differ in responses");
-  const auto penalty = make_penalty(spec, predictors.size(), predictors.groups());
-  PathSolver solver(design, loss, *penalty, y, offset, options);
-  if (!alphas.empty()) return solver.run(alphas, watch);
-  PathOutput out;
-  out.alpha_max = solver.alpha_max();
-  return out;
-}
 
 template <class T>
 class DenseFolds final : public Folds {
@@ -94,8 +82,8 @@ class DenseFolds final : public Folds {
     spare_.push_back(std::move(memory));
   }
   template <class V>
-  void take(const V* from, RowNumbers rows, V* to) const {
-    for (Index i = 0; i < rows.count; ++i) to[i] = from[rows.at[i] < 0 ? rows.at[i] + n_ : rows.at[i]];
+  static void take(const V* from, RowNumbers rows, V* to) {
+    for (Index i = 0; i < rows.count; ++i) to[i] = from[rows.at[i]];
   }
   void predict(const T* X, Index rows, FoldOutput& out) const {
     const Index K = options_.responses, points = static_cast<Index>(out.path.points.size());

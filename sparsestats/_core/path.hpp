@@ -3,6 +3,7 @@
 #pragma once
 #include <chrono>
 #include <optional>
+#include <stdexcept>
 
 #include "solver.hpp"
 
@@ -616,5 +617,18 @@ class PathSolver {
   double unit_ = 1, null_ = 0, alpha_max_ = 0, yy_ = 0, lipschitz_ = 1;
   bool constant_ = false;
 };
+
+// The path of a loss and a penalty over a design; without alphas only alpha_max.
+inline PathOutput solve_path(const Design& design, const Loss& loss, const PenaltySpec& spec, const double* y, const double* offset,
+                             const std::vector<double>& alphas, const PathOptions& options, Watch& watch) {
+  const Predictors predictors(design);
+  if (loss.responses() != design.responses()) throw std::invalid_argument("loss and design differ in responses");
+  const auto penalty = make_penalty(spec, predictors.size(), predictors.groups());
+  PathSolver solver(design, loss, *penalty, y, offset, options);
+  if (!alphas.empty()) return solver.run(alphas, watch);
+  PathOutput out;
+  out.alpha_max = solver.alpha_max();
+  return out;
+}
 
 }  // namespace ss

@@ -315,8 +315,7 @@ def test_a_fold_in_one_call_of_the_core_is_the_fold_taken_apart(name):
     problem = model._problem(X, y, offset=offset)
     alphas = model.alpha_max(X, y, offset=offset) * np.geomspace(1, 0.03, 9)
     folds = FoldPaths(model, problem)
-    # Rows in any order, twice, and counted from the end.
-    train, test = np.r_[10:90, 20:25][::-1], np.r_[0:10, -85:-80]
+    train, test = np.r_[10:90, 20:25][::-1], np.r_[0:10, 5:10]  # rows in any order, and twice
     whole = {"alphas": alphas, "sample_weight": None, "offset": problem.offset}
     assert problem.X is X and NativeFolds.serves(problem)
     at_once = folds(X, y, train, test, **whole)
@@ -338,6 +337,8 @@ def test_folds_of_the_core_tell_rows_that_are_not_there_and_numbers_that_overflo
     options = {"tol": 1e-6, "max_iter": 1000, "screening": True}
     with pytest.raises(IndexError, match="rows that X does not have"):
         folds.predict(np.arange(21), np.arange(2), np.array([0.1]), **options)
+    with pytest.raises(IndexError, match="rows that X does not have"):
+        folds.predict(np.arange(18), np.array([-1]), np.array([0.1]), **options)
     free = NativeFolds(SLOPE(penalty_factor=[0, 0, 0, 0])._problem(X, y))
     assert free.predict(np.arange(20), np.arange(2), np.array([0.1]), **options) is None
     problem = replace(SLOPE(standardize=False)._problem(X, y), X=1e200 * X, y=1e200 * y)
