@@ -36,7 +36,7 @@ class Solver {
   // x holds the start and receives the solution. `lipschitz` is a running estimate, kept between calls.
   // While the gap is above `coarse`, first-order steps may round more than doubles do.
   // With `polish` a last Newton step brings the answer to rounding, where it is affordable.
-  // `resumed`: x is where first-order steps on a rounded model have ended, so that its pattern counts as settled.
+  // `resumed`: x is where first-order steps on a rounded model have ended, and a Newton step is due.
   SolveReport solve(double* x, double& lipschitz, double target, double coarse, Index max_iter, bool polish, bool resumed,
                     Watch& watch) {
     x_.assign(x, x + dim_);
@@ -53,19 +53,17 @@ class Solver {
     double reached = report.gap;  // the best gap a Newton step has left
     double level = F_, pace = 0;  // the objective at `from`, and its last fall for the work of first-order steps
     Index actives = -1, blocks = -1;
-    if (resumed && J_.pattern(units_, x_.data(), pat_)) {
-      actives = pat_.part.size(), blocks = pat_.slope.size();
-      left = std::numeric_limits<double>::infinity();
-    }
+    bool due = resumed;  // a Newton step is, whether or not the pattern has settled
     while (report.gap > target && report.iterations < max_iter && !watch.stopped() && !overflow_) {
       // A Newton step is tried once the pattern has settled and first-order steps would cost more than it does; early on a
-      // path it costs next to nothing and is tried at once, and one that served well is followed by the next.
+      // path it costs next to nothing and is tried at once. One that served well is followed by the next: units join and part
+      // at each of them where many are tied, and proximal steps, waited for, would part them again.
       const bool smooth_here = J_.pattern(units_, x_.data(), pat_);
       const double price = newton_.cost();
       const bool settled = actives == static_cast<Index>(pat_.part.size()) && blocks == static_cast<Index>(pat_.slope.size());
       actives = pat_.part.size(), blocks = pat_.slope.size();
       const bool cheap = price <= SETTLE * step_cost() && spent + SETTLE * step_cost() >= patience * price;
-      if (smooth_here && (cheap || (settled && left >= patience * price))) {
+      if (smooth_here && (due || cheap || (settled && left >= patience * price))) {
         const double before = F_;
         refine();
         if (spent > 0) pace = std::max(level - before, 0.0) / spent;
@@ -76,16 +74,17 @@ class Solver {
         // A step that lowers the objective by more than first-order steps do for its price is worth its turn; and where the loss
         // is linear far out, whose gap says little before the end, it is followed by the next as one that closes the gap.
         const bool pays = moved && before - F_ > std::max(pace * price, 1e-13 * std::abs(F_));
-        const bool good = moved && ((pays && f_.flat()) || now < 0.3 * std::min(report.gap, reached));
+        due = moved && ((pays && f_.flat()) || now < 0.3 * std::min(report.gap, reached));
         reached = std::min(now, reached);
-        patience = good || pays ? PATIENCE : 2 * patience;
+        patience = due || pays ? PATIENCE : 2 * patience;
         report.gap = from = now;
         level = F_;
         spent = 0;
-        left = good ? std::numeric_limits<double>::infinity() : 0;
+        left = 0;
         momentum_ = 0;
-        if (good) continue;
+        if (due) continue;
       }
+      due = false;
       const Index steps = std::min<Index>(SETTLE, max_iter - report.iterations);
       if (MANY_TIES * (actives - blocks) > actives) blocks_ = nullptr;
       if (blocks_) {
