@@ -89,7 +89,8 @@ def standardized(X: np.ndarray) -> np.ndarray:
 
 
 def geometric(highest: float, ratio: float, count: int) -> np.ndarray:
-    return highest * np.geomspace(1.0, ratio, count)
+    """``count`` alphas from ``highest`` down to ``ratio`` times it; of a single one that end."""
+    return highest * np.geomspace(ratio, 1.0, count)[::-1]
 
 
 def elementwise(
@@ -98,8 +99,7 @@ def elementwise(
 ) -> Problem:  # fmt: skip
     """AR(rho) rows; ``n_active`` coefficients N(0, 1) in random places; ||Xb|| / ||noise|| = signal_to_noise.
 
-    ``alphas`` is (ratio, count) from alpha_max down, or (ratio, 1) for that single fraction. A binomial
-    response has log-odds X b + 1/2 instead of noise.
+    ``alphas`` is (ratio, count), see ``geometric``. A binomial response has log-odds X b + 1/2 instead of noise.
     """
     rng = np.random.default_rng(seed)
     X = standardized(autoregressive(rng, n, p, rho))
@@ -113,9 +113,7 @@ def elementwise(
         y -= y.mean()
     penalty = SortedL1(bh_weights(p) if model == "slope" else np.ones(p))
     highest = alpha_max(X, y, penalty, family=family, fit_intercept=fit_intercept)
-    ratio, count = alphas
-    grid = geometric(highest, ratio, count) if count > 1 else np.array([highest * ratio])
-    return Problem(name, X, y, model, penalty, grid, family, fit_intercept)
+    return Problem(name, X, y, model, penalty, geometric(highest, *alphas), family, fit_intercept)
 
 
 def grouped(
@@ -174,7 +172,8 @@ def group_labels(rng: np.random.Generator, p: int, size: int | None) -> np.ndarr
 
 # SLOPE: 100 alphas to a hundredth of alpha_max (a thousandth when n > p), q = 0.1; rows AR(0.6), 20 nonzeros,
 # signal over noise 3: the design of Larsson et al. 2025. One alpha at p = 20 000 is their weak-penalty case.
-# Groups A, B, C, E and the binomial L: 50 alphas to a tenth, q = 0.1. The README tells both in full.
+# Groups A, B, C, E and the binomial L: 50 alphas to a tenth, q = 0.1; C2 is C drawn again. "Weak" ones are the same data
+# at a hundredth of alpha_max alone. The README tells all in full.
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     name: partial(generator, name, *shape, **options)
     for name, generator, shape, options in [
@@ -193,8 +192,14 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
         ("gslope A", grouped, (200, 500), {"seed": 1}),
         ("gslope B", grouped, (200, 1000), {"seed": 2}),
         ("gslope C", grouped, (200, 5000), {"seed": 3}),
+        ("gslope C2", grouped, (200, 5000), {"seed": 6}),
         ("gslope E", grouped, (200, 1000), {"seed": 4, "size": 5}),
         ("gslope L", grouped, (200, 500), {"seed": 5, "family": "binomial"}),
+        ("slope p=1000 weak", elementwise, (200, 1000), {"seed": 21, "alphas": (0.01, 1)}),
+        ("slope p=5000 weak", elementwise, (200, 5000), {"seed": 22, "alphas": (0.01, 1)}),
+        ("slope n=1000 weak", elementwise, (1000, 200), {"seed": 23, "alphas": (0.01, 1)}),
+        ("gslope A weak", grouped, (200, 500), {"seed": 1, "alphas": (0.01, 1)}),
+        ("gslope C weak", grouped, (200, 5000), {"seed": 3, "alphas": (0.01, 1)}),
         ("group lasso A", grouped, (200, 500), {"seed": 1, "model": "group_lasso"}),
         ("group lasso B", grouped, (200, 1000), {"seed": 2, "model": "group_lasso"}),
     ]

@@ -97,7 +97,10 @@ SUITES: dict[str, Suite] = {
         "What tightness costs: ours at gap 1e-8, with ours at 1e-4 as the peer (ratio 1 = nothing)",
         races=tuple(
             Race(problem, 1e-8, "sparsestats", peer_target=1e-4)
-            for problem in ("slope p=1000", "slope p=5000", "slope n=1000", "gslope A", "gslope C")
+            for problem in (
+                "slope p=1000", "slope p=5000", "slope n=1000", "gslope A", "gslope C", "gslope C2",
+                "slope p=1000 weak", "slope p=5000 weak", "slope n=1000 weak", "gslope A weak", "gslope C weak",
+            )
         ),
         quick_races=(Race("gslope A", 1e-8, "sparsestats", peer_target=1e-4),),
     ),
