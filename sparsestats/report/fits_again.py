@@ -30,7 +30,7 @@ class FitsAgain:
         Returns
         -------
         Fit
-            A new one; this one stays as it is.
+            A new one, at the rule of the cross-validation this one sits at; this one stays as it is.
 
         Warns
         -----
@@ -39,6 +39,8 @@ class FitsAgain:
         """
         if self.again is None:
             raise ValueError("A saved model holds no rows to fit again; call ss.fit with the data.")
+        if self.rule in ("min", "1se", "average") and "alpha" not in changes:
+            changes = {"selection": self.rule, **changes}
         new = self.again(formula, changes)
         if "data" in changes or self.training is None or new.training is None:
             return new

@@ -206,6 +206,14 @@ def test_update_keeps_what_was_not_changed(chosen):
         chosen.update(sequense="mean")
 
 
+def test_update_stays_at_the_rule_one_has_moved_to(chosen):
+    elsewhere = "1se" if chosen.rule == "min" else "min"
+    moved = chosen.at(elsewhere).update(". ~ . - factor(year)")
+    assert moved.rule == elsewhere
+    assert moved.alpha == moved.cv.alphas[moved.cv.index(elsewhere)] != moved.cv.alphas[moved.cv.index(chosen.rule)]
+    assert chosen.at(elsewhere).update(". ~ . - factor(year)", selection=chosen.rule).rule == chosen.rule
+
+
 def test_update_says_when_other_rows_are_used(chosen):
     with pytest.warns(DataWarning, match="from 333 to 342"):
         more = chosen.update(". ~ . - sex", alpha=20.0)
