@@ -172,8 +172,8 @@ def group_labels(rng: np.random.Generator, p: int, size: int | None) -> np.ndarr
 
 # SLOPE: 100 alphas to a hundredth of alpha_max (a thousandth when n > p), q = 0.1; rows AR(0.6), 20 nonzeros,
 # signal over noise 3: the design of Larsson et al. 2025. One alpha at p = 20 000 is their weak-penalty case.
-# Groups A, B, C, E and the binomial L: 50 alphas to a tenth, q = 0.1; C2 is C drawn again. "Weak" ones are the same data
-# at a hundredth of alpha_max alone. The README tells all in full.
+# Groups A, B, C, E and the binomial L: 50 alphas to a tenth, q = 0.1; C2 is C drawn again. "Weak" ones are the same
+# data at a hundredth of alpha_max alone. The README tells all in full.
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     name: partial(generator, name, *shape, **options)
     for name, generator, shape, options in [
