@@ -4,8 +4,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <thread>
-
 #include "bind_common.hpp"
 #include "bind_dag.hpp"
 #include "folds.hpp"
@@ -57,8 +55,14 @@ struct BoundDesign {
   std::unique_ptr<ss::Design> design;
 };
 
-ss::DesignOptions design_options(bool fit_intercept, const std::string& standardize, const Integers& groups, const Vector& factor,
-                                 bool group_weights, Index responses) {
+void check_length(const char* what, size_t length, Index wanted) {
+  if (static_cast<Index>(length) != wanted) throw std::invalid_argument(std::string(what) + " and X differ in length");
+}
+
+ss::DesignOptions design_options(Index p, bool fit_intercept, const std::string& standardize, const Integers& groups,
+                                 const Vector& factor, bool group_weights, Index responses) {
+  if (groups.shape(0) > 0) check_length("groups", groups.shape(0), p);
+  if (factor.shape(0) > 0) check_length("penalty factors", factor.shape(0), p);
   ss::DesignOptions o;
   o.fit_intercept = fit_intercept;
   o.scale = standardize == "columns";
@@ -128,9 +132,10 @@ nb::dict solve_path(const BoundDesign& bound, const std::string& loss_name, doub
                     const ss::PenaltySpec& spec, std::vector<double> alphas, double tol, Index max_iter, bool screening,
                     double stop_deviance, ss::Control& control) {
   const ss::Design& design = *bound.design;
-  if (static_cast<Index>(y.shape(0)) != design.n() * design.responses()) throw std::invalid_argument("y and X differ in length");
+  check_length("y", y.shape(0), design.n() * design.responses());
   const auto loss = ss::make_loss(loss_name, loss_parameter, design.responses());
   const Vector o = offset.is_none() ? y : nb::cast<Vector>(offset);
+  check_length("offset", o.shape(0), design.n() * design.responses());
   const double* offset_data = offset.is_none() ? nullptr : o.data();
   ss::Watch watch(control, signals());
   ss::PathOutput out;
@@ -217,7 +222,7 @@ NB_MODULE(_ext, m) {
       "moments",
       [](const Columns& X, Vector w) {
         const Index p = X.storage->p;
-        if (static_cast<Index>(w.shape(0)) != X.storage->n) throw std::invalid_argument("X and weights differ in length");
+        check_length("weights", w.shape(0), X.storage->n);
         std::vector<double> mean(p), sd(p);
         {
           const double* weights = w.data();
@@ -236,8 +241,8 @@ NB_MODULE(_ext, m) {
           "__init__",
           [](BoundDesign* self, Columns& X, Vector w, bool fit_intercept, const std::string& standardize,
              Integers groups, Vector factor, bool group_weights, Index responses) {
-            auto o = design_options(fit_intercept, standardize, groups, factor, group_weights, responses);
-            if (static_cast<Index>(w.shape(0)) != X.storage->n) throw std::invalid_argument("X and weights differ in length");
+            auto o = design_options(X.storage->p, fit_intercept, standardize, groups, factor, group_weights, responses);
+            check_length("weights", w.shape(0), X.storage->n);
             const double* weights = w.data();
             std::unique_ptr<ss::Design> design;
             {
@@ -248,13 +253,6 @@ NB_MODULE(_ext, m) {
           },
           "X"_a, "weights"_a, "fit_intercept"_a, "standardize"_a, "groups"_a, "factor"_a, "group_weights"_a, "responses"_a = 1,
           nb::keep_alive<1, 2>())
-      .def("labels",
-                   [](const BoundDesign& b) {
-                     std::vector<std::int64_t> v;
-                     for (Index g = 0; g < b.design->groups(); ++g) v.push_back(b.design->group_label(g));
-                     const size_t k = v.size();
-                     return give(std::move(v), {k});
-                   })
       .def("ranks", [](const BoundDesign& b) {
         std::vector<std::int64_t> v;
         for (Index g = 0; g < b.design->groups(); ++g) v.push_back(b.design->group_rank(g));
@@ -269,10 +267,12 @@ NB_MODULE(_ext, m) {
              Integers groups, Vector factor, bool group_weights, Index responses) {
             const bool single = nb::isinstance<Matrix<float>>(X);
             const Index n = single ? exact<Matrix<float>>(X).shape(0) : exact<Matrix<double>>(X).shape(0);
-            const Vector target = exact<Vector>(y);
-            if (static_cast<Index>(target.shape(0)) != n * responses) throw std::invalid_argument("y and X differ in length");
-            const double* o = offset.is_none() ? nullptr : exact<Vector>(offset).data();
-            auto options = design_options(fit_intercept, standardize, groups, factor, group_weights, responses);
+            const Index p = single ? exact<Matrix<float>>(X).shape(1) : exact<Matrix<double>>(X).shape(1);
+            const Vector target = exact<Vector>(y), shifts = offset.is_none() ? target : exact<Vector>(offset);
+            check_length("y", target.shape(0), n * responses);
+            check_length("offset", shifts.shape(0), n * responses);
+            const double* o = offset.is_none() ? nullptr : shifts.data();
+            auto options = design_options(p, fit_intercept, standardize, groups, factor, group_weights, responses);
             auto folds = single ? folds_of(exact<Matrix<float>>(X), target.data(), o, std::move(options))
                                 : folds_of(exact<Matrix<double>>(X), target.data(), o, std::move(options));
             new (self) BoundFolds{std::move(folds), n, responses, {X, y, offset}};

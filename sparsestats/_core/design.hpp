@@ -34,6 +34,8 @@ class Design {
   Design(const Storage& X, const double* w, DesignOptions options)
       : X_(X), n_(X.n), p_(X.p), opt_(std::move(options)) {
     w_.assign(w, w + n_);
+    for (Index i = 0; i < n_; ++i)
+      if (!(w_[i] > 0)) unweighted_.push_back(i);
     build_free_part();
     build_order();
     project_and_scale();
@@ -49,7 +51,6 @@ class Design {
   Index groups() const { return static_cast<Index>(label_.size()); }
   Index group_of(Index coordinate) const { return group_[coordinate]; }
   Index group_rank(Index g) const { return rank_[g]; }  // its size, unless orthonormalised
-  Index group_label(Index g) const { return label_[g]; }
   Index responses() const { return opt_.responses; }
   bool dense() const { return X_.dense(); }
   bool grouped() const { return !opt_.group.empty(); }
@@ -100,9 +101,11 @@ class Design {
     }
     axpy_scaled(at, raw, eta);
   }
-  // v <- v - Q (Q'Wv / n)
+  // v <- v - Q (Q'Wv / n); rows of weight 0, which may overflow, have no part in it and get 0
   void project(double* v) const {
+    for (Index i : unweighted_) v[i] = 0;
     for (Index k = 0; k < q(); ++k) axpy(-wdot(free_column(k), v), free_column(k), v, n_);
+    for (Index i : unweighted_) v[i] = 0;
   }
   // The coordinates of an atom as dense columns of length n, written one after another.
   void columns(Index u, double* out) const {
@@ -144,7 +147,10 @@ class Design {
       rest[k] /= R_[k * q_ + k];
     }
     const Index first = opt_.fit_intercept ? 1 : 0;
-    for (Index k = first; k < q_; ++k) beta[free_cols_[k - first]] = rest[k];
+    for (Index k = first; k < q_; ++k) {
+      beta[free_cols_[k - first]] = rest[k];
+      rest[0] -= rest[k] * X_.shift(free_cols_[k - first]);  // 0 without an intercept
+    }
     return opt_.fit_intercept ? rest[0] : 0.0;
   }
 
@@ -207,26 +213,45 @@ class Design {
       const Index k = q();
       r.assign(k + 1, 0.0);
       const double left = orthonormal_step(Q_, k, v.data(), r.data());
-      if (left == 0) return;  // depends on the columns before it: coefficient 0
+      if (left == 0) return false;  // depends on the columns before it: coefficient 0
       r[k] = left;
       Q_.insert(Q_.end(), v.begin(), v.end());
       rows.push_back(r);
       if (col >= 0) free_cols_.push_back(col);
+      return true;
     };
     if (opt_.fit_intercept) {
       std::fill(v.begin(), v.end(), 1.0);
       take(-1);
     }
-    const double one = 1;
     for (Index j = 0; j < p_; ++j) {
       if (!is_free(j)) continue;
+      bool flat;
+      const Moments m = near_zero(j, flat);
+      if (flat && (opt_.fit_intercept || m.largest == 0)) continue;
+      const double unit = opt_.fit_intercept ? m.sd : m.largest, scale = 1 / unit;  // keeps squares representable
       std::fill(v.begin(), v.end(), 0.0);
-      X_.axpys(&j, 1, &one, v.data());
-      take(j);
+      X_.axpys(&j, 1, &scale, v.data());
+      for (Index i : unweighted_) v[i] = 0;
+      if (take(j))
+        for (double& r : rows.back()) r *= unit;
     }
     R_.assign(q() * q(), 0.0);
     for (Index k = 0; k < q(); ++k)
       for (Index l = 0; l <= k; ++l) R_[l * q() + k] = rows[k][l];
+  }
+  // The moments of a column, after it has been moved where its mean is many deviations. It is `flat` where it has no variation
+  // of its own: rounding of the mean alone leaves about eps |x|, and of what was moved next to nothing may be left.
+  Moments near_zero(Index col, bool& flat) {
+    Moments m = X_.moments(col, w_.data());
+    const double rounding = 64 * std::numeric_limits<double>::epsilon() * m.largest;
+    if (m.sd > rounding && opt_.fit_intercept && std::abs(m.mean) > FAR * m.sd) {
+      const double largest = m.largest;
+      m = X_.move(col, m.mean, w_.data());
+      m.largest = largest;
+    }
+    flat = !(m.sd > rounding);
+    return m;
   }
 
   void build_order() {
@@ -251,15 +276,10 @@ class Design {
     std::vector<double> mean(size());
     std::vector<char> constant(size(), 0);
     for (Index j = 0; j < size(); ++j) {
-      Moments m = X_.moments(cols_[j], w_.data());
-      // Rounding of the mean alone leaves about eps |x|: below that a column has no variation of its own, nor where next to
-      // nothing is left of it once it has been moved to 0. Without an intercept a constant column still carries a fit, unless
-      // it is to be scaled by its (zero) deviation.
-      const double largest = m.largest, rounding = 64 * std::numeric_limits<double>::epsilon() * largest;
-      const bool moved = m.sd > rounding && opt_.fit_intercept && std::abs(m.mean) > FAR * m.sd;
-      if (moved) m = X_.move(cols_[j], m.mean, w_.data());
-      const bool flat = !(m.sd > rounding);
-      constant[j] = largest == 0 || (flat && (opt_.fit_intercept || opt_.scale));
+      bool flat;
+      const Moments m = near_zero(cols_[j], flat);
+      // Without an intercept a constant column still carries a fit, unless it is to be scaled by its (zero) deviation.
+      constant[j] = m.largest == 0 || (flat && (opt_.fit_intercept || opt_.scale));
       mean[j] = m.mean;
       if (constant[j]) continue;
       inv_[j] = opt_.scale ? 1 / m.sd : opt_.orthonormalise ? 1 / (flat ? m.largest : m.sd) : 1.0;
@@ -410,7 +430,7 @@ class Design {
   Index n_, p_;
   DesignOptions opt_;
   std::vector<double> w_, Q_, R_, A_, inv_, length_;
-  std::vector<Index> free_cols_, cols_, start_, group_, label_, rank_;
+  std::vector<Index> unweighted_, free_cols_, cols_, start_, group_, label_, rank_;
   std::vector<std::vector<double>> T_;
 };
 

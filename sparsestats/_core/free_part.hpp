@@ -22,10 +22,8 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
   for (int it = 0; it < 1000; ++it) {
     loss.residual(eta, y, e.data(), n);
     double size = 0, total = 0;
-    for (Index i = 0; i < n; ++i) {
-      e[i] *= w[i] / n;
-      total += std::abs(e[i]);
-    }
+    weigh(e.data(), w, n);
+    for (double part : e) total += std::abs(part);
     d.free_dots(e.data(), g.data());
     for (double slope : g) size = std::max(size, std::abs(slope));
     if (size <= 1e-15 * total) return;
@@ -35,7 +33,7 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
     const std::vector<double> gradient = g;
     bool moved = false;
     // What the gradient still gains is its square: the loss, right to 1e-16, no longer shows it, and steps are on trust.
-    const bool last = size <= 1e-7 * total;
+    const bool last = size <= 1e-6 * total;
     for (const bool safe : {false, true}) {
       if (moved) break;
       g = gradient;
@@ -43,7 +41,7 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
         loss.majorant(eta, y, h.data(), n);
       else
         loss.curvature(eta, y, h.data(), n);
-      for (Index i = 0; i < n; ++i) h[i] *= w[i] / n;
+      weigh(h.data(), w, n);
       columns.resize(q * d.rows());
       for (Index k = 0; k < q; ++k) std::copy_n(d.free_column(k), d.rows(), columns.data() + k * d.rows());
       weighted_gram(columns, block, h, d.rows(), H.data(), q);

@@ -41,6 +41,11 @@ class Loss {
   virtual double curvature_bound() const { return std::numeric_limits<double>::infinity(); }
 };
 
+// Each row's part of a mean, in place. Rows of weight 0 have none, even where their terms overflow.
+inline void weigh(double* v, const double* w, Index n) {
+  for (Index i = 0; i < n; ++i) v[i] = w[i] > 0 ? v[i] * (w[i] / n) : 0.0;
+}
+
 inline double weighted_square(const double* x, const double* w, Index n) {
   double s = 0;
   for (Index i = 0; i < n; ++i) s += w[i] * x[i] * x[i];

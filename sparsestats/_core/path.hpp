@@ -104,8 +104,7 @@ class GramCache {
         d_.columns(units[t], block.data() + width * n);
         width += size;
       }
-      for (Index j = 0; j < width; ++j)
-        for (Index i = 0; i < n; ++i) block[j * n + i] *= d_.weights()[i] / n;
+      for (Index j = 0; j < width; ++j) weigh(block.data() + j * n, d_.weights().data(), n);
       products.resize(width * used_);
       d_.tdot(members_.data(), static_cast<Index>(members_.size()), block.data(), products.data(), width);
       for (Index j = 0; j < width; ++j, ++row)
@@ -128,6 +127,8 @@ class GramCache {
 constexpr double SLOPE_BOUND = 0.25;
 // Working sets up to this many times n go through their Gram matrix; wider ones through the rows.
 constexpr Index GRAM_LIMIT = 2;
+// Shares of alpha_max: below the first fits are not approached through others, below the second the penalty is lost in rounding.
+constexpr double FAR_DOWN = 1e-6, NEGLIGIBLE = 1e-12;
 // Tolerances at or below this end with a polish, so that predictions agree far beyond what the gap alone promises.
 constexpr double POLISHED = 1e-8;
 // Down to gaps of this share of the null objective, fits through the rows read columns in single precision.
@@ -168,8 +169,7 @@ class PathSolver {
     for (double asked : alphas) {
       const auto begin = std::chrono::steady_clock::now();
       const double alpha = asked / alpha_unit();
-      if (alpha > 0) previous = lead_in(alpha, previous, watch);
-      PathPoint point = alpha > 0 ? fit(alpha, previous, opt_.tol, watch) : fit_unpenalised(watch);
+      PathPoint point = fit_at(alpha, previous, watch);
       point.alpha = asked;
       point.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       const Index K = d_.responses(), done = static_cast<Index>(out.points.size());
@@ -183,8 +183,8 @@ class PathSolver {
       out.points.push_back(point);
       previous = alpha;
       watch.advance();
-      if (watch.stopped()) {
-        out.stopped = "interrupted";
+      if (watch.stopped() || !std::isfinite(point.objective)) {
+        out.stopped = watch.stopped() ? "interrupted" : "the objective is not finite";
         break;
       }
       if (point.deviance_ratio > opt_.stop_deviance && out.points.size() < alphas.size()) {
@@ -196,6 +196,21 @@ class PathSolver {
   }
 
  private:
+  PathPoint fit_at(double alpha, double previous, Watch& watch) {
+    // The penalised optimum is no less than the unpenalised one: where rounding decides what the penalty does, the latter's
+    // model is certified for it, if it is unique and not far out.
+    if (alpha == 0 || (alpha < NEGLIGIBLE * alpha_max_ && d_.size() < n_)) {
+      const PathPoint point = fit_unpenalised(alpha, watch);
+      if (alpha == 0 || point.gap <= opt_.tol * null_ || watch.stopped()) return point;
+    }
+    PathPoint led{};
+    previous = lead_in(alpha, previous, led, watch);
+    PathPoint point = fit(alpha, previous, opt_.tol, watch);
+    point.iterations += led.iterations;
+    point.newtons += led.newtons;
+    return point;
+  }
+
   double alpha_unit() const { return unit_ * d_.design().unit(); }  // of alpha, here in units of y over units of X~
   // The null model, the unit of the response, and the first gradient.
   void start() {
@@ -255,8 +270,8 @@ class PathSolver {
   void full_gradient() {
     compute_eta();
     loss_.residual(eta_.data(), y_.data(), e_.data(), n_);
-    u_.resize(n_);
-    for (Index i = 0; i < n_; ++i) u_[i] = e_[i] * d_.weights()[i] / n_;
+    u_ = e_;
+    weigh(u_.data(), d_.weights().data(), n_);
     d_.tdot_all(u_.data(), z_.data());
   }
 
@@ -270,6 +285,11 @@ class PathSolver {
     const double* w = d_.weights().data();
     const double loss = loss_.value(eta_.data(), y_.data(), w, n_);
     point.objective = loss + alpha * J_.value(all_, c_.data());
+    if (!std::isfinite(point.objective)) {  // nor is the gradient, and what is not a number cannot be sorted
+      point.gap = std::numeric_limits<double>::infinity();
+      point.bound = -point.gap;
+      return;
+    }
     // The dual point: the residual, orthogonal to the free part, inside the conjugate's domain, scaled to feasibility.
     d_.project(e_.data());
     const bool inside = loss_.clip(e_.data(), y_.data(), n_) <= ROUNDING;
@@ -285,11 +305,13 @@ class PathSolver {
     point.deviance_ratio = constant_ ? 0 : 1 - loss / null_;
   }
 
-  // Screening and warm starts need neighbours: a far alpha is approached through rough fits.
-  double lead_in(double alpha, double previous, Watch& watch) {
-    while (!constant_ && alpha < 0.8 * previous && !watch.stopped()) {
+  // Screening and warm starts need neighbours: a far alpha is approached through rough fits, until nothing is left to screen.
+  double lead_in(double alpha, double previous, PathPoint& spent, Watch& watch) {
+    while (!constant_ && alpha < 0.8 * previous && previous > FAR_DOWN * alpha_max_ && !watch.stopped()) {
       const double between = previous * std::max(0.82, std::sqrt(alpha / previous));
-      fit(between, previous, std::max(opt_.tol, 1e-3), watch);
+      const PathPoint point = fit(between, previous, std::max(opt_.tol, 1e-3), watch);
+      spent.iterations += point.iterations;
+      spent.newtons += point.newtons;
       previous = between;
     }
     return previous;
@@ -341,6 +363,10 @@ class PathSolver {
       ahead_.clear();
       certify(alpha, goal, point);
       if (point.gap <= goal) break;
+      if (!std::isfinite(point.objective)) {
+        point.stop = "precision";
+        break;
+      }
       if (point.gap < least) least = point.gap, held_c = c_, held_gamma = gamma_;
       if (watch.stopped()) {
         point.stop = "interrupted";
@@ -508,8 +534,8 @@ class PathSolver {
     std::vector<double> b(units.coordinates());
     if (xty_.empty()) {  // the gradient at c = 0, one pass over X
       xty_.resize(d_.size());
-      std::vector<double> wy(n_);
-      for (Index i = 0; i < n_; ++i) wy[i] = y_[i] * d_.weights()[i] / n_;
+      std::vector<double> wy(y_);
+      weigh(wy.data(), d_.weights().data(), n_);
       d_.tdot_all(wy.data(), xty_.data());
       for (Index i = 0; i < n_; ++i) yy_ += wy[i] * y_[i];
     }
@@ -517,9 +543,9 @@ class PathSolver {
     return std::make_unique<Quadratic>(gram_.gather(E), std::move(b), yy_);
   }
 
-  // alpha = 0: all columns, Newton steps, the majorant's where those go too far. Half the squared Newton decrement
-  // certifies, and a duality gap under a loss that is linear somewhere.
-  PathPoint fit_unpenalised(Watch& watch) {
+  // alpha = 0, or next to it: all columns, Newton steps, the majorant's where those go too far. Half the squared Newton
+  // decrement certifies, and a duality gap under a loss that is linear somewhere; with it the penalty, if any.
+  PathPoint fit_unpenalised(double alpha, Watch& watch) {
     PathPoint point{};
     point.stop = "tol";
     point.screened = d_.groups();
@@ -578,8 +604,9 @@ class PathSolver {
     for (Index k = 0; k < f.free(); ++k) gamma_[k] = x[m + k];
     full_gradient();
     const double loss = loss_.value(eta_.data(), y_.data(), d_.weights().data(), n_);
-    point.objective = loss;
-    point.gap = std::max(decrement, 0.0);
+    const double penalty = alpha > 0 ? alpha * J_.value(all_, c_.data()) : 0;
+    point.objective = loss + penalty;
+    point.gap = decrement;
     if (loss_.flat()) {  // the residual less its part along the columns is a dual point
       f.gradient(x.data(), img.data(), g.data());
       direction(true);
@@ -590,10 +617,11 @@ class PathSolver {
       for (Index i = 0; i < n_; ++i) u_[i] = e_[i] - weight[i] * (along[i] - img[i]);
       loss_.clip(u_.data(), y_.data(), n_);
       const double bound = loss_.dual(u_.data(), y_.data(), d_.weights().data(), offset_.data(), n_);
-      point.gap = std::max(loss - bound, 0.0);
+      point.gap = loss - bound;
     }
-    point.bound = loss - point.gap;
-    if (point.gap > goal && std::string(point.stop) == "tol") point.stop = "precision";
+    point.gap = std::max(point.gap, 0.0) + penalty;  // in this order: what is not a number proves nothing
+    point.bound = point.objective - point.gap;
+    if (!(point.gap <= goal) && std::string(point.stop) == "tol") point.stop = "precision";
     point.deviance_ratio = 1 - loss / null_;
     point.active = count_groups([&](Index j) { return c_[j] != 0; });
     return point;

@@ -147,12 +147,15 @@ class Rows final : public Smooth {
   }
   // Of the loss's majorant when `safe`: steps that descend from anywhere.
   void hessian(const double* img, const std::vector<Index>& coords, double* H, Index ld, bool safe) const {
-    std::vector<double> columns((static_cast<Index>(coords.size()) + free_) * d_.rows());
-    weighted_gram(columns, gather(coords, columns.data(), d_.rows()), row_curvature(img, safe), d_.rows(), H, ld);
+    const Index count = static_cast<Index>(coords.size()) + free_;
+    const std::vector<double> h = row_curvature(img, safe);
+    if (d_.responses() == 1 && !d_.design().dense()) return hessian_by_products(h, coords, H, ld);
+    std::vector<double> columns(count * d_.rows());
+    weighted_gram(columns, gather(coords, 0, count, columns.data(), d_.rows()), h, d_.rows(), H, ld);
   }
   Index root_columns() const override { return d_.responses() == 1 ? d_.n() : 0; }
   void root(const double* img, const std::vector<Index>& coords, float* out, Index ld) const override {
-    gather(coords, out, ld);
+    gather(coords, 0, static_cast<Index>(coords.size()) + free_, out, ld);
     const std::vector<double> h = row_curvature(img, false);
     std::vector<float> root(h.size());
     for (size_t i = 0; i < h.size(); ++i) root[i] = static_cast<float>(std::sqrt(h[i]));
@@ -178,8 +181,8 @@ class Rows final : public Smooth {
   void unit_gram(Index at, Index size, double* out) const {
     std::vector<Index> coords(size);
     std::iota(coords.begin(), coords.end(), at);
-    std::vector<double> columns((size + free_) * d_.n()), h(d_.weights());
-    gather(coords, columns.data(), d_.rows());
+    std::vector<double> columns(size * d_.n()), h(d_.weights());
+    gather(coords, 0, size, columns.data(), d_.rows());
     for (double& v : h) v = std::sqrt(v / d_.n());
     for (Index k = 0; k < size; ++k) multiply(h.data(), columns.data() + k * d_.n(), columns.data() + k * d_.n(), d_.n());
     gram_rows(columns.data(), size, d_.n(), d_.n(), out, size);
@@ -247,7 +250,7 @@ class Rows final : public Smooth {
   }
   void dual_point(const double* img) const {
     loss_.residual(img, y_, e_.data(), d_.n());
-    for (Index i = 0; i < d_.n(); ++i) e_[i] *= d_.weights()[i] / d_.n();
+    weigh(e_.data(), d_.weights().data(), d_.n());
   }
   void model_residual(const double* img) const {
     fall(level_.data(), slope_.data(), img, e_.data(), d_.n());
@@ -258,17 +261,47 @@ class Rows final : public Smooth {
       loss_.majorant(img, y_, h.data(), d_.n());
     else
       loss_.curvature(img, y_, h.data(), d_.n());
-    for (Index i = 0; i < d_.n(); ++i) h[i] *= d_.weights()[i] / d_.n();
+    weigh(h.data(), d_.weights().data(), d_.n());
     return h;
   }
-  // The columns of the coordinates listed, then the free ones, `ld` apart; returns the block of each.
+  // The same with a few columns written out at a time, for sparse designs: products with all before them.
+  void hessian_by_products(const std::vector<double>& h, const std::vector<Index>& coords, double* H, Index ld) const {
+    const Index n = d_.rows(), penalised = static_cast<Index>(coords.size()), count = penalised + free_;
+    std::vector<Index> place(atoms_.size(), -1), at(penalised), listed, seen(penalised);  // where products are packed
+    Index packed = 0;
+    for (Index k = 0; k < penalised; ++k) {
+      const Index t = owner_[coords[k]];
+      if (place[t] < 0) {
+        place[t] = packed;
+        packed += d_.atom_size(atoms_[t]);
+        listed.push_back(atoms_[t]);
+      }
+      at[k] = place[t] + within_[coords[k]];
+      seen[k] = static_cast<Index>(listed.size());
+    }
+    std::vector<double> columns(TOGETHER * n), products(TOGETHER * packed);
+    for (Index first = 0; first < count; first += TOGETHER) {
+      const Index end = std::min(count, first + TOGETHER), atoms = penalised == 0 ? 0 : seen[std::min(end, penalised) - 1];
+      gather(coords, first, end, columns.data(), n);
+      for (Index k = first; k < end; ++k) multiply(h.data(), columns.data() + (k - first) * n, columns.data() + (k - first) * n, n);
+      Index width = 0;
+      for (Index t = 0; t < atoms; ++t) width += d_.atom_size(listed[t]);
+      d_.design().tdot(listed.data(), atoms, columns.data(), products.data(), end - first);
+      for (Index k = first; k < end; ++k) {
+        for (Index j = 0; j <= std::min(k, penalised - 1); ++j) H[k * ld + j] = products[(k - first) * width + at[j]];
+        for (Index j = penalised; j <= k; ++j) H[k * ld + j] = dot(d_.free_column(j - penalised), columns.data() + (k - first) * n, n);
+      }
+    }
+  }
+  // The columns of the coordinates listed, then the free ones: those from `first` to `end` of them, `ld` apart; returns the
+  // block of each.
   template <class T>
-  std::vector<Index> gather(const std::vector<Index>& coords, T* columns, Index ld) const {
-    const Index n = d_.rows();
+  std::vector<Index> gather(const std::vector<Index>& coords, Index first, Index end, T* columns, Index ld) const {
+    const Index n = d_.rows(), penalised = static_cast<Index>(coords.size());
     std::vector<Index> block;
     std::vector<double> unit;
     Index last = -1;
-    for (size_t k = 0; k < coords.size(); ++k, columns += ld) {
+    for (Index k = first; k < std::min(end, penalised); ++k, columns += ld) {
       const Index t = owner_[coords[k]];
       if (t != last) {
         unit.resize(n * d_.atom_size(atoms_[t]));
@@ -278,13 +311,13 @@ class Rows final : public Smooth {
       std::copy_n(unit.data() + within_[coords[k]] * n, n, columns);
       block.push_back(d_.block(atoms_[t]));
     }
-    for (Index k = 0; k < free_; ++k, columns += ld) {
+    for (Index k = std::max(first, penalised) - penalised; k < end - penalised; ++k, columns += ld) {
       std::copy_n(d_.free_column(k), n, columns);
       block.push_back(d_.free_block(k));
     }
     return block;
   }
-  static constexpr Index FEW = 64;  // columns
+  static constexpr Index FEW = 64, TOGETHER = 32;  // columns
   const Predictors& d_;
   std::vector<Index> atoms_, owner_, within_;
   const Loss& loss_;

@@ -17,12 +17,12 @@ ROUNDING = 64 * np.finfo(float).eps
 
 
 def _mean(values: np.ndarray, w: np.ndarray | None) -> float:
-    return float(values.mean() if w is None else w @ values / len(values))
+    return float(values.mean() if w is None else w @ np.where(w > 0, values, 0.0) / len(values))
 
 
 def _share(values: np.ndarray, w: np.ndarray | None) -> np.ndarray:
-    """Each observation's part of a mean."""
-    return values / len(values) if w is None else w * values / len(values)
+    """Each observation's part of a mean: of those without weight none, even where their term overflows."""
+    return values / len(values) if w is None else w * np.where(w > 0, values, 0.0) / len(values)
 
 
 def _per_weight(s: np.ndarray, w: np.ndarray | None) -> tuple[np.ndarray, bool]:

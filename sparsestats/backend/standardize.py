@@ -11,7 +11,7 @@ from scipy import linalg, sparse
 from .problem import Problem
 
 # A column whose standard deviation is below this share of its size is rounding noise around a constant.
-CONSTANT = 1e-12
+CONSTANT = 64 * np.finfo(float).eps
 
 
 @dataclass(frozen=True, eq=False)

@@ -167,9 +167,142 @@ def test_no_penalised_column_is_the_same_fit_at_every_alpha():
     np.testing.assert_allclose(result.coefs[0], np.linalg.lstsq(centred, Y - Y.mean(), rcond=None)[0], atol=1e-9)
 
 
-def test_lengths_that_differ_are_refused_before_memory_is_read():
+@pytest.mark.parametrize("wrong", ["weights", "groups", "factor", "y", "offset"])
+def test_lengths_that_differ_are_refused_before_memory_is_read(wrong):
+    n, p = X.shape
+    given = {"weights": np.ones(n), "groups": np.arange(p), "factor": np.ones(p), "y": Y, "offset": np.zeros(n)}
+    given[wrong] = given[wrong][:3].copy()
+    weights, groups, factor, y, offset = given.values()
+    penalty = ext.Penalty(np.ones(p), np.zeros(0), 1.0)
     with pytest.raises(ValueError, match="differ in length"):
-        ext.Design(native.columns(X), np.ones(3), True, "columns", np.empty(0, int), np.empty(0), False)
+        design = ext.Design(native.columns(X), weights, True, "columns", groups, factor, False)
+        ext.solve_path(design, "gaussian", 0.0, y, offset, penalty, [], 1e-8, 10, True, 2.0, ext.Control())
+    if wrong != "weights":
+        with pytest.raises(ValueError, match="differ in length"):
+            ext.Folds(np.asfortranarray(X), y, offset, True, "columns", groups, factor, False, 1)
+
+
+def test_rows_without_weight_may_overflow():
+    """exp(800) is infinite, and 0 times it no number."""
+    rng = np.random.default_rng(0)
+    Z = np.asfortranarray(rng.normal(size=(100, 5)))
+    y, weights = rng.poisson(np.exp(Z[:, 0] / 2)).astype(float), np.ones(100)
+    weights[3] = 0
+    far = Z.copy(order="F")
+    far[3, 0] = 800
+    for alpha in (0.01, 0.0):
+        fits = [
+            solve_path(
+                Problem(data, y, ss.losses.Poisson(), ss.penalties.SortedL1(), sample_weight=weights),
+                [alpha], solver=solver,
+            )
+            for data, solver in [(Z, "auto"), (far, "auto"), (far, "proximal"), (far, "cvxpy")]
+        ]  # fmt: skip
+        assert all(fit.certificates[0].converged for fit in fits)
+        for fit in fits[1:]:
+            np.testing.assert_allclose(fit.coefs, fits[0].coefs, atol=1e-5 if fit is fits[3] else 1e-7)
+
+
+@pytest.mark.parametrize("spread", [1e-9, 1e-11, 3e-12])
+def test_a_free_column_far_from_zero_keeps_its_coefficient(spread):
+    rng = np.random.default_rng(0)
+    Z, x = rng.normal(size=(100, 5)), rng.normal(size=100)
+    y = 2 * x + rng.normal(size=100)
+    column = 1e6 * (1 + spread * x)
+    factor = np.r_[np.ones(5), 0.0]
+    plain, far = (
+        solve_path(
+            Problem(
+                np.asfortranarray(np.column_stack([Z, c])),
+                y,
+                ss.losses.Gaussian(),
+                ss.penalties.SortedL1(),
+                penalty_factor=factor,
+            ),
+            [0.1],
+        )
+        for c in ((column - column.mean()) / (1e6 * spread), column)
+    )
+    assert far.certificates[0].converged
+    assert far.coefs[0, 5] * 1e6 * spread == pytest.approx(plain.coefs[0, 5], rel=1e-6)
+    np.testing.assert_allclose(far.coefs[0, :5], plain.coefs[0, :5], atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-250, 1e-160, 1e160, 1e250])
+def test_a_free_column_in_any_unit_has_the_same_effect(unit):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(100, 6))
+    y, factor = 2 * Z[:, 5] + rng.normal(size=100), np.r_[np.ones(5), 0.0]
+    scaled = Z * np.r_[np.ones(5), unit]
+    here, there = (
+        solve_path(
+            Problem(np.asfortranarray(data), y, ss.losses.Gaussian(), ss.penalties.SortedL1(), penalty_factor=factor),
+            [0.1],
+        )
+        for data in (Z, scaled)
+    )
+    assert there.certificates[0].converged
+    np.testing.assert_allclose(there.coefs[0] * np.r_[np.ones(5), unit], here.coefs[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("spread", [3e-13, 1e-13, 3e-15])
+def test_solvers_agree_on_what_is_constant(spread):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(60, 3))
+    y = Z[:, 0] + rng.normal(size=60)
+    Z[:, 0] = 1 + spread * Z[:, 0]
+    problem = Problem(np.asfortranarray(Z), y, ss.losses.Gaussian(), ss.penalties.SortedL1())
+    native_fit, numpy_fit = (solve_path(problem, [0.01], solver=solver) for solver in ("auto", "proximal"))
+    assert (native_fit.coefs[0, 0] != 0) == (numpy_fit.coefs[0, 0] != 0) == (spread > 1e-14)
+    np.testing.assert_allclose(native_fit.coefs[0], numpy_fit.coefs[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "binomial", "poisson"])
+def test_an_alpha_lost_in_rounding_is_certified(family):
+    rng = np.random.default_rng(4)
+    Z = np.asfortranarray(rng.normal(size=(200, 10)))
+    eta = Z[:, 0] - Z[:, 1] / 2
+    loss, y = {
+        "gaussian": (ss.losses.Gaussian(), eta + rng.normal(size=200)),
+        "binomial": (ss.losses.Binomial(), (rng.random(200) < 1 / (1 + np.exp(-eta))).astype(float)),
+        "poisson": (ss.losses.Poisson(), rng.poisson(np.exp(eta / 2)).astype(float)),
+    }[family]
+    problem = Problem(Z, y, loss, ss.penalties.SortedL1())
+    tiny, none = (solve_path(problem, [alpha]) for alpha in (1e-200, 0.0))
+    assert tiny.certificates[0].converged and tiny.certificates[0].n_iter < 30
+    np.testing.assert_allclose(tiny.coefs, none.coefs, rtol=1e-9)
+    with_many = Problem(
+        np.asfortranarray(rng.normal(size=(30, 60))), rng.normal(size=30), *(ss.losses.Gaussian(), problem.penalty)
+    )
+    assert solve_path(with_many, [1e-200]).certificates[0].converged
+
+
+def test_the_way_to_a_far_alpha_is_counted():
+    one = laid_out().solve_path([0.02 * laid_out().alpha_max()])
+    near = laid_out().solve_path(laid_out().alpha_max() * np.geomspace(1, 0.02, 30))
+    assert one.info["iterations"][0] > near.info["iterations"][-1]
+
+
+@pytest.mark.parametrize("loss", [ss.losses.Binomial(), ss.losses.Poisson()])
+@pytest.mark.parametrize("standardize", [True, "group"])
+def test_newton_steps_of_sparse_columns_are_those_of_dense_ones(loss, standardize):
+    rng = np.random.default_rng(1)
+    S = sparse.random(300, 40, 0.1, format="csc", random_state=1)
+    y = (rng.random(300) < 0.4).astype(float)
+    factor = np.r_[np.zeros(4), np.ones(36)]
+    for alpha in (0.0, 0.002):
+        fits = [
+            solve_path(
+                Problem(
+                    data, y, loss, ss.penalties.GroupSortedL1(), groups=np.arange(40) // 4,
+                    standardize=standardize, penalty_factor=factor,
+                ),
+                [alpha], tol=1e-10,
+            )
+            for data in (S, np.asfortranarray(S.toarray()))
+        ]  # fmt: skip
+        assert fits[0].info["newton_steps"][0] > 0
+        np.testing.assert_allclose(fits[0].coefs, fits[1].coefs, atol=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -217,8 +217,13 @@ class _Text:
         # The penalty's vector: the rows of c one behind the other.
         self.flat = self.c if self.c.ndim == 1 else cp.vec(self.c, order="C")
         # Z stays sparse when X is: the projection that makes B dense is left to the solver.
-        eta = coordinates.offset + coordinates.Z @ self.c + coordinates.Q @ self.u
-        self.loss = problem.loss.expression(eta, problem.y, problem.sample_weight)
+        # Rows without weight are left out: their terms may overflow in the solver.
+        weight, rows = problem.sample_weight, slice(None)
+        if weight is not None:
+            rows = np.flatnonzero(weight)
+            weight = weight[rows] * (len(rows) / len(weight))
+        eta = coordinates.offset[rows] + coordinates.Z[rows] @ self.c + coordinates.Q[rows] @ self.u
+        self.loss = problem.loss.expression(eta, problem.y[rows], weight)
         beta, b0 = coordinates.to_model(self.u, self.c)
         self.variables = Variables({"beta": beta, "intercept": b0}, "beta", names)
         self.constraints = asked_for(constraints, self.variables, (self.c, self.u), "beta, intercept, terms")
