@@ -11,7 +11,7 @@ namespace ss {
 
 struct PathOptions {
   double tol = 1e-8;            // certificate asked for, relative to the null objective
-  Index max_iter = 10000;       // proximal-gradient steps an alpha
+  Index max_iter = 10000;       // steps of any kind an alpha
   bool screening = true;
   double stop_deviance = 2;     // end the path once 1 - loss / null loss exceeds it
   bool elementwise = false;     // the penalty's units are coordinates, also where the design holds groups together

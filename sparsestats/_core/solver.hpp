@@ -11,7 +11,7 @@ namespace ss {
 
 struct SolveReport {
   double gap = std::numeric_limits<double>::infinity();
-  Index iterations = 0;  // proximal-gradient steps
+  Index iterations = 0;  // steps of any kind: proximal gradient, Newton, sweeps
   Index newtons = 0;
 };
 

@@ -9,7 +9,7 @@ import sparsestats as ss
 from sparsestats._core import ext
 from sparsestats.backend.duality import Coordinates
 from sparsestats.backend.native import slope as native
-from sparsestats.backend.path import solve_path
+from sparsestats.backend.path import alpha_max, solve_path
 from sparsestats.backend.problem import Problem
 from sparsestats.backend.standardize import resolved
 
@@ -188,6 +188,7 @@ def test_rows_without_weight_may_overflow():
     Z = np.asfortranarray(rng.normal(size=(100, 5)))
     y, weights = rng.poisson(np.exp(Z[:, 0] / 2)).astype(float), np.ones(100)
     weights[3] = 0
+    weights *= 100 / 99
     far = Z.copy(order="F")
     far[3, 0] = 800
     for alpha in (0.01, 0.0):
@@ -487,3 +488,32 @@ def test_a_copy_of_an_unpenalised_column_gets_nothing_without_a_penalty_too(solv
     np.testing.assert_allclose(
         fits.coefs[0, :6] + 1e3 * fits.coefs[0, 6] * (np.arange(6) == 2), alone.coefs[0], atol=1e-6
     )
+
+
+@pytest.mark.parametrize("kind", ["plain", "levels", "twice", "nearly"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_group_of_many_columns_is_orthonormalised_as_a_small_one_is(kind, fit_intercept):
+    """Through products of its columns, where these tell what depends on what; "nearly" is where they do not."""
+    rng = np.random.default_rng(5)
+    n = 300
+    Z = rng.normal(size=(n, 45)) + 0.5 * rng.normal(size=(n, 1))
+    if kind == "levels":
+        Z = np.eye(45)[np.r_[np.arange(45), rng.integers(0, 45, n - 45)]]
+    if kind == "twice":
+        Z[:, 10:20] = Z[:, :10] @ rng.normal(size=(10, 10))
+        Z[:, 30] = 7.0
+    if kind == "nearly":
+        Z[:, 20] = Z[:, 0] + Z[:, 1] + 1e-6 * rng.normal(size=n)
+    Z = np.column_stack([Z * np.logspace(-3, 3, 45), rng.normal(size=(n, 3))])
+    y = Z[:, 3] / Z[:, 3].std() + Z[:, -1] + rng.normal(size=n)
+    weights = rng.integers(1, 4, n).astype(float)
+    problem = Problem(
+        np.asfortranarray(Z), y, ss.losses.Gaussian(), ss.penalties.GroupSortedL1(), groups=np.repeat([0, 1], [45, 3]),
+        standardize="group", fit_intercept=fit_intercept, sample_weight=weights * n / weights.sum(),
+    )  # fmt: skip
+    alpha = 0.02 * alpha_max(problem)
+    core, numpy = (solve_path(problem, [alpha], solver=solver, tol=1e-15) for solver in ("auto", "proximal"))
+    assert core.certificates[0].relative < 1e-11 and np.count_nonzero(core.coefs[0, :45]) > 30
+    np.testing.assert_allclose(Z @ core.coefs[0], Z @ numpy.coefs[0], atol=1e-8)
+    if kind != "nearly":
+        np.testing.assert_allclose(core.coefs[0] * Z.std(axis=0), numpy.coefs[0] * Z.std(axis=0), atol=1e-9)
