@@ -86,31 +86,26 @@ std::unique_ptr<ss::Folds> folds_of(Matrix<T> X, const double* y, const double* 
   return std::make_unique<ss::DenseFolds<T>>(X.data(), X.shape(0), X.shape(1), y, offset, std::move(options));
 }
 
+// One number of every point.
+template <class T>
+nb::object column(const std::vector<ss::PathPoint>& points, T ss::PathPoint::* field) {
+  std::vector<T> values;
+  for (const ss::PathPoint& point : points) values.push_back(point.*field);
+  const size_t k = values.size();
+  return nb::cast(give(std::move(values), {k}));
+}
+
 nb::dict to_dict(ss::PathOutput&& out, Index p, Index responses) {
   const size_t k = out.points.size();
   nb::dict result;
-  auto real = [&](auto get) {
-    std::vector<double> v;
-    for (const auto& point : out.points) v.push_back(get(point));
-    return give(std::move(v), {k});
-  };
-  auto whole = [&](auto get) {
-    std::vector<std::int64_t> v;
-    for (const auto& point : out.points) v.push_back(get(point));
-    return give(std::move(v), {k});
-  };
-  result["alphas"] = real([](auto& s) { return s.alpha; });
-  result["objectives"] = real([](auto& s) { return s.objective; });
-  result["bounds"] = real([](auto& s) { return s.bound; });
-  result["gaps"] = real([](auto& s) { return s.gap; });
-  result["deviance_ratio"] = real([](auto& s) { return s.deviance_ratio; });
-  result["seconds"] = real([](auto& s) { return s.seconds; });
-  result["iterations"] = whole([](auto& s) { return s.iterations; });
-  result["newton_steps"] = whole([](auto& s) { return s.newtons; });
-  result["screened"] = whole([](auto& s) { return s.screened; });
-  result["active"] = whole([](auto& s) { return s.active; });
-  result["repaired"] = whole([](auto& s) { return s.repaired; });
-  result["discarded"] = whole([](auto& s) { return s.discarded; });
+  for (const auto& [name, field] : {std::pair{"alphas", &ss::PathPoint::alpha}, {"objectives", &ss::PathPoint::objective},
+                                    {"bounds", &ss::PathPoint::bound}, {"gaps", &ss::PathPoint::gap},
+                                    {"deviance_ratio", &ss::PathPoint::deviance_ratio}, {"seconds", &ss::PathPoint::seconds}})
+    result[name] = column(out.points, field);
+  for (const auto& [name, field] : {std::pair{"iterations", &ss::PathPoint::iterations}, {"newton_steps", &ss::PathPoint::newtons},
+                                    {"screened", &ss::PathPoint::screened}, {"active", &ss::PathPoint::active},
+                                    {"repaired", &ss::PathPoint::repaired}, {"discarded", &ss::PathPoint::discarded}})
+    result[name] = column(out.points, field);
   nb::list stops;
   for (const auto& point : out.points) stops.append(nb::str(point.stop));
   result["stops"] = stops;
@@ -169,14 +164,12 @@ nb::dict fit_fold(BoundFolds& self, Integers train, Integers test, const std::st
   }
   if (PyErr_Occurred()) throw nb::python_error();
   const size_t points = out.path.points.size(), K = self.responses, rows = held_out.count;
-  std::vector<double> gaps;
-  for (const auto& point : out.path.points) gaps.push_back(point.gap);
   nb::dict result;
   if (K == 1)
     result["eta"] = give(std::move(out.eta), {rows, points});
   else
     result["eta"] = give(std::move(out.eta), {rows, points, K});
-  result["gaps"] = give(std::move(gaps), {points});
+  result["gaps"] = column(out.path.points, &ss::PathPoint::gap);
   result["null_objective"] = out.path.null_objective;
   result["stopped"] = out.path.stopped;
   result["finite"] = out.finite;

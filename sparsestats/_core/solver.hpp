@@ -115,34 +115,7 @@ class Solver {
       f_.image(x_.data(), ix_.data());
       report.gap = gap();
     }
-    // A gap at rounding still leaves the root of it in x: a Newton step squares what is left, judged by the gap, and a second
-    // one with the factor of the first takes it to rounding.
-    // Where the pattern was not yet that of the solution the gap may rise: the step after it has the next pattern.
-    std::vector<double> kept, image_kept;
-    double least = report.gap;
-    bool failed = false;
-    for (int k = 0; polish && k < 2 + failed && least <= target; ++k) {
-      Pattern here;
-      if (!J_.pattern(units_, x_.data(), here)) break;
-      const bool same = same_as_last(here);
-      if (minimised_ && same) break;
-      pat_ = std::move(here);
-      if (newton_.plain_cost() > POLISH * step_cost()) break;
-      if (!failed) kept = x_, image_kept = ix_;
-      if (!newton_step(1e-13, k > 0 && same)) break;
-      ++report.newtons;
-      ++report.iterations;
-      report.gap = gap();
-      const bool worse = report.gap > std::max(least, 1e-15 * std::abs(F_));
-      failed = worse;
-      if (worse && k > 0) break;
-      if (!worse) least = report.gap;
-    }
-    if (failed) {
-      x_.swap(kept);
-      ix_.swap(image_kept);
-      report.gap = least;
-    }
+    if (polish) finish(target, report);
     lipschitz = L_;
     std::copy(x_.begin(), x_.end(), x);
     return report;
@@ -173,6 +146,37 @@ class Solver {
       rounds_ = 0;
     }
     return ++rounds_ > 10 && gap < 1e-9 * std::max(F_, 1e-300);
+  }
+
+  // A gap at rounding still leaves the root of it in x: a Newton step squares what is left, judged by the gap, and a second
+  // one with the factor of the first takes it to rounding.
+  // Where the pattern was not yet that of the solution the gap may rise: the step after it has the next pattern.
+  void finish(double target, SolveReport& report) {
+    std::vector<double> kept, image_kept;
+    double least = report.gap;
+    bool failed = false;
+    for (int k = 0; k < 2 + failed && least <= target; ++k) {
+      Pattern here;
+      if (!J_.pattern(units_, x_.data(), here)) break;
+      const bool same = same_as_last(here);
+      if (minimised_ && same) break;
+      pat_ = std::move(here);
+      if (newton_.plain_cost() > POLISH * step_cost()) break;
+      if (!failed) kept = x_, image_kept = ix_;
+      if (!newton_step(1e-13, k > 0 && same)) break;
+      ++report.newtons;
+      ++report.iterations;
+      report.gap = gap();
+      const bool worse = report.gap > std::max(least, 1e-15 * std::abs(F_));
+      failed = worse;
+      if (worse && k > 0) break;
+      if (!worse) least = report.gap;
+    }
+    if (failed) {
+      x_.swap(kept);
+      ix_.swap(image_kept);
+      report.gap = least;
+    }
   }
 
   // An end to coarse steps, and to what their rounding has left in the images.
