@@ -23,6 +23,14 @@ def laid_out(X=X, penalty=None, **options):
     return native.NativeProblem(Problem(X, Y, ss.losses.Gaussian(), penalty, **options))
 
 
+def assert_proved(problem, path, tol):
+    """Converged by the core's own word, and by gaps recomputed from the coefficients."""
+    assert path.converged.all()
+    seen = Coordinates(resolved(problem))
+    for alpha, coef, intercept in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+        assert seen.certify(alpha, coef, intercept, tol=tol, n_iter=1, stop="tol").converged
+
+
 def test_supported_are_the_named_losses_and_penalties():
     class Mine(ss.losses.Gaussian):
         pass
@@ -409,7 +417,7 @@ def test_huber_is_certified_where_rounding_of_the_predictor_is_much_of_delta():
     rng = np.random.default_rng(81)
     y, weight = 1e4 * rng.normal(size=40), np.where(np.arange(40) == 9, 10.0, rng.uniform(0, 0.01, 40))
     problem = Problem(X, y, ss.losses.Huber(1e-3), ss.penalties.L1(), sample_weight=weight * 40 / weight.sum())
-    assert solve_path(problem, ss.relative(1, 0.99, 2), tol=1e-8).converged.all()
+    assert_proved(problem, solve_path(problem, ss.relative(1, 0.99, 2), tol=1e-8), 1e-7)
 
 
 @pytest.mark.parametrize(("delta", "level", "intercept"), [(1e-3, 0, True), (1e-3, 600, False), (1.0, 1e5, False)])
@@ -420,7 +428,9 @@ def test_huber_is_solved_where_all_residuals_are_a_thousand_deltas(delta, level,
     Z = np.asfortranarray(rng.normal(size=(100, 20)))
     y = level + Z[:, :3] @ [3.0, -2.0, 1.0] + rng.normal(size=100)
     problem = Problem(Z, y, ss.losses.Huber(delta), ss.penalties.SortedL1(), fit_intercept=intercept)
-    assert solve_path(problem, ss.relative(1, 0.01, 30), max_iter=500).converged.all()
+    path = solve_path(problem, ss.relative(1, 0.01, 30), max_iter=500)
+    assert path.coefs[-1].any()
+    assert_proved(problem, path, 1e-8)
 
 
 def test_a_fit_cut_short_returns_the_best_point_it_met():
@@ -450,6 +460,9 @@ def test_an_unpenalised_part_that_separates_the_classes_is_fitted_and_leaves_not
     factor = np.where(np.arange(30) < 20, 0.0, 1.0)
     fits = solve_path(Problem(Z, y, ss.losses.Multinomial(), ss.penalties.L1(), penalty_factor=factor), [1e-3])
     assert fits.alpha_max == 0 and not fits.coefs[:, :, 20:].any()
+    eta = Z @ fits.coefs[0].T + fits.intercepts[0]
+    np.testing.assert_array_equal(eta.argmax(axis=1), y.argmax(axis=1))
+    assert ss.losses.Multinomial().value(eta, y, None) < 1e-10
 
 
 def test_counts_that_hardly_vary_are_fitted_to_what_their_rounding_allows():
