@@ -218,9 +218,9 @@ class _Text:
         self.flat = self.c if self.c.ndim == 1 else cp.vec(self.c, order="C")
         # Z stays sparse when X is: the projection that makes B dense is left to the solver.
         # Rows without weight are left out: their terms may overflow in the solver.
-        weight, rows = problem.sample_weight, slice(None)
+        weight = problem.sample_weight
+        rows = np.arange(len(problem.y)) if weight is None else np.flatnonzero(weight)
         if weight is not None:
-            rows = np.flatnonzero(weight)
             weight = weight[rows] * (len(rows) / len(weight))
         eta = coordinates.offset[rows] + coordinates.Z[rows] @ self.c + coordinates.Q[rows] @ self.u
         self.loss = problem.loss.expression(eta, problem.y[rows], weight)
