@@ -147,10 +147,15 @@ def _stability(
     selected = halves.coefs != 0
     bound, share = false_bound(found_terms(selected, [fit.columns.by_term[t] for t in tested]), threshold)
     drawn = f"both halves of {n_splits} random splits of {units}" + ", stratified by class" * model.units.stratified
+    told = (
+        f"of those it selects no more often than that (probability {number(share)}), at most {number(bound)} are "
+        "expected among the stable ones."
+        if bound < len(tested)
+        else "that is too many for a bound on the stable ones: it says nothing here."
+    )
     notes = [
         f"Stable: selected by {threshold:g} of the halves or more. A half selects {number(share * len(tested))} of the "
-        f"{len(tested)} penalised terms on average; of those it selects no more often than that (probability "
-        f"{number(share)}), at most {number(bound)} are expected among the stable ones.",
+        f"{len(tested)} penalised terms on average; {told}",
         "No p-values: selection was data-driven; frequency is the share of the halves that select a term.",
         *_unconverged(halves.converged, "halves"),
     ]

@@ -121,7 +121,8 @@ def false_bound(found: np.ndarray, threshold: float) -> tuple[float, float]:
 
     A term counts when a random half selects it with a probability of at most q / m, q the expected number of terms that
     a half selects of the m there are: no more often than the average term. Of such terms at most
-    q^2 / ((2 threshold - 1) m) are expected among the stable ones, whatever model and data are.
+    q^2 / ((2 threshold - 1) m) are expected among the stable ones, whatever model and data are. More than m they cannot
+    be: a bound of m says nothing.
 
     Parameters
     ----------
@@ -145,5 +146,5 @@ def false_bound(found: np.ndarray, threshold: float) -> tuple[float, float]:
     >>> false_bound(np.eye(4, dtype=bool), 0.75)  # each half selects one of four terms
     (0.5, 0.25)
     """
-    share = float(found.mean())
-    return share**2 * found.shape[1] / (2.0 * threshold - 1.0), share
+    share, m = float(found.mean()), found.shape[1]
+    return min(float(m), share**2 * m / (2.0 * threshold - 1.0)), share

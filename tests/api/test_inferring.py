@@ -206,6 +206,13 @@ def test_stability_is_a_plain_loop_over_both_halves():
     assert f"at most {q**2 / (0.4 * 4):.4g} are expected among the stable ones" in told
 
 
+def test_a_bound_on_the_stable_terms_that_says_nothing_is_not_given():
+    found = ss.gslope("y ~ a + site + b + c", simulated(), alpha=1e-3).infer("stability", n_splits=2, random_state=0)
+    told = " ".join(str(found.inferred).split())
+    assert "A half selects 4 of the 4 penalised terms on average; that is too many for a bound" in told
+    assert "are expected among" not in told
+
+
 def test_the_last_answer_is_the_one_that_is_held():
     fit = ss.gslope(FORMULA, simulated(), alpha=0.1)
     once = fit.infer("split", n_splits=2, random_state=0)

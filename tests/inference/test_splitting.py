@@ -135,3 +135,7 @@ def test_the_bound_of_stability_is_what_one_pair_of_halves_finds_by_chance():
     assert bounds == {(10 * 10 / 40, 0.25)}
     assert np.mean([np.sum(a & b) for a, b in draw]) == pytest.approx(2.5, abs=0.2)  # three standard errors
     assert false_bound(np.array(draw[0]), 0.6)[0] == pytest.approx(2.5 / 0.2)
+
+
+def test_the_bound_of_stability_is_no_more_than_the_terms_there_are():
+    assert false_bound(np.ones((4, 4), dtype=bool), 0.75) == (4.0, 1.0)  # q^2 / ((2 threshold - 1) m) is 8
