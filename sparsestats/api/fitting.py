@@ -20,7 +20,7 @@ from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPECl
 from ..exceptions import FormulaError
 from ..formula import Design, Spec, design, term_names, update_formula
 from ..report.call import Call
-from ..report.cvresult import CVResult
+from ..report.cvresult import LEARNED, CVResult
 from ..report.fit import Fit, Training
 from ..report.path import Path
 from ..selection.crossval import cross_validate_path
@@ -340,4 +340,4 @@ def _where_learned(spec: Spec, in_folds: bool) -> tuple[str, ...]:
     if not learns(spec):
         return ()
     where = "inside each fold" if in_folds else "on all rows, before the folds (or terms_in_folds=True)"
-    return (f"Knots and scales of the terms were learned {where}.",)
+    return (f"{LEARNED} {where}.",)

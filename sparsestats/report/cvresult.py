@@ -12,6 +12,9 @@ import pandas as pd
 
 from . import plots
 
+LEARNED = "Knots and scales of the terms were learned"
+"""How a note on the terms and the folds begins."""
+
 
 @dataclass(frozen=True, eq=False)
 class CVResult:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..exceptions import DataWarning
+from .cvresult import LEARNED
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -104,7 +105,7 @@ class FitsAgain:
             cv=None,
             inferred=None,
             notes=(
-                *self.notes,
+                *(note for note in self.notes if not note.startswith(LEARNED)),  # it speaks of folds; these are gone
                 told,
                 "Standard errors of a refit after selection are not valid; none are given.",
             ),

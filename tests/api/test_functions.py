@@ -358,6 +358,8 @@ def test_terms_can_be_learned_inside_the_folds(measured):
     once = ss.gslope(formula, measured, **settings)
     inside = ss.gslope(formula, measured, terms_in_folds=True, **settings)
     assert "learned inside each fold" in inside.summary().to_text()
+    assert "learned on all rows" in once.summary().to_text()
+    assert "learned" not in once.refit().summary().to_text()  # it has no folds
     # Fold 0 by hand: knots from its training rows alone, levels from all; at the tolerance that folds have.
     train, test = next(ss.folds(4).split(measured))
     tol = fold_tol(losses.Gaussian(), len(train))
