@@ -6,7 +6,7 @@ coefficients. Weights are taken as they are: they sum to the number of observati
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,20 +15,27 @@ import pandas as pd
 from scipy import linalg, stats
 
 from ..backend.native.ordinal import NativeOrdinal
-from ..backend.ordinal import CDF, OrdinalProblem
+from ..backend.ordinal import CDF, OrdinalProblem, log_cdf, log_likelihoods, log_survival
 
-_DENSITY_SLOPE = {
-    # F', F'' by link
-    "logit": lambda t: (_logistic(t), _logistic(t) * (1 - 2 * CDF["logit"](t))),
-    "probit": lambda t: (stats.norm.pdf(t), -t * stats.norm.pdf(t)),
-    "cloglog": lambda t: (np.exp(t - np.exp(t)), np.exp(t - np.exp(t)) * (1 - np.exp(t))),
-    "loglog": lambda t: (np.exp(-t - np.exp(-t)), np.exp(-t - np.exp(-t)) * (np.exp(-t) - 1)),
+_LOG_DENSITY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "logit": lambda t: log_cdf(t, "logit") + log_survival(t, "logit"),
+    "probit": stats.norm.logpdf,
+    "cloglog": lambda t: t - np.exp(np.minimum(t, 700.0)),
+    "loglog": lambda t: -t - np.exp(np.minimum(-t, 700.0)),
 }
+"""log F', by link."""
+
+_LOG_DENSITY_SLOPE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "logit": lambda t: 1 - 2 * CDF["logit"](t),
+    "probit": np.negative,
+    "cloglog": lambda t: 1 - np.exp(np.minimum(t, 700.0)),
+    "loglog": lambda t: np.exp(np.minimum(-t, 700.0)) - 1,
+}
+"""F'' / F', by link."""
 
 
-def _logistic(t: np.ndarray) -> np.ndarray:
-    F = CDF["logit"](t)
-    return F * (1 - F)
+def _density(t: np.ndarray, link: str) -> np.ndarray:
+    return np.exp(_LOG_DENSITY[link](t))
 
 
 @dataclass(frozen=True)
@@ -65,24 +72,11 @@ def observed_information(problem: OrdinalProblem, coef: np.ndarray, intercept: n
     coef : ndarray (m, p), intercept : ndarray (m,)
     """
     design, eta = _design(problem, coef, intercept)
-    n, m = eta.shape
-    codes, w = problem.codes, problem.weights
-    with np.errstate(over="ignore", invalid="ignore"):
-        F = np.column_stack([np.zeros(n), CDF[problem.link](eta), np.ones(n)])
-        density, slope = _DENSITY_SLOPE[problem.link](eta)
-    rows = np.arange(n)
-    p = F[rows, codes + 1] - F[rows, codes]
-    H = np.zeros((n, m, m))
-    for side, shift in ((1, 0), (-1, -1)):  # the boundary above the class, then the one below
-        at = codes + shift
-        r = np.flatnonzero((at >= 0) & (at < m))
-        f, df = density[r, at[r]], slope[r, at[r]]
-        H[r, at[r], at[r]] += (f / p[r]) ** 2 - side * df / p[r]
-    r = np.flatnonzero((codes > 0) & (codes < m))
-    cross = -density[r, codes[r]] * density[r, codes[r] - 1] / p[r] ** 2
-    H[r, codes[r], codes[r] - 1] += cross
-    H[r, codes[r] - 1, codes[r]] += cross
-    return _assemble(design, H * w[:, None, None])
+    G = _slopes(problem, eta)
+    H = G[:, :, None] * G[:, None, :]
+    diagonal = np.arange(eta.shape[1])
+    H[:, diagonal, diagonal] -= G * _LOG_DENSITY_SLOPE[problem.link](eta)
+    return _assemble(design, H * problem.weights[:, None, None])
 
 
 def expected_information(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
@@ -90,7 +84,7 @@ def expected_information(problem: OrdinalProblem, coef: np.ndarray, intercept: n
     design, eta = _design(problem, coef, intercept)
     n, m = eta.shape
     F = np.column_stack([np.zeros(n), CDF[problem.link](eta), np.ones(n)])
-    density = _DENSITY_SLOPE[problem.link](eta)[0]
+    density = _density(eta, problem.link)
     p = np.diff(F, axis=1)
     inverse = np.divide(1.0, p, out=np.zeros_like(p), where=p > 0)  # a class ruled out at a row says nothing there
     H = np.zeros((n, m, m))
@@ -123,18 +117,21 @@ def _assemble(design: np.ndarray, H: np.ndarray) -> np.ndarray:
     return out
 
 
+def _slopes(problem: OrdinalProblem, eta: np.ndarray) -> np.ndarray:
+    """Slopes of log P(Y_i = codes_i) in the linear predictors: (n, m), 0 but at the boundaries of the class.
+
+    From logarithms: far out P and F' are both 0 as doubles, and their ratio is not.
+    """
+    log_p = log_likelihoods(eta, problem.codes, "cumulative", problem.link)
+    above = problem.codes[:, None] - np.arange(eta.shape[1])  # 0 at the boundary above the class, 1 at the one below
+    with np.errstate(over="ignore", invalid="ignore"):  # of boundaries that are not the row's
+        ratio = np.exp(_LOG_DENSITY[problem.link](eta) - log_p[:, None])
+    return np.where(above == 0, ratio, np.where(above == 1, -ratio, 0.0))
+
+
 def _score(problem: OrdinalProblem, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
     design, eta = _design(problem, coef, intercept)
-    n, m = eta.shape
-    F = np.column_stack([np.zeros(n), CDF[problem.link](eta), np.ones(n)])
-    density = _DENSITY_SLOPE[problem.link](eta)[0]
-    rows, codes = np.arange(n), problem.codes
-    p = F[rows, codes + 1] - F[rows, codes]
-    G = np.zeros((n, m))
-    above, below = np.flatnonzero(codes < m), np.flatnonzero(codes > 0)
-    G[above, codes[above]] += density[above, codes[above]] / p[above]
-    G[below, codes[below] - 1] -= density[below, codes[below] - 1] / p[below]
-    return ((problem.weights[:, None] * G).T @ design).ravel()
+    return ((problem.weights[:, None] * _slopes(problem, eta)).T @ design).ravel()
 
 
 def maximum_likelihood(problem: OrdinalProblem, *, parallel: bool) -> tuple[np.ndarray, np.ndarray, float, bool]:
@@ -323,7 +320,7 @@ def marginal_effects(
             design, eta = _design(replace(problem, X=X), found.coef, found.intercept)
             if (np.diff(eta, axis=1) < 0).any():
                 raise ValueError("boundaries of the maximum cross: marginal effects have no standard errors there")
-            F, density = CDF[problem.link](eta), _DENSITY_SLOPE[problem.link](eta)[0]
+            F, density = CDF[problem.link](eta), _density(eta, problem.link)
             parts.append((sign / width * (w @ F), sign / width * ((w[:, None] * density).T @ design)))
         below, slope = (first + second for first, second in zip(*parts, strict=True))  # of P(Y <= k): (m,), (m, p + 1)
         gradient = linalg.block_diag(*slope) @ found.places

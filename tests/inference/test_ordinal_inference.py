@@ -137,3 +137,28 @@ def test_a_row_whose_classes_are_ruled_out_spoils_no_score_test(problem):
     X[0], codes[0] = [-200.0, 0.0, 0.0], 0
     far = replace(problem, X=X, codes=codes)
     assert 0 < inference.score_test(far).p_value < 1
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog", "loglog"])
+def test_the_score_far_out_is_the_slope_of_the_likelihood(problem, link):
+    """F is 1 or 0 as a double at both boundaries of these classes; their log-likelihoods have slopes all the same."""
+    theta, h = np.array([0.0, 0.5, 1.0]), 1e-5
+    middle = {"logit": 60.0, "probit": 12.0, "cloglog": 4.5, "loglog": -4.5}[link]
+    codes = np.array([1, 2, 1, 2])
+    far = replace(
+        problem, X=np.zeros((4, 3), order="F"), codes=codes, offset=np.array([1, 1, -1, -1]) * middle, link=link
+    )
+
+    def likelihood(intercept):
+        return -4 * loss(intercept + far.offset[:, None], codes, np.ones(4), "cumulative", link)
+
+    score = inference._score(far, np.zeros((3, 3)), theta)[::4]
+    slope = [(likelihood(theta + h * e) - likelihood(theta - h * e)) / (2 * h) for e in np.eye(3)]
+    np.testing.assert_allclose(score, slope, rtol=1e-6)  # h^2 of central differences
+
+
+def test_rows_far_out_do_not_warn(problem):
+    """The offset has a coefficient of 1, so that classes are observed where F is 1 to the last digit."""
+    offset = np.random.default_rng(0).uniform(20, 90, 2000)
+    with np.errstate(all="raise", under="ignore"):
+        assert np.isfinite(inference.score_test(replace(problem, offset=offset)).statistic)
