@@ -176,11 +176,11 @@ class Guard:
             case Binary(op=":"):
                 refuse(node, "':' joins whole terms; inside an expression write * for a product")
             case Binary(left=left, right=right):
-                self.arithmetic(left)
-                self.arithmetic(right)
+                self.arithmetic(left, comparing=comparing)
+                self.arithmetic(right, comparing=comparing)
             case Sum(parts=parts):
                 for _, part in parts:
-                    self.arithmetic(part)
+                    self.arithmetic(part, comparing=comparing)
             case Compare(left=left, right=right):
                 if not comparing:
                     refuse(node, f"a comparison must stand in I(): write I({show(node)})")

@@ -402,6 +402,13 @@ def test_refusal_names_the_piece_and_what_to_write_instead(formula, piece, hint)
     assert piece in str(error.value) and hint in str(error.value)
 
 
+def test_comparisons_multiply_inside_one_I_as_the_hints_say():
+    built = design("y ~ I((x > 0) * (x < 1)) + I(1 - (x > 0))", FRAME)
+    np.testing.assert_array_equal(built.X.T, [(FRAME["x"] > 0) & (FRAME["x"] < 1), FRAME["x"] <= 0])
+    with pytest.raises(FormulaError, match="must stand in I"):
+        design("y ~ log((x > 0) * z)", FRAME)
+
+
 def test_lent_function_is_called_and_an_unlent_one_is_not():
     built = design("y ~ twice(x) + I(twice(z) + 1)", FRAME, env={"twice": lambda v: 2 * v})
     np.testing.assert_array_equal(built.X, np.column_stack([2 * FRAME.x, 2 * FRAME.z + 1]))
