@@ -488,28 +488,30 @@ def label(node: Node) -> str:
     return node.name if isinstance(node, Name) else show(node)
 
 
+def children(node: Node) -> tuple[Node, ...]:
+    """The parts of a tree one level down, in the order they are written."""
+    match node:
+        case Listing():
+            return node.items
+        case Call():
+            return (*node.args, *(value for _, value in node.keywords))
+        case Binary() | Compare():
+            return (node.left, node.right)
+        case Sum():
+            return tuple(part for _, part in node.parts)
+        case _:
+            return ()
+
+
 def names_in(node: Node) -> list[str]:
     """The names a tree uses as values, in order of first use; functions are not among them."""
-    found: dict[str, None] = {}
+    if isinstance(node, Name):
+        return [node.name]
+    return list(dict.fromkeys(name for part in children(node) for name in names_in(part)))
 
-    def walk(part: Node) -> None:
-        match part:
-            case Name():
-                found.setdefault(part.name)
-            case Listing():
-                for item in part.items:
-                    walk(item)
-            case Call():
-                for item in (*part.args, *(value for _, value in part.keywords)):
-                    walk(item)
-            case Binary() | Compare():
-                walk(part.left)
-                walk(part.right)
-            case Sum():
-                for _, item in part.parts:
-                    walk(item)
-            case _:
-                pass
 
-    walk(node)
-    return list(found)
+def names_beside_texts(node: Node) -> list[str]:
+    """The names a tree compares with a string, as in ``I(g == 'a')``: of these it reads levels."""
+    if isinstance(node, Compare) and any(isinstance(side, Text) for side in children(node)):
+        return names_in(node)
+    return list(dict.fromkeys(name for part in children(node) for name in names_beside_texts(part)))

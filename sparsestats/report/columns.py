@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 
-from ..formula.grammar import Call, Name
+from ..formula.frame import Level
+from ..formula.grammar import Call, Name, Node, names_beside_texts, show
 from ..formula.guard import variables
 from ..formula.spec import Product, Spec
 from ..formula.vocabulary import FACTORS
@@ -105,16 +107,33 @@ class Columns:
         return level_of(self.names[column], term.name)
 
     def read_as_levels(self, term: int) -> set[str]:
-        """The variables of a term that enter as levels, numbers under ``C()`` among them."""
-        name = self.spec.terms[term].name
+        """The variables of a term that enter as levels, numbers under ``C()`` or beside a string among them."""
         found: set[str] = set()
+        for factor in self._factors(term):
+            called = isinstance(factor, Call) and factor.function in FACTORS
+            if called or (isinstance(factor, Name) and self.spec.kinds.get(factor.name) == "factor"):
+                found |= set(variables(factor))
+            found |= set(names_beside_texts(factor))
+        return found
+
+    def learned_levels(self, term: int) -> dict[str, list[Level]]:
+        """The levels that a term's factors have columns for, by variable; of expressions under ``C()`` there are none.
+
+        A variable may declare more: levels without rows at fit.
+        """
+        found: dict[str, list[Level]] = {}
+        for factor in self._factors(term):
+            inner = factor.args[0] if isinstance(factor, Call) and factor.function in FACTORS else factor
+            learned = self.spec.states.get(show(factor), {})
+            if isinstance(inner, Name) and "levels" in learned:
+                found[inner.name] = learned["levels"]
+        return found
+
+    def _factors(self, term: int) -> Iterator[Node]:
+        name = self.spec.terms[term].name
         for block in self.spec.blocks:
             if isinstance(block, Product) and name == (block.group or block.name):
-                for factor in block.factors:
-                    called = isinstance(factor, Call) and factor.function in FACTORS
-                    if called or (isinstance(factor, Name) and self.spec.kinds.get(factor.name) == "factor"):
-                        found |= set(variables(factor))
-        return found
+                yield from block.factors
 
     def is_factor(self, term: int) -> bool:
         """Whether a term's columns stand for levels."""

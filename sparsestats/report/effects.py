@@ -60,7 +60,8 @@ def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.Dat
     as_levels = fit.columns.read_as_levels(index)
     read = {v: table.factor(v) if v in as_levels else table.numeric(v) for v in variables}
     numbers = [v for v in variables if v not in as_levels]
-    grids = {v: _grid(column, rows, points if v in numbers[:1] else 0) for v, column in read.items()}
+    learned = fit.columns.learned_levels(index)
+    grids = {v: learned.get(v) or _grid(column, rows, points if v in numbers[:1] else 0) for v, column in read.items()}
     cells = list(product(*grids.values()))
     out = pd.DataFrame({v: [cell[i] for cell in cells] for i, v in enumerate(grids)})
     if numbers and as_levels:
@@ -169,10 +170,10 @@ def _seen(out: pd.DataFrame, read: dict[str, Column], rows: np.ndarray, number: 
 
 
 def _grid(column: Column, rows: np.ndarray, points: int) -> list[Any]:
-    """Values to draw at: the levels, ``points`` over the range, or three quantiles (0 points)."""
-    if column.kind == "factor":
-        return list(column.levels or ())
+    """Values to draw at: the levels that occur, ``points`` over the range, or three quantiles (0 points)."""
     values = column.values[rows]
+    if column.levels is not None and column.kind == "factor":
+        return [column.levels[code] for code in np.unique(values)]
     distinct = np.unique(values)
     if len(distinct) <= 2:
         return distinct.tolist()

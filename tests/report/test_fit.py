@@ -254,6 +254,24 @@ def test_a_factor_plots_its_levels(chosen):
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Adelie", "Chinstrap", "Gentoo"]
 
 
+def test_a_level_declared_without_rows_has_no_place_in_a_term_plot(penguins):
+    declared = pd.Categorical(penguins["island"], ["Torgersen", "Atlantis", "Dream", "Biscoe"])
+    fit = ss.gslope("body_mass_g ~ island", penguins.assign(island=declared), alpha=2.0)
+    data = fit.plot_data("term", "island")
+    assert data["island"].tolist() == ["Torgersen", "Dream", "Biscoe"]
+    np.testing.assert_allclose(np.diff(data["effect"]), np.diff(fit.coef().iloc[1:]), atol=1e-9)
+    assert [t.get_text() for t in fit.plot("term", "island").get_xticklabels()] == data["island"].tolist()
+
+
+@pytest.mark.parametrize("term", ["I(sex == 'male')", "I(sex == 'male'):year", "I((sex == 'male') * (year > 2007))"])
+def test_a_comparison_with_a_level_is_plotted_over_the_levels(penguins, term):
+    fit = ss.gslope(f"body_mass_g ~ {term}", penguins, alpha=2.0)
+    data = fit.plot_data("term", term)
+    assert set(data["sex"]) == {"female", "male"}
+    assert (data.groupby("sex")["effect"].nunique()["female"]) == 1 < data["effect"].nunique()
+    assert fit.plot("term", term).get_ylabel()
+
+
 def test_a_crossed_spline_keeps_to_the_range_seen_with_each_level(penguins):
     fit = ss.gslope("body_mass_g ~ species:bs(flipper_length_mm, df=4) + sex", penguins, alpha=10.0)
     name = "species:bs(flipper_length_mm, df=4)"
