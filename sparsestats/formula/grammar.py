@@ -245,7 +245,9 @@ class _Parser:
             return Formula(None, left)
         self.next()
         if self.token.kind == "end":
-            self.refuse("nothing stands on the right of '~'; write '1' for an intercept alone")
+            self.refuse(
+                "nothing stands on the right of '~'; write terms as in 'y ~ x + C(g)', '.' for all other columns"
+            )
         right = self.comparison()
         self.finish()
         return Formula(left, right)
@@ -305,7 +307,9 @@ class _Parser:
     def power(self) -> Node:
         node = self.atom()
         if self.at("^"):
-            what = f"({show(node)})**2" if isinstance(node, Sum) else f"I({show(node)}**2)"
+            square = f"({show(node)})**2" if isinstance(node, Dot) else show(Binary("**", node, Number(2.0, "2")))
+            whole = isinstance(node, Sum | Dot) or (isinstance(node, Binary) and node.op in (":", "*"))
+            what = square if whole else f"I({square})"
             self.refuse(f"'^' is not a power here; write {what}")
         if self.at("**"):
             self.next()

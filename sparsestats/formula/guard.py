@@ -101,7 +101,6 @@ class Guard:
             case Name():
                 self.column(node)
             case Call(function=function) if function in words.BASES:
-                self._named_like_column(node)
                 self._first(node)
                 self._options(node, words.BASES[function])
             case Call(function=function) if function in words.FACTORS:
@@ -140,14 +139,12 @@ class Guard:
             case Number():
                 pass
             case Call(function="I", args=(argument,), keywords=()):
-                self._named_like_column(node)
                 self.arithmetic(argument, comparing=True)
             case Call(function="I"):
                 refuse(node, "I() takes one expression")
             case Call(function=function, args=args, keywords=keywords) if (
                 function in words.ELEMENTWISE or function in words.LEARNED
             ):
-                self._named_like_column(node)
                 several = function in words.SEVERAL
                 if keywords or (len(args) < 2 if several else len(args) != 1):
                     refuse(node, f"{function}() takes {'two or more columns' if several else 'one column'}")
@@ -255,13 +252,6 @@ class Guard:
         }
         refuse(node, where[node.function])
 
-    def _named_like_column(self, node: Call) -> None:
-        if node.function in self.columns:
-            refuse(
-                node,
-                f"the data has a column of this name; rename the column {node.function!r}",
-            )
-
     def _needs_column(self, node: Node) -> None:
         if not variables(node):
             refuse(node, "no column is used here")
@@ -303,7 +293,6 @@ class Guard:
                     refuse(node, f"{name} must be one of {', '.join(map(repr, argument.choices))}")
 
     def _categorical(self, node: Call) -> None:
-        self._named_like_column(node)
         if not node.args or len(node.args) > 2 or not isinstance(node.args[0], (Name, Call)):
             refuse(
                 node,
@@ -346,8 +335,6 @@ class Guard:
         self.arithmetic(right)
 
     def _lent(self, node: Call) -> None:
-        if node.function in self.columns:
-            self._named_like_column(node)
         for argument in node.args:
             self.arithmetic(argument)
         for key, value in node.keywords:

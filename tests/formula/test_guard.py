@@ -367,7 +367,11 @@ def test_random_text_never_breaks_the_parser(text):
     ("formula", "piece", "hint"),
     [
         ("y ~ x^2", "x^2", "I(x**2)"),
-        ("y ~ (x + z)^2", "^2", "(x + z)**2"),
+        ("y ~ (x + z)^2", "^2", "write (x + z)**2"),
+        ("y ~ .^2", "^2", "write (.)**2"),
+        ("y ~ (x * z)^2", "^2", "write (x * z)**2"),
+        ("y ~ log(x)^2", "^2", "write I(log(x)**2)"),
+        ("y ~ ", "~", "'.' for all other columns"),
         ("y ~ x**2", "x**2", "I(x**2)"),
         ("y ~ s(x)", "s(x)", "ns(x, df=4)"),
         ("y ~ (1 | g)", "| g", "row_groups='g'"),
@@ -455,10 +459,20 @@ def test_column_named_like_a_function_needs_backticks():
     data = FRAME.rename(columns={"z": "log"})
     with pytest.raises(FormulaError, match="`log` in backticks"):
         design("y ~ log", data)
-    with pytest.raises(FormulaError, match="rename"):
-        design("y ~ log(x)", data)
+    np.testing.assert_array_equal(design("y ~ log(x)", data).X[:, 0], np.log(data["x"]))
     np.testing.assert_array_equal(design("y ~ `log`", data).X[:, 0], data["log"])
     assert design("y ~ . - g", data).names == ["x", "log", "my col"]
+
+
+def test_a_column_in_backticks_stands_beside_the_function_of_its_name():
+    data = FRAME.rename(columns={"z": "C"})
+    built = design("y ~ `C` + C(g)", data)
+    assert built.spec.terms[0].name == "C"
+    assert built.spec.terms[1].name == "C(g)"
+    again = built.spec.transform(data)
+    np.testing.assert_array_equal(again.X, built.X)
+    f = design("y ~ f(x) + `f`", FRAME.rename(columns={"z": "f"}), env={"f": np.square})
+    np.testing.assert_array_equal(f.X.T, [FRAME["x"] ** 2, FRAME["z"]])
 
 
 def test_formula_that_is_no_string_is_a_type_error():
