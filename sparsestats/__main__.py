@@ -602,6 +602,8 @@ def _in_flags(text: str, flags: Mapping[str, str]) -> str:
         lambda found: f"{found[1]} must be {_plain(found[2])}; got {found[3]}.",
         text,
     )
+    if "at" in flags:
+        text = text.replace("Move to it by fit.at(alpha), a number", f"Choose one by {flags['at']} NUMBER,")
     text = re.sub(r"\bss\.(slope|gslope|sgslope|presto)\b(?!\()", r"--model \1", text)
 
     def spoken(found: re.Match[str]) -> str:

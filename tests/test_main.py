@@ -210,6 +210,9 @@ def test_errors_of_predict_speak_of_its_options(fitted, table, tmp_path, capsys)
     ):
         assert main(["predict", model, str(table), *options]) == 1
         assert said in capsys.readouterr().err
+    ss.gslope("sex ~ species", load_penguins(), family="binomial").save(tmp_path / "path.json")
+    assert main(["predict", str(tmp_path / "path.json"), str(table), "--type", "prob"]) == 1
+    assert "Choose one by --at NUMBER, between" in capsys.readouterr().err
     load_penguins().assign(species="Emperor").to_csv(tmp_path / "new.csv", index=False)
     assert main(["predict", model, str(tmp_path / "new.csv")]) == 1
     assert "Pass --unseen nan to get NaN" in capsys.readouterr().err

@@ -39,7 +39,10 @@ class FitsAgain:
             When other rows of the same data are used than before.
         """
         if self.again is None:
-            raise ValueError("A saved model holds no rows to fit again; call ss.fit with the data.")
+            raise ValueError(
+                "A saved model cannot be updated, not with data= either; it holds no rows. Call "
+                f"{self.call.function} with the formula and the data."
+            )
         if self.rule in ("min", "1se", "average") and "alpha" not in changes:
             changes = {"selection": self.rule, **changes}
         new = self.again(formula, changes)

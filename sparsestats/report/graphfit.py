@@ -331,7 +331,10 @@ class GraphFit:
             For a loaded fit, which holds no rows.
         """
         if self.again is None:
-            raise ValueError("a loaded fit holds no rows to fit again")
+            raise ValueError(
+                "a saved graph cannot be updated, not with data= either; it holds no rows. Call "
+                f"{self.call.function} with the data"
+            )
         return self.again(changes)
 
     def save(self, path: str | PathLike[str]) -> None:

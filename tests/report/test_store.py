@@ -57,7 +57,7 @@ def test_without_rows_some_verbs_say_what_they_need(saved):
     again = ss.load(saved)
     with pytest.raises(ValueError, match="without newdata needs the rows of the fit, and a saved model holds none"):
         again.predict()
-    with pytest.raises(ValueError, match="holds no rows"):
+    with pytest.raises(ValueError, match="not with data= either"):
         again.update(". ~ . - sex")
 
 
