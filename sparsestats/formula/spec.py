@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..validation import check_real
 from .evaluate import Encoded, Evaluator, check_unseen
-from .frame import Level, Subset, Table, complete_rows, row_list
+from .frame import Column, Level, Subset, Table, complete_rows, row_list
 from .grammar import Node, label, show
 from .guard import refuse, variables
 from .response import Response
@@ -275,6 +275,8 @@ class Spec:
             if column.kind == "factor" and was != "factor" and not empty and name in self._numbers:
                 shown = ", ".join(repr(level) for level in (column.levels or ())[:3])
                 raise ValueError(f"Column {name!r} was {was} at fit and holds levels ({shown}) in the new data.")
+            if column.kind == "numeric" and was == "boolean" and name in self._numbers:
+                _check_flags(column)
 
     @cached_property
     def _numbers(self) -> set[str]:
@@ -317,6 +319,17 @@ class Spec:
         for node in self.offsets:
             total = total + _offset_values(node, table, self.states, self.env)
         return total, np.isnan(total)
+
+
+def _check_flags(column: Column) -> None:
+    """Refuse numbers that stand for neither False nor True, where the fit knew these two alone."""
+    strange = np.flatnonzero(~(np.isin(column.values, (0.0, 1.0)) | column.missing))
+    if len(strange):
+        found = ", ".join(f"{value:g}" for value in np.unique(column.values[strange])[:3])
+        raise ValueError(
+            f"Column {column.name!r} was boolean at fit: False, True, 0, 1 or missing are expected in the new data, "
+            f"which holds {found} ({row_list(strange)})."
+        )
 
 
 def assemble(

@@ -141,6 +141,16 @@ def test_an_unseen_level_is_named_or_nan(chosen, penguins):
     assert (adelie - without).tolist() == pytest.approx([beta["species[Adelie]"], 0.0])
 
 
+def test_a_boolean_column_stays_one(penguins):
+    fit = ss.gslope("body_mass_g ~ late", penguins.assign(late=penguins["year"] > 2008), alpha=2.0)
+    answers = [fit.predict(pd.DataFrame({"late": values})) for values in ([True, False], [1, 0], [1.0, 0.0, np.nan])]
+    for answer in answers:
+        np.testing.assert_array_equal(answer[:2], answers[0])
+    assert np.isnan(answers[2][2])
+    with pytest.raises(ValueError, match=r"'late' was boolean at fit: .* holds -3, 0.5, 7 \(rows 0, 2, 3\)"):
+        fit.predict(pd.DataFrame({"late": [7, 1, -3, 0.5]}))
+
+
 def test_augment_adds_to_the_datas_own_frame_and_changes_nothing(chosen, penguins):
     before = penguins.copy()
     out = chosen.augment()
