@@ -26,6 +26,9 @@ def profile(fit: OrdinalFit, ax: Any, columns: np.ndarray, top: int = 9) -> Any:
     for j, colour in zip(shown, plots.COLOURS, strict=False):
         ax.plot(names, scaled[:, j], "o-", color=colour, linewidth=1.6, markersize=4)
     ax.axhline(0, color=plots.INK, linewidth=0.8)
+    if not order:
+        ax.set_xticks(range(len(names)), names)
+        ax.text(0.5, 0.55, "not selected", transform=ax.transAxes, ha="center", color=plots.INK)
     ax.set_xlabel("boundary k")
     ax.set_ylabel(fit.path.axis_label)
     plots.label_ends(

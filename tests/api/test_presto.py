@@ -410,6 +410,15 @@ def test_a_profile_can_be_of_one_term(fitted):
         fitted.plot("path", by="group")
 
 
+def test_a_profile_of_a_term_that_is_not_selected_says_so(table):
+    fit = ss.presto("state ~ x + z", table, alpha=0.5 * ss.presto("state ~ x + z", table).path.alpha_max)
+    assert fit.coef()["x"].any() and not fit.coef()["z"].any()
+    said = {name: [text.get_text() for text in fit.plot("profile", name).texts] for name in "xz"}
+    assert said == {"x": ["x"], "z": ["not selected"]}
+    ax = fit.plot("profile", "z")
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(fit.coef().index)
+
+
 def test_counts_speak_for_as_many_observations_as_they_count():
     counts = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "yes": [5, 9, 14, 30], "no": [20, 22, 12, 8]})
     rows = counts.loc[counts.index.repeat(counts["yes"] + counts["no"])].reset_index(drop=True)
