@@ -146,15 +146,17 @@ def terms_table(path: Path, columns: Columns, alpha: float) -> Table:
     order = sorted(map(int, np.flatnonzero(active)), key=lambda t: (free[t], -norms[t]))
     rows = []
     any_levels = False
+    told: set[int] = set()  # groups whose share is in the table: of several terms the first has it, and shares sum to 1
     for t in order[:_MOST_TERMS]:
         any_levels |= columns.is_factor(t) and not free[t]
-        part = "free" if free[t] else share(norms[t] / total) if total > 0 else ""
+        part = "free" if free[t] else share(norms[t] / total) if total > 0 and group[t] not in told else ""
+        told.add(int(group[t]))
         rows.append((columns.terms[t], str(sizes[t]), number(norms[t]), part, _told(path, columns, t, beta)))
     notes = []
     shared = {int(g) for g in group[order] if np.count_nonzero(group == g) > 1}
     for g in sorted(shared):
         members = ", ".join(columns.terms[t] for t in np.flatnonzero(group == g))
-        notes.append(f"group {path.labels[g]}, with one norm: {members}")
+        notes.append(f"group {path.labels[g]}, with one norm and one share: {members}")
     if len(order) > _MOST_TERMS:
         notes.append(f"... and {len(order) - _MOST_TERMS} more terms: fit.tidy()")
     unselected = np.flatnonzero(~active & ~free)

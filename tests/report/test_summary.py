@@ -36,6 +36,17 @@ def test_shares_of_the_table_add_up(chosen):
     assert sum(float(row[3].removesuffix(" %")) for row in rows) == pytest.approx(100.0, abs=0.3)
 
 
+def test_a_group_of_terms_has_one_share(penguins):
+    formula = "body_mass_g ~ species + sex + bill_length_mm"
+    fit = ss.gslope(formula, penguins, alpha=20.0, groups={"species": "a", "sex": "a"})
+    table = fit.summary().tables[0]
+    parts = {row[0]: row[3] for row in table.rows}
+    assert parts["sex"] == ""
+    # two shares of three digits each
+    assert sum(float(part.removesuffix(" %")) for part in parts.values() if part) == pytest.approx(100, abs=0.1)
+    assert "group a, with one norm and one share: species, sex" in table.notes
+
+
 def test_norms_are_those_the_penalty_sees(chosen):
     """standardize="group": the standard deviation of what the term adds to the fitted values."""
     rows = {row[0]: float(row[2]) for row in chosen.summary().tables[0].rows}
