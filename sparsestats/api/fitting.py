@@ -296,7 +296,10 @@ def splits_of(asked: Asked, rows: Rows, built: Design, classifier: bool) -> Spli
     # Labels of the folds keep the classes that a row counts together as well as the row itself would.
     labelled = built.row_groups is None and getattr(cv, "by", None) is not None
     groups = None if labelled else rows.row_groups
-    return check_cv(cv, rows.y, classifier=classifier, row_groups=groups, random_state=asked.random_state)
+    splits = check_cv(cv, rows.y, classifier=classifier, row_groups=groups, random_state=asked.random_state)
+    if groups is not None and built.row_groups is None:  # of counts: nobody spoke of row groups
+        splits = replace(splits, description=splits.description.replace("row groups kept", "the counts of a row kept"))
+    return splits
 
 
 def _notes(built: Design) -> tuple[str, ...]:

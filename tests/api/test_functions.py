@@ -134,7 +134,7 @@ def test_groups_join_terms_by_name(measured):
     summary = fit.at(fit.path.alphas[-1]).summary()
     norms = {term: norm for term, _, norm, *_ in summary.tables[0].rows}
     assert norms["bill_length_mm"] == norms["bill_depth_mm"]  # on the penalty's scale their columns are mixed
-    assert "group bill, with one norm: bill_length_mm, bill_depth_mm" in str(summary)
+    assert "group bill, with one norm and one share: bill_length_mm, bill_depth_mm" in str(summary)
     with pytest.raises(TypeError, match="dict of term to name"):
         ss.gslope("body_mass_g ~ year", measured, groups=[0])
 
@@ -309,6 +309,15 @@ def test_folds_of_counts_may_have_labels():
     table = pd.DataFrame({"yes": [3, 1, 2, 2, 0, 4], "no": [1, 4, 2, 0, 3, 1], "x": np.arange(6.0) ** 2})
     fit = ss.slope("cbind(yes, no) ~ x", table, family="binomial", alpha="cv", cv=ss.folds(3, by=[0, 0, 1, 1, 2, 2]))
     assert sorted(fit.cv.table.drop_duplicates("fold")["n"]) == [3, 3, 4]
+
+
+def test_row_groups_are_told_where_they_were_given():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"yes": rng.integers(1, 5, 40), "no": rng.integers(1, 5, 40), "x": rng.normal(size=40)})
+    fit = ss.slope("cbind(yes, no) ~ x", table, family="binomial", alpha="cv", cv=4, alphas=FEW)
+    assert "the counts of a row kept whole" in fit.cv.folds and "row groups" not in fit.cv.folds
+    pairs = fit.update(row_groups=np.arange(40) // 2)
+    assert "row groups kept whole" in pairs.cv.folds
 
 
 def test_row_groups_stay_together(measured):
