@@ -35,7 +35,8 @@ def graph_report(model: CoLiDE) -> Report:
         shown += "; parents chosen by BIC"
     elif settings.refit and settings.prune:
         out, of = int(np.count_nonzero(model.pruned_)), int(np.count_nonzero(model.penalized_))
-        shown += f"; {out} of {of} penalised edges pruned by BIC"
+        added = int(np.count_nonzero((model.adjacency_ != 0) & (model.penalized_ == 0)))
+        shown += f"; {out} of {of} penalised edges pruned by BIC" + (f", {added} added" if added else "")
     if model.duals_:
         shown += "; the user's own constraints on the weights"
     edges = model.to_frame()
@@ -44,17 +45,29 @@ def graph_report(model: CoLiDE) -> Report:
         for r in edges.head(SHOWN).itertuples(index=False, name=None)
     ]
     more = [f"... and {len(edges) - SHOWN} more edges: fit.tidy()"] if len(edges) > SHOWN else []
+    blocks = model.order_blocks_
+    more += _either_way(model, blocks)
     table = Table(
         ["from", "to", "effect", "penalised", "total"],
         rows,
         "llrrr",
         more or ([] if rows else ["no edges"]),
     )
-    return Report(headline=headline, settings=shown, tables=[table], notes=_notes(model))
+    return Report(headline=headline, settings=shown, tables=[table], notes=_notes(model, blocks))
 
 
-def _notes(model: CoLiDE) -> list[str]:
-    names, undecided = model.names(), model.order_blocks_
+def _either_way(model: CoLiDE, blocks: list[list[int]]) -> list[str]:
+    """Arrows inside a block of the order: a refit may draw one where the penalised objective tells no direction."""
+    names = model.names()
+    arrows = [
+        f"{names[i]} -> {names[j]}" for block in blocks for i in block for j in block if model.adjacency_[i, j] != 0
+    ]
+    more = f", ... ({len(arrows)} in all)" if len(arrows) > SHOWN else ""
+    return [f"of undecided direction: {', '.join(arrows[:SHOWN])}{more}"] if arrows else []
+
+
+def _notes(model: CoLiDE, undecided: list[list[int]]) -> list[str]:
+    names = model.names()
     blocks = [names[b[0]] if len(b) == 1 else "{" + ", ".join(names[j] for j in b) + "}" for b in undecided]
     shown = " -> ".join(blocks[:SHOWN]) + (" -> ..." if len(blocks) > SHOWN else "")
     braces = (

@@ -114,9 +114,10 @@ class GraphFit:
 
         Returns
         -------
-        DataFrame with family, nobs, n_dropped, n_columns, n_edges, alpha, objective, log_likelihood, gap, tol,
-        converged
-            ``objective`` is that of the penalised weights, ``log_likelihood`` the mean Gaussian one of a row.
+        DataFrame with family, nobs, n_dropped, n_columns, n_edges, alpha, alpha_data_scale, objective, log_likelihood,
+        gap, tol, converged
+            ``alpha`` is the argument, ``alpha_data_scale`` what it comes to with the ``penalty_scale``; ``objective``
+            is that of the penalised weights, ``log_likelihood`` the mean Gaussian one of a row.
         """
         c, e = self.certificate, self.estimator
         return pd.DataFrame(
@@ -126,7 +127,8 @@ class GraphFit:
                 "n_dropped": [self.n_dropped],
                 "n_columns": [len(self.columns)],
                 "n_edges": [int(np.count_nonzero(e.adjacency_))],
-                "alpha": [e.alpha_],
+                "alpha": [e.alpha],
+                "alpha_data_scale": [e.alpha_],
                 "objective": [e.objective_],
                 "log_likelihood": [e.log_likelihood_],
                 "gap": [c.value],

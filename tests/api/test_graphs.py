@@ -47,6 +47,25 @@ def test_summary_says_what_was_proved_and_what_to_mind(fit):
     assert "<table" in fit.summary().to_html() and r"\toprule" in fit.summary().to_latex()
 
 
+def test_edges_that_the_refit_adds_are_counted_and_open_directions_told():
+    sizes = ["bill_length_mm", "bill_depth_mm", "body_mass_g"]
+    with pytest.warns(UserWarning, match="variance"):
+        fit = ss.colide(ss.datasets.load_penguins(), sizes)
+    text = " ".join(str(fit).split())
+    assert (fit.tidy()["penalised"] == 0).sum() == 1
+    assert "0 of 2 penalised edges pruned by BIC, 1 added" in text
+    assert "Order: {bill_depth_mm, bill_length_mm}" in text
+    assert "of undecided direction: bill_depth_mm -> bill_length_mm" in text
+
+
+def test_glance_gives_alpha_as_the_summary_does(fit, tmp_path):
+    row = fit.glance().iloc[0]
+    assert row["alpha"] == 0.05 and "alpha 0.05" in str(fit)
+    assert row["alpha_data_scale"] == fit.estimator.alpha_ != 0.05
+    fit.save(tmp_path / "graph.json")
+    pd.testing.assert_frame_equal(ss.load(tmp_path / "graph.json").glance(), fit.glance())
+
+
 def test_predictions_keep_the_index_and_tell_missing_parents(fit, people):
     new = people.iloc[:3].copy()
     new.loc[new.index[0], "x"] = np.nan
