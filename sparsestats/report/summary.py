@@ -16,8 +16,18 @@ WIDTH = 110
 _RIGHT = 55
 """Where the right half of a header line starts, at the least."""
 
+TIE = "\u00a0"
+"""A space at which no line ends: between a level and its number. Text shows it as any other space."""
+
+_LONGEST_CELL = 40
+"""Characters of a last cell that LaTeX sets in one line; a column of longer ones is a paragraph."""
+
+_LATEX_LINE = 80
+"""About as many characters fill a line of LaTeX's."""
+
 _LATEX = str.maketrans(
     {
+        TIE: "~",
         "\\": r"\textbackslash{}",
         "{": r"\{",
         "}": r"\}",
@@ -47,7 +57,7 @@ def escape_latex(text: str) -> str:
 
 def one_line(text: object) -> str:
     """A cell: a single line without control characters, which a level name of a file may well hold."""
-    return "".join(c if c.isprintable() else " " for c in str(text))
+    return "".join(c if c.isprintable() or c == TIE else " " for c in str(text))
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class Summary:
         for label, text in self.notes:
             start_of_line = f"{one_line(label)}: " if label else ""
             lines += textwrap.wrap(start_of_line + one_line(text), WIDTH, subsequent_indent="  ")
-        return _written("\n".join(line.rstrip() for line in lines), path)
+        return _written("\n".join(line.rstrip() for line in lines).replace(TIE, " "), path)
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
         """An HTML fragment, every name and level escaped; also written to ``path`` when one is given."""
@@ -137,9 +147,10 @@ class Summary:
             halves = [_latex_cell(half) for half in (left, right) if half]
             parts.append(r"\noindent " + r" \hfill ".join(halves) + r"\par")
         for table in self.tables:
-            parts += [rf"\begin{{tabular}}{{{table.align}}}", r"\toprule"]
+            align = _latex_align(table)
+            parts += [rf"\begin{{tabular}}{{{align}}}", r"\toprule"]
             parts += [" & ".join(map(_latex_cell, table.columns)) + r" \\", r"\midrule"]
-            parts += [" & ".join(map(_latex_cell, row)) + r" \\" for row in table.rows]
+            parts += [_latex_row(row, align) for row in table.rows]
             parts += [r"\bottomrule", r"\end{tabular}\par"]
             parts += [rf"\noindent {_latex_cell(note)}\par" for note in table.notes]
         for label, text in self.notes:
@@ -154,6 +165,23 @@ def _html_cell(text: object) -> str:
 
 def _latex_cell(text: object) -> str:
     return escape_latex(one_line(text))
+
+
+def _latex_align(table: Table) -> str:
+    """The table's columns; where the last one is long text, as a paragraph of the width that the others leave."""
+    rows = [[one_line(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if table.align[-1] != "l" or widths[-1] <= _LONGEST_CELL:
+        return table.align
+    left = 1 - sum(width + 2 for width in widths[:-1]) / _LATEX_LINE
+    return table.align[:-1] + rf"p{{{max(0.3, left):.2f}\linewidth}}"
+
+
+def _latex_row(row: Sequence[str], align: str) -> str:
+    *cells, last = map(_latex_cell, row)
+    if align.endswith("}"):  # a group, for outside of it \\ must end the row
+        last = rf"{{\raggedright {last}\par}}"
+    return " & ".join([*cells, last]) + r" \\"
 
 
 def _text_table(table: Table) -> list[str]:

@@ -12,6 +12,7 @@ import pandas as pd
 from .columns import Columns
 from .path import Path
 from .protocol import Table
+from .summary import TIE
 
 INTERCEPT = "(intercept)"
 """Name of the intercept in every table."""
@@ -175,7 +176,7 @@ def _told(path: Path, columns: Columns, term: int, beta: np.ndarray) -> str:
     """Estimates of one term in words, class after class where there are several."""
     if not path.multinomial or path.classes is None:
         return _estimates(columns, term, beta)
-    return "; ".join(f"{c}: {_estimates(columns, term, b)}" for c, b in zip(path.classes, beta, strict=True))
+    return "; ".join(f"{c}:{TIE}{_estimates(columns, term, b)}" for c, b in zip(path.classes, beta, strict=True))
 
 
 def _estimates(columns: Columns, term: int, beta: np.ndarray) -> str:
@@ -186,7 +187,9 @@ def _estimates(columns: Columns, term: int, beta: np.ndarray) -> str:
     levels = [columns.level(j) for j in positions]
     # The number of a basis function tells a reader nothing; the year that is a level does.
     basis = not columns.is_factor(term) and all(level.isdigit() for level in levels)
-    shown = [number(v) if basis else f"{level} {number(v)}" for level, v in zip(levels, beta[positions], strict=True)]
+    shown = [
+        number(v) if basis else f"{level}{TIE}{number(v)}" for level, v in zip(levels, beta[positions], strict=True)
+    ]
     more = [f"... ({len(shown)})"] if len(shown) > _MOST_VALUES else []
     return ("  " if basis else ", ").join(shown[:_MOST_VALUES] + more)
 

@@ -7,7 +7,8 @@ import pytest
 import sparsestats as ss
 from sparsestats.exceptions import ConvergenceWarning
 from sparsestats.report.protocol import Table
-from sparsestats.report.summary import Summary, escape_html, escape_latex
+from sparsestats.report.summary import TIE, Summary, escape_html, escape_latex
+from sparsestats.report.tables import number
 
 
 def test_the_page_says_what_a_reader_needs(chosen):
@@ -124,6 +125,21 @@ def test_a_long_last_cell_goes_on_under_itself():
     assert len(lines) == 3
     assert all(len(line) <= 110 for line in lines)
     assert lines[2].startswith(" " * 8 + "word")
+
+
+def test_a_level_and_its_number_stand_on_one_line():
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"y": rng.integers(0, 5, 400), "x": rng.integers(1, 8, 400)})
+    fit = ss.gslope("C(y) ~ C(x)", data, alpha=1e-4, family="multinomial")
+    beta = fit.coef()
+    pairs = [f"{x + 1} {number(beta.iloc[x + 1, y])}" for y in range(5) for x in range(7)]
+    lines = str(fit.summary()).splitlines()
+    assert all(any(pair in line for line in lines) for pair in pairs)
+    assert max(map(len, lines)) <= 110
+    tex = fit.summary().to_latex()
+    assert all(pair.replace(" ", "~") in tex for pair in pairs)
+    assert r"\begin{tabular}{lrrrp{0.5" in tex and r"\raggedright 0:~1~" in tex
+    assert not any(TIE in text for text in (str(fit.summary()), tex))
 
 
 def test_the_lasso_says_which_split_of_a_factor_is_free(penguins):
