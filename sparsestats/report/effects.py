@@ -26,6 +26,9 @@ _MOST_NAMED = 40
 _WIDEST_ROW = 70
 """Characters of level names that fit side by side; more are turned upright."""
 
+_LONGEST_UPRIGHT = 10
+"""Characters of a name that may stand upright: with longer ones the levels go down the page, each on a line."""
+
 
 def frame(fit: Fit, term: str, *, data: Any = None, points: int = 101) -> pd.DataFrame:
     """The term's part of the linear predictor over its variables' ranges, mean 0 over the rows given.
@@ -92,20 +95,26 @@ def plot(fit: Fit, term: str, ax: Any = None, *, data: Any = None, points: int =
             f"{term!r} has {len(variables) - len(classes)} variables{' for each class' if classes else ''}; "
             "fit.plot_data('term', ...) gives its frame."
         )
-    ax = plots.new_axes(ax)
-    plots.clean(ax)
-    ax.axhline(0, color=plots.INK, linewidth=0.8)
-    ax.set_ylabel(f"contribution of {plots.plain(name)}\nto the linear predictor{'s' if classes else ''} (mean 0)")
-    if not values["effect"].any():
-        ax.text(0.5, 0.55, "not selected", transform=ax.transAxes, ha="center", color=plots.INK)
     split = classes if classes or not numeric else others
     parts = [("", values)]
     if split:
         parts = [(str(level), part) for level, part in values.groupby(split[0], sort=False, observed=True)]
     parts = parts[:_MOST_LINES]
-    ends = _draw_lines(fit, ax, numeric[0], parts) if numeric else _draw_levels(ax, others[0], parts)
-    if split:
-        plots.label_ends(ax, ends, [name for name, _ in parts], plots.COLOURS[: len(ends)])
+    told = f"contribution of {plots.plain(name)}"
+    unit = f"to the linear predictor{'s' if classes else ''} (mean 0)"
+    if not numeric and _down_the_page(parts[0][1][others[0]]):
+        ax = _draw_down(ax, others[0], parts)
+        ax.set_xlabel(f"{told} {unit}")
+    else:
+        ax = plots.new_axes(ax)
+        plots.clean(ax)
+        ax.axhline(0, color=plots.INK, linewidth=0.8)
+        ax.set_ylabel(f"{told}\n{unit}")
+        ends = _draw_lines(fit, ax, numeric[0], parts) if numeric else _draw_levels(ax, others[0], parts)
+        if split:
+            plots.label_ends(ax, ends, [name for name, _ in parts], plots.COLOURS[: len(ends)])
+    if not values["effect"].any():
+        ax.text(0.5, 0.55, "not selected", transform=ax.transAxes, ha="center", color=plots.INK)
     return ax
 
 
@@ -125,26 +134,72 @@ def _draw_lines(fit: Fit, ax: Any, variable: str, parts: Sequence[tuple[str, pd.
 
 
 def _draw_levels(ax: Any, variable: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> list[float]:
-    """A point a level and part, the lowest first of many levels without an order; the heights at the last level."""
+    """A point a level and part, the levels side by side; the heights at the last level."""
+    names, effects, every, told = _in_order(variable, parts)
+    at, aside = np.arange(len(names)), _apart(parts, every)
+    for effect, shift, colour in zip(effects.T, aside, plots.COLOURS, strict=False):
+        ax.plot(at + shift, effect, "o", color=colour, markersize=7 if every == 1 else 3)
+        ax.vlines(at + shift, 0, effect, color=colour, linewidth=1.5 if every == 1 else 0.7)
+    upright = _too_wide(names[::every])
+    ax.set_xticks(at[::every], names[::every], rotation=90 if upright else 0, fontsize=None if every == 1 else 7)
+    ax.margins(x=0.15 if len(names) < 10 else 0.03)
+    ax.set_xlabel(told)
+    return effects[-1].tolist()
+
+
+def _draw_down(ax: Any, variable: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> Any:
+    """A point a level and part, the levels from top to bottom, and a key to the parts; the axes."""
+    names, effects, every, told = _in_order(variable, parts)
+    at, aside = np.arange(len(names)), _apart(parts, every)
+    ax = plots.new_axes(ax, height=max(4.5, 1.0 + 0.2 * len(names[::every])))
+    plots.clean(ax)
+    ax.grid(axis="y", visible=False)
+    ax.grid(axis="x", color=plots.GRID, linewidth=0.8)
+    ax.axvline(0, color=plots.INK, linewidth=0.8)
+    for (part, _), effect, shift, colour in zip(parts, effects.T, aside, plots.COLOURS, strict=False):
+        ax.plot(effect, at + shift, "o", color=colour, markersize=6 if every == 1 else 3, label=plots.plain(part))
+        ax.hlines(at + shift, 0, effect, color=colour, linewidth=1.5 if every == 1 else 0.7)
+    ax.set_yticks(at[::every], names[::every], fontsize=8 if every == 1 else 7)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_ylabel(told)
+    if len(parts) > 1:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8, labelcolor="linecolor")
+    return ax
+
+
+def _in_order(variable: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> tuple[list[str], np.ndarray, int, str]:
+    """Names of the levels, their effects (levels, parts), of how many one is named, and the label of their axis.
+
+    Of many levels without an order the lowest comes first.
+    """
     levels, effects = list(parts[0][1][variable]), np.column_stack([part["effect"] for _, part in parts])
-    every = -(-len(levels) // _MOST_NAMED)
-    told = ""
+    every, told = _every(levels), plots.plain(variable)
     if every > 1:
-        told = f" ({len(levels)} levels, one of {every} named)"
+        told += f" ({len(levels)} levels, one of {every} named)"
         if all(isinstance(level, str) for level in levels):
             order = np.argsort(effects[:, 0], kind="stable")
             levels, effects = [levels[i] for i in order], effects[order]
-    names = [plots.plain(str(level)) for level in levels]
-    at = np.arange(len(names))
-    apart = min(0.12, 0.8 / len(parts)) * (np.arange(len(parts)) - (len(parts) - 1) / 2) * (every == 1)
-    for effect, aside, colour in zip(effects.T, apart, plots.COLOURS, strict=False):
-        ax.plot(at + aside, effect, "o", color=colour, markersize=7 if every == 1 else 3)
-        ax.vlines(at + aside, 0, effect, color=colour, linewidth=1.5 if every == 1 else 0.7)
-    upright = sum(len(name) + 2 for name in names[::every]) > _WIDEST_ROW
-    ax.set_xticks(at[::every], names[::every], rotation=90 if upright else 0, fontsize=None if every == 1 else 7)
-    ax.margins(x=0.15 if len(names) < 10 else 0.03)
-    ax.set_xlabel(plots.plain(variable) + told)
-    return effects[-1].tolist()
+    return [plots.plain(str(level)) for level in levels], effects, every, told
+
+
+def _apart(parts: Sequence[Any], every: int) -> np.ndarray:
+    """How far the points of each part stand from the middle of their level."""
+    return min(0.12, 0.8 / len(parts)) * (np.arange(len(parts)) - (len(parts) - 1) / 2) * (every == 1)
+
+
+def _every(levels: Sequence[Any]) -> int:
+    """Of how many levels one is named."""
+    return -(-len(levels) // _MOST_NAMED)
+
+
+def _too_wide(names: Sequence[str]) -> bool:
+    return sum(len(name) + 2 for name in names) > _WIDEST_ROW
+
+
+def _down_the_page(levels: pd.Series) -> bool:
+    """Whether names of levels are too many to stand side by side, and one too long to stand upright."""
+    names = [plots.shortened(str(level)) for level in levels]
+    return _too_wide(names[:: _every(names)]) and max(map(len, names)) > _LONGEST_UPRIGHT
 
 
 def find_term(fit: Fit, term: str) -> str:

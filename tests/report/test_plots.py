@@ -101,6 +101,26 @@ def test_a_factor_of_many_levels_is_sorted_and_named_as_far_as_there_is_room():
     plt.close(ax.figure)
 
 
+@pytest.mark.parametrize("family", ["gaussian", "multinomial"])
+def test_long_names_of_levels_leave_room_for_the_plot(family):
+    data = ss.datasets.load_penguins()
+    data["place"] = [f"level number {i % 12} of a long name" for i in range(len(data))]
+    response = {"gaussian": "body_mass_g", "multinomial": "species"}[family]
+    fit = ss.gslope(f"{response} ~ place", data, alpha=1e-4, family=family)
+    ax = fit.plot("term", "place")
+    drawn(ax)
+    page, own = ax.figure.bbox, ax.get_window_extent()
+    assert own.height > 0.7 * page.height and own.width > 0.5 * page.width
+    for text in (ax.xaxis.label, ax.yaxis.label, *ax.get_yticklabels()):
+        box = text.get_window_extent()
+        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+    effects, points = fit.plot_data("term", "place"), [line for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_array_equal(np.concatenate([line.get_xdata() for line in points]), effects["effect"])
+    assert [text.get_text() for text in ax.get_yticklabels()] == effects["place"].tolist()[:12]
+    key = ax.get_legend()
+    assert ([text.get_text() for text in key.get_texts()] if key else None) == (fit.levels and list(fit.levels))
+
+
 def test_a_term_of_a_multinomial_fit_is_drawn_for_all_classes():
     fit = ss.gslope(
         "species ~ bs(bill_length_mm, df=4) + island + bill_depth_mm:sex",
