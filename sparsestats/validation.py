@@ -346,7 +346,7 @@ def check_groups(groups: Any, p: int, names: np.ndarray | None) -> tuple[np.ndar
         values[:] = listed
     if values.shape != (p,):
         came = str(len(values)) if values.ndim == 1 else f"shape {values.shape}"
-        if len(values) and isinstance(values[0], list | np.ndarray):
+        if values.ndim == 1 and len(values) and isinstance(values[0], list | np.ndarray):
             came += " lists; give each column the label of its list"
         raise ValueError(f"groups must have one label for each of the {p} columns of X; got {came}")
     try:

@@ -154,6 +154,10 @@ ERRORS = {
     "groups as lists of positions": (
         fit(cls=ss.GroupSLOPE, groups=[[0, 1], [2, 3]]), "got 2 lists; give each column the label of its list",
     ),
+    "groups as a column": (
+        fit(cls=ss.GroupSLOPE, groups=np.array([[0], [0], [1], [1]])),
+        r"one label for each of the 4 columns of X; got shape \(4, 1\)$",
+    ),
     "a Series of groups with other names": (
         fit(FRAME, cls=ss.GroupSLOPE, groups=pd.Series(1, index=list("abcz"))), "groups names 'z', which is not"
     ),
@@ -175,7 +179,11 @@ ERRORS = {
     "text in penalty_factor": (fit(FRAME, penalty_factor={"a": "free"}), "penalty_factor must be numbers"),
     "factors that split a group": (
         fit(cls=ss.GroupSLOPE, groups=[0, 0, 1, 1], standardize="group", penalty_factor=[1, 2, 1, 1]),
-        r"one penalty_factor for the penalised columns of a group; group 0 has \[1.0, 2.0\]|0 has \[1.0, 2.0\]",
+        r"one penalty_factor for the penalised columns of a group; group 0 has \[1.0, 2.0\]",
+    ),
+    "factors that split a group of a numpy label": (
+        fit(cls=ss.GroupSLOPE, groups=np.array([1, 1, 2, 2]), standardize="group", penalty_factor=[2, 3, 1, 1]),
+        r"columns of a group; group 1 has \[2.0, 3.0\]",
     ),
     "group standardisation without groups": (fit(standardize="group"), 'standardize="group" needs groups'),
     "weights too short": (fit(X, Y, np.ones(3)), r"one value for each of the 30 rows; got shape \(3,\)"),

@@ -422,7 +422,8 @@ def _check_group_factors(factor: np.ndarray, groups: np.ndarray | None, names: l
         values = factor[groups == g]
         values = values[values > 0]
         if len(values) and np.any(values != values[0]):
+            shown = repr(name) if isinstance(name, str) else name  # numpy's numbers would show their type
             raise ValueError(
-                f'standardize="group" needs one penalty_factor for the penalised columns of a group; {name!r} has '
-                f"{sorted(set(values.tolist()))}"
+                'standardize="group" needs one penalty_factor for the penalised columns of a group; '
+                f"group {shown} has {sorted(set(values.tolist()))}"
             )
