@@ -349,7 +349,9 @@ def _check_pair(pair: Any, number: int, n_rows: int) -> Split:
                 f"The {name} rows of fold {number} of cv go from {index.min()} to {index.max()}, but there "
                 f"are {n_rows} rows."
             )
-        rows.append(index if index.min() >= 0 else index % n_rows)  # from the end: the same rows by their own numbers
+        # Small integer types cannot hold the number of rows. Rows from the end are the same rows by their own numbers.
+        index = index.astype(np.int64, copy=False)
+        rows.append(index if index.min() >= 0 else index % n_rows)
     return rows[0], rows[1]
 
 

@@ -238,3 +238,11 @@ def test_row_groups_given_twice_are_refused():
         check_cv(folds(3, by=by), np.arange(12.0), row_groups=by)
     with pytest.raises(ValueError, match="came twice"):
         next(folds(3, by=by).split(np.zeros((12, 1)), groups=by))
+
+
+def test_rows_counted_from_the_end_may_be_of_a_type_too_small_for_their_number():
+    last = np.array([-1, -2], dtype=np.int8)
+    [(train, test)] = check_cv([(np.arange(198), last)], np.arange(200.0))
+    assert test.tolist() == [199, 198] and len(train) == 198
+    [(_, test)] = check_cv([(np.arange(198, dtype=np.uint8), last)], np.arange(200.0))
+    assert test.tolist() == [199, 198]
