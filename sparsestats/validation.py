@@ -250,6 +250,22 @@ def check_numbers(y: Any) -> None:
             )
 
 
+def check_labels(y: Any) -> None:
+    """Refuse classes with missing labels, however they are written: None, NaN, NaT or pandas' NA.
+
+    They cannot be sorted, and as text or dates they would pass for a class of their own.
+
+    Raises
+    ------
+    ValueError
+    """
+    # In a list beside text NaN would become the text "nan".
+    values = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
+    missing = np.count_nonzero(pd.isna(values)) if values.ndim and values.size == len(values) else 0
+    if missing:
+        raise ValueError(f"y has missing labels in {missing} of {len(values)} rows; leave out rows without a class")
+
+
 def check_response_squares(y: np.ndarray) -> None:
     """Refuse a response whose squares, or those of what it varies by, leave the range of doubles."""
     check_squares(y, "y")

@@ -19,6 +19,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4))
 Y = X[:, 0] + RNG.normal(size=30)
 LABELS = (Y > 0).astype(int)
+LOST = [None, None, *np.array(["no", "yes"])[LABELS[2:]]]
 FRAME = pd.DataFrame(X, columns=list("abcd"))
 
 
@@ -221,6 +222,34 @@ def test_bad_input_raises_a_value_error_that_says_why(case):
     call, text = ERRORS[case]
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def with_nan(labels):
+    """LOST with NaN in the place of None, which numpy would make a text of."""
+    return [np.nan if label is None else label for label in labels]
+
+
+@pytest.mark.parametrize("cls", [ss.SLOPEClassifier, ss.GroupSLOPEClassifierCV, ss.PRESTO, ss.PRESTOCV])
+@pytest.mark.parametrize(
+    "y",
+    [
+        LOST,
+        with_nan(LOST),
+        np.array(LOST, dtype=object),
+        pd.Series(LOST, dtype="string"),
+        pd.Series(pd.Categorical(LOST)),
+        pd.Categorical(LOST, ["yes", "no"], ordered=True),
+        pd.Series(pd.Categorical(LOST, ["yes", "no"], ordered=True)),
+        pd.Series(pd.to_datetime([None, None, "2020-01-01", *["2020-01-02"] * 27])),
+        pl.Series(LOST),
+        pl.Series(LOST, dtype=pl.Categorical),
+        pl.Series(LOST, dtype=pl.Enum(["yes", "no"])),
+    ],
+    ids=lambda y: f"{type(y).__module__.partition('.')[0]} {getattr(y, 'dtype', 'list')}",
+)
+def test_missing_labels_are_counted_whatever_they_are_written_as(cls, y):
+    with pytest.raises(ValueError, match="y has missing labels in 2 of 30 rows"):
+        cls().fit(X, y)
 
 
 @pytest.mark.parametrize(

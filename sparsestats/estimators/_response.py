@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..backend import losses
+from ..validation import check_labels
 from ._gram import FromMoments
 from ._path import PathEstimator
 
@@ -88,6 +89,7 @@ class PathClassifier(OffsetScore, ClassifierMixin, PathEstimator):
         return y if self._responses == 1 else np.asfortranarray(np.eye(self._responses)[y.astype(np.intp)])
 
     def _check_X_y(self, X: Any, y: Any, checked: bool) -> tuple[Any, np.ndarray]:
+        check_labels(y)
         X, y = self._arrays(X, y, checked)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)

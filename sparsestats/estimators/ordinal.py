@@ -22,7 +22,7 @@ from ..backend.penalties import MCP, GroupSortedL1, Penalty, SortedL1
 from ..backend.variables import Variables
 from ..exceptions import DataWarning
 from ..report.ordinal import OrdinalPath
-from ..validation import check_groups, check_penalty_factor, check_vector, check_weights
+from ..validation import check_groups, check_labels, check_penalty_factor, check_vector, check_weights
 from ._fitted import forget
 from ._misnamed import OF_ORDINAL, Answering
 from ._read import read
@@ -226,6 +226,7 @@ class PRESTO(Answering, OffsetScore, ClassifierMixin, BaseEstimator):
             counts = check_counts(y)
             X = read(self, X, **_READ)
         else:
+            check_labels(y)
             given = order_of(y) if given is None else given
             X, y = read(self, X, y, **_READ)
             if y.dtype.kind not in "iub":  # whole numbers always are classes
