@@ -18,6 +18,11 @@ LEAST_SPREAD = 1e-145
 """Of a response: its square leaves the 17 digits that certificates need above the smallest normal number."""
 
 
+FACTOR_SPAN = 1e12
+"""Between the largest penalty factor and the least above 0: beyond it columns on the penalty's scale differ by more than
+certificates, whose rounding is that of the largest, can tell."""
+
+
 def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
     """Weights rescaled to sum to n; None stays None.
 
@@ -315,6 +320,12 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
         raise ValueError(f"penalty_factor must have one value for each of the {p} columns; got shape {values.shape}")
     if not np.isfinite(values).all() or values.min() < 0:
         raise ValueError("penalty_factor must be finite and >= 0 (0 leaves a column unpenalised)")
+    least, largest = values.min(where=values > 0, initial=np.inf), values.max(initial=0.0)
+    if least < largest / FACTOR_SPAN:
+        raise ValueError(
+            f"penalty_factor may span at most {FACTOR_SPAN:.0e}; got {least:.3g} beside {largest:.3g}. 0 leaves a column "
+            "free of the penalty"
+        )
     return None if np.all(values == 1) else values
 
 

@@ -177,6 +177,12 @@ ERRORS = {
     "misspelt column in penalty_factor": (fit(FRAME, penalty_factor={"A": 0}), "penalty_factor names 'A'"),
     "penalty_factor too short": (fit(penalty_factor=[1]), r"each of the 4 columns; got shape \(1,\)"),
     "negative penalty_factor": (fit(penalty_factor=[-1, 1, 1, 1]), "finite and >= 0"),
+    "a penalty_factor that is almost 0": (
+        fit(penalty_factor=[1e-13, 1, 2, 0]), r"may span at most 1e\+12; got 1e-13 beside 2. 0 leaves a column free",
+    ),
+    "a penalty_factor that is almost inf": (
+        fit(cls=ss.GroupSLOPECV, penalty_factor=[1e300, 1, 1, 0]), r"may span at most 1e\+12; got 1 beside 1e\+300",
+    ),
     "text in penalty_factor": (fit(FRAME, penalty_factor={"a": "free"}), "penalty_factor must be numbers"),
     "factors that split a group": (
         fit(cls=ss.GroupSLOPE, groups=[0, 0, 1, 1], standardize="group", penalty_factor=[1, 2, 1, 1]),
@@ -338,6 +344,11 @@ def test_a_constant_response_gives_the_null_model_and_certificate_0(cls, value):
     model = cls().fit(X, np.full(30, value))
     assert not model.coef_.any() and model.intercept_ == pytest.approx(value, rel=1e-15)
     assert model.certificate_.value == 0 and model.certificate_.converged and model.alpha_max_ == 0
+
+
+def test_penalty_factors_may_span_what_the_message_says():
+    model = ss.SLOPE(0.1, penalty_factor=[1e-6, 1e6, 1, 0]).fit(X, Y)
+    assert model.certificate_.converged and model.coef_[1] == 0 and model.coef_[0] * model.coef_[3] != 0
 
 
 def test_one_row_is_the_null_model():
