@@ -111,43 +111,20 @@ class Path:
     has_offset: bool = False
 
     @classmethod
-    def from_result(
-        cls,
-        result: PathResult,
-        *,
-        feature_names: Sequence[str] | None = None,
-        groups: np.ndarray | None = None,
-        group_names: Sequence[str] | None = None,
-        mean: Callable[[np.ndarray], np.ndarray] | None = None,
-        sd: np.ndarray | None = None,
-        standardization: sparse.sparray | None = None,
-        penalty_factor: np.ndarray | None = None,
-        ranked: bool = False,
-        classes: np.ndarray | None = None,
-        has_offset: bool = False,
-    ) -> Path:
-        """Dress a solver's answer with the names of what it was fitted to."""
+    def from_result(cls, result: PathResult, **described: Any) -> Path:
+        """A solver's answer as a path; ``described`` is what it cannot know: names, groups, scales and the like."""
         return cls(
-            result.alphas,
-            result.coefs,
-            result.intercepts,
-            result.certificates,
-            result.alpha_max,
-            result.deviance_ratio,
-            result.stopped,
-            result.seconds,
-            feature_names,
-            groups,
-            group_names,
-            mean,
-            sd,
-            standardization,
-            result.info,
-            result.duals,
-            penalty_factor,
-            ranked,
-            classes,
-            has_offset,
+            alphas=result.alphas,
+            coefs=result.coefs,
+            intercepts=result.intercepts,
+            certificates=result.certificates,
+            alpha_max=result.alpha_max,
+            deviance_ratio=result.deviance_ratio,
+            stopped=result.stopped,
+            seconds=result.seconds,
+            info=result.info,
+            duals=result.duals,
+            **described,
         )
 
     def __len__(self) -> int:

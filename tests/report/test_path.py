@@ -11,6 +11,7 @@ from scipy import sparse
 
 import sparsestats as ss
 from sparsestats.backend.certificate import Certificate
+from sparsestats.backend.problem import PathResult
 from sparsestats.report.path import Path
 
 matplotlib.use("Agg")
@@ -127,6 +128,19 @@ def test_counts_and_norms_follow_groups_and_standardisation(path):
     doubled = dataclasses.replace(path, standardization=sparse.diags_array([4.0, 2.0, 2.0]).tocsr())
     np.testing.assert_array_equal(doubled.group_norms(), [[0, 0], [4, 0], [10, 0]])
     np.testing.assert_array_equal(path.converged, [True, True, False])
+
+
+def test_a_solver_s_answer_keeps_its_fields_and_takes_what_describes_it(path):
+    own = ["alphas", "coefs", "intercepts", "certificates", "alpha_max", "deviance_ratio"]
+    later = {"stopped": "early", "seconds": 2.5, "info": {"active": np.arange(3)}, "duals": [[], [], []]}
+    result = PathResult(**{name: getattr(path, name) for name in own}, **later)
+    described = {"groups": path.groups, "sd": path.sd, "ranked": True, "has_offset": True}
+    dressed = Path.from_result(result, **described)
+    for name in dataclasses.fields(Path):
+        expected = described.get(name.name, getattr(result, name.name, name.default))
+        assert getattr(dressed, name.name) is expected or getattr(dressed, name.name) == expected
+    with pytest.raises(TypeError, match="colour"):
+        Path.from_result(result, colour="red")
 
 
 def test_tidy_is_long_and_keeps_zeros_only_when_asked(path):
