@@ -19,8 +19,8 @@ LEAST_SPREAD = 1e-145
 
 
 FACTOR_SPAN = 1e12
-"""Between the largest penalty factor and the least above 0: beyond it columns on the penalty's scale differ by more than
-certificates, whose rounding is that of the largest, can tell."""
+"""Between the largest penalty factor and the least above 0: beyond it columns on the penalty's scale differ by more
+than certificates, whose rounding is that of the largest, can tell."""
 
 
 def check_weights(sample_weight: Any, n: int) -> np.ndarray | None:
@@ -323,8 +323,8 @@ def check_penalty_factor(factor: Any, p: int, names: np.ndarray | None) -> np.nd
     least, largest = values.min(where=values > 0, initial=np.inf), values.max(initial=0.0)
     if least < largest / FACTOR_SPAN:
         raise ValueError(
-            f"penalty_factor may span at most {FACTOR_SPAN:.0e}; got {least:.3g} beside {largest:.3g}. 0 leaves a column "
-            "free of the penalty"
+            f"penalty_factor may span at most {FACTOR_SPAN:.0e}; got {least:.3g} beside {largest:.3g}. 0 leaves a "
+            "column free of the penalty"
         )
     return None if np.all(values == 1) else values
 
