@@ -16,7 +16,8 @@ NEAR = 1e-8
 
 def warn_separated(problem: Problem, result: PathResult, stacklevel: int = 3) -> None:
     """Tell of columns without a penalty that reach responses where the loss falls for ever."""
-    if len(result.alphas) == 0 or problem.loss.recession(problem.y) is None:
+    cone = problem.loss.recession(problem.y)
+    if len(result.alphas) == 0 or cone is None:
         return
     unpenalised = result.alphas[-1] == 0
     if not unpenalised and problem.penalized.all():
@@ -24,7 +25,8 @@ def warn_separated(problem: Problem, result: PathResult, stacklevel: int = 3) ->
     eta = problem.X @ result.coefs[-1].T + result.intercepts[-1]
     eta = eta if problem.offset is None else eta + problem.offset
     fitted = problem.loss.mean(eta)
-    near = np.abs(fitted - problem.y) < NEAR
+    # A count above 0 is met at a finite coefficient: it tells nothing, however exactly it is met.
+    near = (np.abs(fitted - problem.y) < NEAR) & (cone[1] > cone[0])
     reached = int(np.count_nonzero(near.reshape(len(near), -1).all(axis=1)))
     if not reached:
         return

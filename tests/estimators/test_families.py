@@ -125,3 +125,16 @@ def test_free_columns_that_separate_are_told_whatever_their_scale(solver):
     assert np.array_equal(model.predict(X), y) and np.isfinite(model.coef_).all()
     noisy = np.where(np.arange(80) % 4 == 0, 1 - y, y)
     assert model.fit(X, noisy).certificate_.converged  # and no warning, which would be an error here
+
+
+def test_counts_above_0_that_are_met_exactly_separate_nothing():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 1))
+    exact = ss.SLOPE(0, family="poisson").fit(x, np.exp(0.2 * x[:, 0] + 1))  # a warning would be an error here
+    np.testing.assert_allclose(exact.coef_, [0.2], atol=1e-6)
+    assert ss.SLOPE(family="poisson").fit(x, np.full(60, 3.0)).coef_ == 0
+    some = np.arange(60) < 10
+    counts = np.where(some, 0, 1 + rng.poisson(3, size=60))
+    for model in (ss.SLOPE(0, family="poisson"), ss.SLOPE(0.1, family="poisson", penalty_factor=[0, 1])):
+        with pytest.warns(DataWarning, match="the fitted means of 10 of 60 rows are their responses"):
+            model.fit(np.column_stack([some, x]), counts)
