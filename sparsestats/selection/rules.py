@@ -31,14 +31,18 @@ def summarize(scores: np.ndarray, weights: np.ndarray, rounds: float = 1.0) -> t
     mean, se : ndarray (k,)
         NaN where no fold has a score; ``se`` also where only one has.
     """
+    # Powers of two are exact, and neither sums nor squares leave the range of doubles where scores do not.
+    weights = np.ldexp(weights, -np.frexp(weights.sum())[1])
     known = ~np.isnan(scores) & (weights > 0)[:, None]
     share = np.where(known, weights[:, None], 0.0)
     filled = np.where(known, scores, 0.0)
     total, folds = share.sum(axis=0), known.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (share * filled).sum(axis=0) / total
-        spread = (share * (filled - mean) ** 2).sum(axis=0) / total
-        se = np.where(folds > 1, np.sqrt(spread * rounds / (folds - 1)), np.nan)
+        apart = np.where(known, filled - mean, 0.0)
+        size = np.frexp(np.abs(apart).max(axis=0, initial=0.0))[1]
+        spread = (share * np.ldexp(apart, -size) ** 2).sum(axis=0) / total
+        se = np.where(folds > 1, np.ldexp(np.sqrt(spread * rounds / (folds - 1)), size), np.nan)
     return mean, se
 
 
@@ -48,10 +52,15 @@ def best(mean: np.ndarray, greater_is_better: bool) -> int:
     Raises
     ------
     ValueError
-        When every mean is NaN.
+        When every mean is NaN or infinite.
     """
     if np.isnan(mean).all():
         raise ValueError("The score is undefined (NaN) at every alpha in every fold, so none can be chosen.")
+    if not np.isfinite(mean).any():
+        raise ValueError(
+            "The score is infinite or undefined at every alpha, so none can be chosen: predictions or their squared "
+            "errors are beyond the largest double in some fold. Rescale the response, or choose another score."
+        )
     return int(np.nanargmax(mean) if greater_is_better else np.nanargmin(mean))
 
 
@@ -67,7 +76,7 @@ def one_standard_error(mean: np.ndarray, se: np.ndarray, greater_is_better: bool
     Returns
     -------
     int
-        At most ``best(mean, greater_is_better)``. An undefined standard error (one fold) counts as 0.
+        At most ``best(mean, greater_is_better)``. An undefined standard error (NaN: one fold) counts as 0.
 
     References
     ----------
@@ -81,7 +90,7 @@ def one_standard_error(mean: np.ndarray, se: np.ndarray, greater_is_better: bool
     2
     """
     top = best(mean, greater_is_better)
-    margin = se[top] if np.isfinite(se[top]) else 0.0
+    margin = 0.0 if np.isnan(se[top]) else se[top]
     within = mean >= mean[top] - margin if greater_is_better else mean <= mean[top] + margin
     return int(np.flatnonzero(within)[0])
 

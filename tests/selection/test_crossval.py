@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold, LeaveOneOut
 
 from sparsestats import (
     SLOPE,
+    SLOPECV,
     GroupSLOPE,
     GroupSLOPEClassifier,
     SLOPEClassifier,
@@ -368,3 +369,12 @@ def test_a_training_fold_of_one_class_is_named(regression):
     with pytest.raises(ValueError, match="rows have one class, 'a'; a classifier needs two") as caught:
         SLOPEClassifierCV(cv=pairs).fit(X, y)
     assert "30 training rows of fold 1" in caught.value.__notes__[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_rules_do_not_depend_on_the_units_of_the_response(regression):
+    """mse is in squared units: its spread, squared once more, left the range of doubles from y of 1e77 on."""
+    X, y = regression
+    chosen = [SLOPECV(cv=5).fit(X, scale * y).alpha_1se_ / scale for scale in (1, 1e70, 1e78, 1e152, 1e-82, 1e-140)]
+    np.testing.assert_allclose(chosen, chosen[0], rtol=1e-9)
+    assert chosen[0] > SLOPECV(cv=5).fit(X, y).alpha_min_

@@ -82,3 +82,20 @@ def test_repeating_the_same_folds_is_no_new_evidence():
     np.testing.assert_allclose(many[0], once[0], rtol=1e-12)
     # The spread is estimated with 399 instead of 7 degrees of freedom: a factor sqrt(7 / 8 x 400 / 399).
     np.testing.assert_allclose(many[1], once[1] * np.sqrt(7 / 8 * 400 / 399), rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [2.0**1020, 2.0**520, 2.0**-540, 2.0**-990])
+def test_scores_of_any_size_have_their_standard_error(scale):
+    scores = np.random.default_rng(2).uniform(size=(10, 4))
+    weights = np.arange(90.0, 100.0)
+    mean, se = summarize(scores, weights)
+    for found, expected in zip(summarize(scale * scores, weights), (mean, se), strict=True):
+        np.testing.assert_array_equal(found / scale, expected)  # powers of two do not round
+
+
+def test_a_margin_without_bound_is_no_margin_of_0_and_infinite_scores_choose_nothing():
+    assert one_standard_error(np.array([3.0, 2.0]), np.array([1.0, np.inf]), greater_is_better=False) == 0
+    assert best(np.array([np.inf, 2.0, np.nan]), greater_is_better=False) == 1
+    for worst, greater in ((np.inf, False), (-np.inf, True)):
+        with pytest.raises(ValueError, match="infinite or undefined at every alpha"):
+            best(np.array([worst, np.nan]), greater)
