@@ -68,10 +68,15 @@ class Problem:
 
     def overflow(self) -> ValueError:
         """What to raise when squares or products of the data leave the range of doubles."""
-        return ValueError(
-            f"the objective is not finite: X reaches {abs(self.X).max():.3g} and y {np.abs(self.y).max():.3g}; "
-            "rescale them"
-        )
+        x, y = abs(self.X).max(), np.abs(self.y).max()
+        large = f"X reaches {x:.3g} and y {y:.3g}; rescale them"
+        shift = 0.0 if self.offset is None else np.abs(self.offset).max()
+        if shift > max(x, y):
+            large = (
+                f"the offset reaches {shift:.3g} (X {x:.3g}, y {y:.3g}); it is a part of the linear predictor, for "
+                "counts the logarithm of the exposure"
+            )
+        return ValueError(f"the objective is not finite: {large}")
 
 
 @dataclass(frozen=True, eq=False)

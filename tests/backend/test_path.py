@@ -88,3 +88,7 @@ def test_an_overflowing_objective_is_refused():
     wide = Problem(huge.X, huge.y * 1e200, huge.loss, huge.penalty, standardize=False)
     with pytest.raises(ValueError, match=r"the objective is not finite: X reaches .*e\+200 and y .*e\+200"):
         solve_path(wide, [0.1])
+    one = np.ones(40)
+    counts = Problem(problem().X, one, ss.losses.Poisson(), huge.penalty, offset=709.5 * one)
+    with pytest.raises(ValueError, match=r"not finite: the offset reaches 710 \(X [\d.]+, y 1\); it is a part of the"):
+        solve_path(counts, [0.1])
