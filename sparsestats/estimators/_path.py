@@ -253,7 +253,9 @@ class PathEstimator(Answering, Relaxable, BaseEstimator):
         names = getattr(self, "feature_names_in_", None)
         to_penalty = None  # then the columns' deviations are the map
         if problem.standardize == "group":
-            to_penalty = standardization(problem).S
+            # Without the factors, which are no part of a column's scale; free columns keep their 1.
+            factor = np.ones(problem.shape[1]) if problem.penalty_factor is None else problem.penalty_factor
+            to_penalty = sparse.diags_array(1.0 / np.where(factor > 0, factor, 1.0)) @ standardization(problem).S
         elif not problem.standardize:
             to_penalty = sparse.eye_array(problem.shape[1], format="csr")
         return Path.from_result(

@@ -58,7 +58,8 @@ class Path:
     sd : ndarray (p,) or None
         Standard deviations of the columns (weighted, divisor n), for standardised estimates.
     standardization : sparse array (p, p) or None
-        S, the map to the coefficients the penalty sees. Without it group norms are those of ``sd * coef``.
+        The map to the coefficients that the penalty sees, before it multiplies them by ``penalty_factor``. Without it
+        group norms are those of ``sd * coef``.
     info : dict of str to ndarray
         Diagnostics of the solver, one value an alpha.
     duals : list or None
@@ -198,8 +199,9 @@ class Path:
         return [str(names[first[g]]) if m == 1 else f"group {g}" for g, m in enumerate(sizes)]
 
     def group_norms(self) -> np.ndarray:
-        """Euclidean norm of each group's coefficients on the penalty's scale, (k, m).
+        """Euclidean norm of each group's coefficients on the penalty's scale, (k, m), penalty factors left out.
 
+        Under ``standardize="group"`` that is the standard deviation of the group's part of the fit.
         Columns stand for groups when there are none: then absolute standardised coefficients. With several classes
         the norm is over all of them.
         """
@@ -212,7 +214,7 @@ class Path:
         return np.sqrt(squares @ member)
 
     def to_penalty(self, coefs: np.ndarray) -> np.ndarray:
-        """Coefficients (..., p) on the scale the penalty sees, as far as it is known."""
+        """Coefficients (..., p) on the scale the penalty sees, as far as it is known; without the penalty factors."""
         if self.standardization is not None:
             return (self.standardization @ coefs.reshape(-1, coefs.shape[-1]).T).T.reshape(coefs.shape)
         return coefs if self.sd is None else coefs * self.sd

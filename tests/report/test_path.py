@@ -12,6 +12,7 @@ from scipy import sparse
 import sparsestats as ss
 from sparsestats.backend.certificate import Certificate
 from sparsestats.backend.problem import PathResult
+from sparsestats.backend.standardize import standardization
 from sparsestats.report.path import Path
 
 matplotlib.use("Agg")
@@ -240,3 +241,26 @@ def test_no_zero_has_a_sign():
         y = X[:, 0] + rng.normal(size=30)
         coefs = ss.GroupSLOPE(groups=[0, 0, 1, 1, 2, 2]).path(X, y, ss.relative(1, 0.1, 10)).coefs
         assert (coefs == 0).any() and not np.signbit(coefs[coefs == 0]).any()
+
+
+def test_norms_of_groups_are_deviations_of_their_fit_whatever_the_penalty_factor():
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(80, 6)) @ rng.normal(size=(6, 6)) + 2
+    y, groups, factor = X @ rng.normal(size=6), np.array([0, 0, 1, 1, 2, 2]), np.repeat([3.0, 1.0, 0.0], 2)
+    model = ss.GroupSLOPE(groups=groups, standardize="group", penalty_factor=factor)
+    path = model.path(X, y, ss.relative(0.1, 0.01, 3))
+    fitted = [[(X[:, groups == g] @ coef[groups == g]).std() for g in range(2)] for coef in path.coefs]
+    assert np.all(fitted[-1])
+    np.testing.assert_allclose(path.group_norms()[:, :2], fitted, rtol=1e-10)
+    np.testing.assert_allclose(path.group_norms()[:, 2], np.hypot(*path.coefs[:, 4:].T), rtol=1e-12)  # free: unscaled
+
+
+def test_a_ranked_path_of_groups_multiplies_by_the_penalty_factor_once():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(60, 4))
+    y = X @ [1.0, 2.0, -1.0, 1.0] + rng.normal(size=60)
+    factor = np.array([2.0, 2.0, 0.5, 0.5])
+    model = ss.Penalized(penalty=ss.penalties.L1(), groups=[0, 0, 1, 1], standardize="group", penalty_factor=factor)
+    path = dataclasses.replace(model.path(X, y, [0.01]), ranked=True)
+    seen = np.abs(standardization(model._problem(X, y)).S @ path.coefs[0])
+    np.testing.assert_allclose(path.clusters(0.01)["abs_std"], np.sort(seen)[::-1], rtol=1e-10)
