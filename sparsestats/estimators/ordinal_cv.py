@@ -82,7 +82,8 @@ class PRESTOCV(PRESTO):
         An int is shuffled stratified folds, whole ``row_groups`` kept together.
     scoring : str, callable or None
         "brier" (None), "log_loss", "rare_log_loss" and "rare_brier" (the rarest class against the others),
-        "misclassification", or any scikit-learn scorer.
+        "misclassification", any scikit-learn scorer, or ``scorer(estimator, X, y)``, which sees what a model predicts
+        for a fold's held-out rows (``predict``, ``predict_proba``), not its coefficients.
     selection : {"min", "1se", "average"}, default "min"
         The best mean score, the largest alpha within one standard error of it, or no single alpha: the mean
         of the path's coefficients, each alpha weighted by its held-out likelihood to the power 0.1

@@ -211,7 +211,8 @@ class PenalizedCV(CrossValidated, Penalized):
     scoring : str, callable or None
         None is the default of the loss: "mse" (gaussian), "log_loss" (binomial), "deviance" (poisson), "mae" (huber).
         A loss of your own has "loss" (itself, on held-out rows, the default), "mse" and "mae". Or any score of
-        scikit-learn.
+        scikit-learn, or ``scorer(estimator, X, y)``, which sees what a model predicts for a fold's held-out rows
+        (``predict``), not its coefficients.
     selection : {"min", "1se"}, default "min"
         The alpha with the best mean score, or the largest within one standard error of it.
     n_jobs : int or None

@@ -345,7 +345,9 @@ class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
     scoring : str, callable or None, default None
         None is "mse" for family "gaussian", "deviance" for "poisson", "mae" for "huber"; each has "mse" and "mae",
-        all but "poisson" have "r2", all but "huber" have "deviance". Or any scikit-learn scorer.
+        all but "poisson" have "r2", all but "huber" have "deviance". Or any scikit-learn scorer, or
+        ``scorer(estimator, X, y)``, which sees what a model predicts for a fold's held-out rows (``predict``), not its
+        coefficients.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None, default None
@@ -503,8 +505,9 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
     cv : int, splitter or iterable of (train, test), default 10
         An int is shuffled folds, stratified for classes, whole ``row_groups`` kept together.
     scoring : str, callable or None, default None
-        "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc" or any
-        scikit-learn scorer.
+        "log_loss" (None), "deviance", "brier", "misclassification", "accuracy", "roc_auc", any
+        scikit-learn scorer, or ``scorer(estimator, X, y)``, which sees what a model predicts for a fold's held-out
+        rows (``predict``, ``predict_proba``, ``decision_function``), not its coefficients.
     selection : {"min", "1se"}, default "min"
         The best mean score, or the largest alpha within one standard error of it.
     n_jobs : int or None, default None

@@ -67,7 +67,8 @@ def cross_validate_path(
         "deviance" (twice that), "brier", "misclassification", "accuracy", "roc_auc". Multinomial: the same but
         "roc_auc", brier summed over the classes. Or the name of a scikit-learn scorer, of numbers for a regressor
         and of classes for a classifier, or ``scorer(estimator, X, y)`` (with ``sample_weight=`` when there are
-        weights): slower, because called for every alpha; greater is better.
+        weights): slower, because called for every alpha; greater is better; it sees predictions for the held-out
+        rows, not coefficients.
     sample_weight, offset : ndarray (n,) or None
         The rows' weights (in the fit and in the score) and known parts of their linear predictor.
     n_jobs : int or None

@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 
 from ..report.cvresult import CVResult
 from .crossval import _collect, _FoldScores
 from .folds import Split
 from .parallel import Control, run
 from .rows import take
-from .scores import NamedScorer, check_scorer
+from .scores import LookedUp, NamedScorer, check_scorer
 
 _FLOOR = 1e-15
 """Least probability that a log-loss sees: a class that a fold never met has probability 0 there."""
@@ -71,7 +71,7 @@ SCORES = {
 """The scores by name; "brier" is the default."""
 
 
-class _Known(ClassifierMixin, BaseEstimator):
+class _Known(ClassifierMixin, LookedUp):
     """What a scikit-learn scorer sees of one model: predictions are only looked up."""
 
     def __init__(self, P: np.ndarray, categories: np.ndarray):

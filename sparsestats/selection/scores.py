@@ -261,7 +261,18 @@ def _takes_weights(scorer: Callable) -> bool:
 # What a scikit-learn scorer needs to see of one model: the rows are known, so predictions are only looked up.
 
 
-class _Regressor(RegressorMixin, BaseEstimator):
+class LookedUp(BaseEstimator):
+    """A model as a scorer sees it: what is asked for beyond its predictions is told not to be there."""
+
+    def __getattr__(self, name: str) -> Any:
+        seen = [method for method in ("predict", "predict_proba", "decision_function") if hasattr(type(self), method)]
+        raise AttributeError(
+            f"{name!r} is not there for a scoring function: it sees what a model predicts for the held-out rows of a "
+            f"fold ({', '.join(seen)}), not its coefficients"
+        )
+
+
+class _Regressor(RegressorMixin, LookedUp):
     def __init__(self, eta: np.ndarray):
         self.eta = eta
 
@@ -269,7 +280,7 @@ class _Regressor(RegressorMixin, BaseEstimator):
         return self.eta
 
 
-class _Classifier(ClassifierMixin, BaseEstimator):
+class _Classifier(ClassifierMixin, LookedUp):
     def __init__(self, eta: np.ndarray, classes: np.ndarray):
         self.eta = eta
         self.classes = classes

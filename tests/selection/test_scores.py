@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn import metrics
 
-from sparsestats import SLOPEClassifierCV, relative
+from sparsestats import PRESTOCV, SLOPECV, SLOPEClassifierCV, relative
 from sparsestats.selection.ordinal import _Known, score_of
 from sparsestats.selection.scores import FAMILIES, HeldOut, resolve
 
@@ -144,6 +144,21 @@ def test_callables_are_scored_with_weights_only_if_they_take_them():
     with pytest.raises(ValueError, match="scoring function blind takes no sample_weight"):
         resolve(blind, FAMILIES["gaussian"], weighted=True)
     assert resolve(blind, FAMILIES["gaussian"]).name == "blind"
+
+
+@pytest.mark.parametrize(
+    ("model", "seen"),
+    [
+        (SLOPECV(cv=3), "predict"),
+        (SLOPEClassifierCV(cv=3), "predict, predict_proba, decision_function"),
+        (PRESTOCV(cv=3), "predict, predict_proba"),
+    ],
+)
+def test_a_scorer_that_asks_for_coefficients_is_told_that_it_sees_predictions(model, seen):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    model = model.set_params(scoring=lambda model, X, y: -np.count_nonzero(model.coef_))
+    with pytest.raises(AttributeError, match=rf"'coef_' is not there .* fold \({seen}\), not its coefficients"):
+        model.fit(X, (X[:, 0] + np.sin(9 * X[:, 1]) > 0).astype(int))
 
 
 @pytest.mark.parametrize("scoring", ["log_los", "brier ", 3])
