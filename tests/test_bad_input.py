@@ -375,6 +375,12 @@ def test_columns_that_do_not_vary_have_coefficient_0(standardize):
     assert not none.coef_.any() and none.alpha_max_ == 0 and none.certificate_.converged
 
 
+@pytest.mark.parametrize(("standardize", "factor", "kept"), [(True, 1, False), (False, 1, True), (True, 0, True)])
+def test_without_an_intercept_a_constant_column_has_a_coefficient_unless_it_is_scaled(standardize, factor, kept):
+    model = ss.SLOPE(0.01, fit_intercept=False, penalty_factor=[1, 1, factor, 1], standardize=standardize)
+    assert (model.fit(put(1.0, (slice(None), 2)), Y + 3).coef_[2] != 0) == kept
+
+
 def test_one_group_and_unsorted_alphas_are_answered():
     assert ss.GroupSLOPE(groups=["only"] * 4).fit(X, Y).coef_.all()
     np.testing.assert_array_equal(ss.SLOPE().path(X, Y, [0.1, 0.5, 0.1]).alphas, [0.5, 0.1])

@@ -49,7 +49,8 @@ class GroupSLOPE(_Grouped, PathRegressor):
         "group" makes each group orthonormal instead, so that answers depend on a term's span only.
         Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -167,7 +168,8 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
         "group" makes each group orthonormal instead, so that answers depend on a term's span only.
         Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -280,7 +282,8 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         "group" makes each group orthonormal instead, so that answers depend on a term's span only.
         Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -433,7 +436,8 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         "group" makes each group orthonormal instead, so that answers depend on a term's span only.
         Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"

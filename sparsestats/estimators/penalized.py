@@ -41,7 +41,8 @@ class Penalized(PathRegressor):
         True scales columns to unit variance (divisor n, weighted); "group" makes each group orthonormal.
         Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies what the penalty sees of a column; 0 leaves the column free.
     groups : None, "auto", array of p hashable labels, or dict column name -> label
@@ -192,7 +193,8 @@ class PenalizedCV(CrossValidated, Penalized):
         True scales columns to unit variance (divisor n, weighted), inside each fold; "group" makes each group
         orthonormal. Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies what the penalty sees of a column; 0 leaves the column free.
     groups : None, "auto", array of p hashable labels, or dict column name -> label

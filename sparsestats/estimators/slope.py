@@ -45,7 +45,8 @@ class SLOPE(_Elementwise, PathRegressor):
         True scales columns to unit variance (divisor n, weighted). Coefficients come back on the data's
         own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -156,7 +157,8 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
         True scales columns to unit variance (divisor n, weighted). Coefficients come back on the data's
         own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -264,7 +266,8 @@ class SLOPECV(CrossValidated, SLOPE):
         True scales columns to unit variance (divisor n, weighted). Coefficients come back on the data's
         own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -410,7 +413,8 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
         True scales columns to unit variance (divisor n, weighted). Coefficients come back on the data's
         own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"

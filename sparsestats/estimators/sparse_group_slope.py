@@ -76,7 +76,8 @@ class SparseGroupSLOPE(_SparseGroup, PathRegressor):
         "group" makes each group orthonormal instead: a column is then ranked by what it adds to the columns
         of its group before it. Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -202,7 +203,8 @@ class SparseGroupSLOPEClassifier(_SparseGroup, PathClassifier):
         "group" makes each group orthonormal instead: a column is then ranked by what it adds to the columns
         of its group before it. Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -324,7 +326,8 @@ class SparseGroupSLOPECV(CrossValidated, SparseGroupSLOPE):
         "group" makes each group orthonormal instead: a column is then ranked by what it adds to the columns
         of its group before it. Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
@@ -485,7 +488,8 @@ class SparseGroupSLOPEClassifierCV(CrossValidated, SparseGroupSLOPEClassifier):
         "group" makes each group orthonormal instead: a column is then ranked by what it adds to the columns
         of its group before it. Coefficients come back on the data's own scale.
     fit_intercept : bool, default True
-        The intercept is never penalised.
+        The intercept is never penalised. Without one a penalised column that does not vary has coefficient 0 all the
+        same where ``standardize`` is True: there is no deviation to scale it by.
     penalty_factor : array-like (p,), dict column name -> factor, or None
         Multiplies a column's penalty; 0 leaves the column free and out of the ranking.
     solver : {"auto", "cvxpy", "proximal"}, default "auto"
