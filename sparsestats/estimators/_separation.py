@@ -16,7 +16,10 @@ NEAR = 1e-8
 
 def warn_separated(problem: Problem, result: PathResult, stacklevel: int = 3) -> None:
     """Tell of columns without a penalty that reach responses where the loss falls for ever."""
-    cone = problem.loss.recession(problem.y)
+    # Rows without weight tell nothing, and their means may overflow.
+    rows = slice(None) if problem.sample_weight is None else problem.sample_weight > 0
+    y = problem.y[rows]
+    cone = problem.loss.recession(y)
     if len(result.alphas) == 0 or cone is None:
         return
     unpenalised = result.alphas[-1] == 0
@@ -24,9 +27,9 @@ def warn_separated(problem: Problem, result: PathResult, stacklevel: int = 3) ->
         return
     eta = problem.X @ result.coefs[-1].T + result.intercepts[-1]
     eta = eta if problem.offset is None else eta + problem.offset
-    fitted = problem.loss.mean(eta)
+    fitted = problem.loss.mean(eta[rows])
     # A count above 0 is met at a finite coefficient: it tells nothing, however exactly it is met.
-    near = (np.abs(fitted - problem.y) < NEAR) & (cone[1] > cone[0])
+    near = (np.abs(fitted - y) < NEAR) & (cone[1] > cone[0])
     reached = int(np.count_nonzero(near.reshape(len(near), -1).all(axis=1)))
     if not reached:
         return

@@ -58,7 +58,7 @@ class GroupSLOPE(_Grouped, PathRegressor):
     tol : float > 0, default 1e-8
         Duality gap asked for, as a share of the null objective.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
         Solve on the columns that strong rules keep, and repair from the full gap.
     constraints : callable or None
@@ -177,7 +177,7 @@ class GroupSLOPEClassifier(_Grouped, PathClassifier):
     tol : float > 0, default 1e-8
         Duality gap asked for, as a share of the null objective.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
         Solve on the columns that strong rules keep, and repair from the full gap.
     constraints : callable or None
@@ -292,7 +292,7 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         Duality gap asked for, as a share of the null objective. Paths of the folds stop at
         1e-5 (squared loss) or 1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
         Solve on the columns that strong rules keep, and repair from the full gap.
     constraints : callable or None
@@ -446,7 +446,7 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         Duality gap asked for, as a share of the null objective. Paths of the folds stop at
         1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
         Solve on the columns that strong rules keep, and repair from the full gap.
     constraints : callable or None

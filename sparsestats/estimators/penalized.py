@@ -52,7 +52,7 @@ class Penalized(PathRegressor):
     tol : float > 0, default 1e-8
         Certificate asked for, as a share of the null objective.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     constraints : callable or None
         ``(variables) -> list of cvxpy constraints`` on the data's own scale. Chooses ``solver="cvxpy"``.
 
@@ -205,7 +205,7 @@ class PenalizedCV(CrossValidated, Penalized):
         Certificate asked for, as a share of the null objective; paths of the folds stop at 1e-5 (squared loss) or
         1e-6, or at 0.002 over their rows where that is less.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     constraints : callable or None
         ``(variables) -> list of cvxpy constraints`` on the data's own scale. Chooses ``solver="cvxpy"``.
     cv : int, splitter or iterable of (train, test), default 10

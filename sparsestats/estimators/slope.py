@@ -54,7 +54,7 @@ class SLOPE(_Elementwise, PathRegressor):
     tol : float > 0, default 1e-8
         Duality gap asked for, as a share of the null objective.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
         Solve on the columns that strong rules keep, and repair from the full gap.
     constraints : callable or None
@@ -166,7 +166,7 @@ class SLOPEClassifier(_Elementwise, PathClassifier):
     tol : float > 0, default 1e-8
         Duality gap asked for, as a share of the null objective.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
         Solve on the columns that strong rules keep, and repair from the full gap.
     constraints : callable or None
@@ -276,7 +276,7 @@ class SLOPECV(CrossValidated, SLOPE):
         Duality gap asked for, as a share of the null objective. Paths of the folds stop at
         1e-5 (squared loss) or 1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
         Solve on the columns that strong rules keep, and repair from the full gap.
     constraints : callable or None
@@ -423,7 +423,7 @@ class SLOPEClassifierCV(CrossValidated, SLOPEClassifier):
         Duality gap asked for, as a share of the null objective. Paths of the folds stop at
         1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
     max_iter : int >= 1, default 10000
-        Proximal-gradient steps at each alpha.
+        Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
         Solve on the columns that strong rules keep, and repair from the full gap.
     constraints : callable or None

@@ -212,6 +212,14 @@ def test_rows_without_weight_may_overflow():
             np.testing.assert_allclose(fit.coefs, fits[0].coefs, atol=1e-5 if fit is fits[3] else 1e-7)
 
 
+def test_an_objective_beyond_doubles_is_told_at_once():
+    """alpha_max is infinite: the way down from it had no end."""
+    offset = np.where(np.arange(40) == 0, 720.0, 0.0)
+    problem = Problem(X, np.full(40, 2.0), ss.losses.Poisson(), ss.penalties.SortedL1(), offset=offset)
+    with pytest.raises(ValueError, match="the offset reaches 720"):
+        solve_path(problem, [0.1])
+
+
 @pytest.mark.parametrize("spread", [1e-9, 1e-11, 3e-12])
 def test_a_free_column_far_from_zero_keeps_its_coefficient(spread):
     rng = np.random.default_rng(0)

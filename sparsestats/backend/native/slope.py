@@ -158,7 +158,7 @@ class NativeProblem:
         tol : float
             Certificate asked for, as a share of the null objective.
         max_iter : int
-            Proximal-gradient steps at each alpha.
+            Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
         screening : bool
             Strong rules with repair; False solves on all columns.
         stop_deviance : float
