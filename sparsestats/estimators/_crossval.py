@@ -30,15 +30,20 @@ FOLD_SHARE = 2e-3
 """Largest product of a fold's certificate and its rows: a curve over more rows has smaller standard errors."""
 
 
-def fold_tol(loss: Any, n: int) -> float:
-    """Certificate asked of a fold of n rows, as a share of the null objective.
+FINE_TOL = 1e-8
+"""The default ``tol``: who asks for less wants more digits, of the scores as well."""
+
+
+def fold_tol(loss: Any, n: int, tol: float) -> float:
+    """Certificate asked of a fold of n rows where ``tol`` is of the model, as a share of the null objective.
 
     For the squared loss a share t bounds the root mean square change of the fitted values by sqrt(t) deviations of
     the response. A mean squared error of r deviations squared over n rows like these then moves by 2 r sqrt(t) at most
     where its standard error is about r^2 sqrt(2 / n): by sqrt(2 n t) / r <= 0.064 / r of it. Held-out rows have no such
     bound; there, changes of 0.03 standard errors were the largest seen.
     """
-    return min(SQUARED_FOLD_TOL if loss.native == "gaussian" else FOLD_TOL, FOLD_SHARE / n)
+    loose = min(SQUARED_FOLD_TOL if loss.native == "gaussian" else FOLD_TOL, FOLD_SHARE / n)
+    return tol if tol < FINE_TOL else max(tol, loose)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +85,7 @@ class FoldPaths:
         """The path at the rows ``train``, and what it predicts for ``test``; X may be other columns of these rows."""
         worker, weights = self.worker, check_weights(take(sample_weight, train), len(train))
         worker._check_weighted_response(y[train], weights)
-        tol = max(worker.tol, fold_tol(self.problem.loss, len(train)))
+        tol = fold_tol(self.problem.loss, len(train), worker.tol)
         if X is self.problem.X and self._native is not None:
             screening = bool(getattr(worker, "screening", True))  # with a penalty of one's own there is no choice
             options = {"tol": tol, "max_iter": worker.max_iter, "screening": screening}

@@ -290,7 +290,8 @@ class GroupSLOPECV(CrossValidated, GroupSLOPE):
         The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
     tol : float > 0, default 1e-8
         Duality gap asked for, as a share of the null objective. Paths of the folds stop at
-        1e-5 (squared loss) or 1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
+        1e-5 (squared loss) or 1e-6, or at 0.002 over their rows where that is less; at tol where that is more
+        or below 1e-8.
     max_iter : int >= 1, default 10000
         Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True
@@ -444,7 +445,8 @@ class GroupSLOPEClassifierCV(CrossValidated, GroupSLOPEClassifier):
         The compiled core, the same objective as a cvxpy program, or the readable numpy solver.
     tol : float > 0, default 1e-8
         Duality gap asked for, as a share of the null objective. Paths of the folds stop at
-        1e-6, or at 0.002 over their rows where that is less; at tol where that is more.
+        1e-6, or at 0.002 over their rows where that is less; at tol where that is more
+        or below 1e-8.
     max_iter : int >= 1, default 10000
         Steps at each alpha: proximal-gradient, Newton and block sweeps alike.
     screening : bool, default True

@@ -371,7 +371,7 @@ def test_terms_can_be_learned_inside_the_folds(measured):
     assert "learned" not in once.refit().summary().to_text()  # it has no folds
     # Fold 0 by hand: knots from its training rows alone, levels from all; at the tolerance that folds have.
     train, test = next(ss.folds(4).split(measured))
-    tol = fold_tol(losses.Gaussian(), len(train))
+    tol = fold_tol(losses.Gaussian(), len(train), 1e-8)
     fold = ss.gslope(formula, measured.iloc[train], alphas=inside.path.alphas, tol=tol)
     errors = (fold.predict(measured.iloc[test]).sub(measured["body_mass_g"].iloc[test], axis=0) ** 2).mean()
     held_out = inside.cv.table.query("fold == 0")["score"].to_numpy()

@@ -459,3 +459,19 @@ def test_a_separated_fit_without_penalty_warns():
         warnings.simplefilter("error")
         ss.SLOPEClassifier(alpha=0).fit(X, mixed)
         ss.SLOPEClassifier(alpha=0.01).fit(X, apart)
+
+
+def test_folds_are_as_exact_as_who_asks_for_more_than_the_default():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 30))
+    y = X[:, :5].sum(axis=1) + rng.normal(size=120)
+    cv = [(np.arange(40, 120), np.arange(40)), (np.arange(80), np.arange(80, 120))]
+    loose, tight = (ss.SLOPECV(cv=cv, alphas=ss.relative(1, 0.01, 20), tol=tol).fit(X, y) for tol in (1e-8, 1e-12))
+    train, test = cv[0]
+    path = ss.SLOPE(tol=1e-12).path(X[train], y[train], alphas=tight.alphas_)
+    exact = ((y[test][:, None] - X[test] @ path.coefs.T - path.intercepts) ** 2).mean(axis=0)
+    first = tight.cv_.table.query("fold == 0")["score"].to_numpy()
+    np.testing.assert_allclose(first, exact, rtol=1e-9)
+    rough = loose.cv_.table.query("fold == 0")["score"].to_numpy()
+    np.testing.assert_allclose(rough, exact, rtol=0.02)
+    assert not np.allclose(rough, exact, rtol=1e-9)
