@@ -37,11 +37,7 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
     for (const bool safe : {false, true}) {
       if (moved) break;
       g = gradient;
-      if (safe)
-        loss.majorant(eta, y, h.data(), n);
-      else
-        loss.curvature(eta, y, h.data(), n);
-      weigh(h.data(), w, n);
+      weighted_curvature(loss, safe, eta, y, w, h.data(), n);
       columns.resize(q * d.rows());
       for (Index k = 0; k < q; ++k) std::copy_n(d.free_column(k), d.rows(), columns.data() + k * d.rows());
       weighted_gram(columns, block, h, d.rows(), H.data(), q);

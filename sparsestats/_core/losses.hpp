@@ -46,6 +46,15 @@ inline void weigh(double* v, const double* w, Index n) {
   for (Index i = 0; i < n; ++i) v[i] = w[i] > 0 ? v[i] * (w[i] / n) : 0.0;
 }
 
+// The same of l'', or of its majorant when `safe`.
+inline void weighted_curvature(const Loss& loss, bool safe, const double* eta, const double* y, const double* w, double* h, Index n) {
+  if (safe)
+    loss.majorant(eta, y, h, n);
+  else
+    loss.curvature(eta, y, h, n);
+  weigh(h, w, n);
+}
+
 inline double weighted_square(const double* x, const double* w, Index n) {
   double s = 0;
   for (Index i = 0; i < n; ++i) s += w[i] * x[i] * x[i];

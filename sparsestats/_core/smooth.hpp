@@ -257,11 +257,7 @@ class Rows final : public Smooth {
   }
   std::vector<double> row_curvature(const double* img, bool safe) const {
     std::vector<double> h(d_.n());
-    if (safe)
-      loss_.majorant(img, y_, h.data(), d_.n());
-    else
-      loss_.curvature(img, y_, h.data(), d_.n());
-    weigh(h.data(), d_.weights().data(), d_.n());
+    weighted_curvature(loss_, safe, img, y_, d_.weights().data(), h.data(), d_.n());
     return h;
   }
   // The same with a few columns written out at a time, for sparse designs: products with all before them.

@@ -20,7 +20,7 @@ from ..estimators.sparse_group_slope import SparseGroupSLOPE, SparseGroupSLOPECl
 from ..exceptions import FormulaError
 from ..formula import Design, Spec, design, term_names, update_formula
 from ..report.call import Call
-from ..report.cvresult import LEARNED, CVResult
+from ..report.cvresult import CVResult
 from ..report.fit import Fit, Training
 from ..report.path import Path
 from ..selection.crossval import cross_validate_path
@@ -176,12 +176,7 @@ def _fitted(
         return made
     if alpha != "cv":
         return made.at(float(alpha))
-    made = replace(
-        made,
-        cv=_validated(FoldPaths(worker, problem), rows, built, data, path, asked),
-        notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)),
-    )
-    return made.at(asked.selection)
+    return replace(made, cv=_validated(FoldPaths(worker, problem), rows, built, data, path, asked)).at(asked.selection)
 
 
 def _designed(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) -> Design:
@@ -283,6 +278,7 @@ def _validated(folds: FoldPaths, rows: Rows, built: Design, data: Any, path: Pat
         control=ext.Control(),
         fold_path=folds,
     )
+    cv = replace(cv, learned=where_learned(built.spec, asked.terms_in_folds))
     if path.groups is None:
         return replace(cv, n_nonzero=path.n_nonzero)
     return replace(cv, n_nonzero=path.n_groups_active, counted="groups")
@@ -296,10 +292,9 @@ def splits_of(asked: Asked, rows: Rows, built: Design, classifier: bool) -> Spli
     # Labels of the folds keep the classes that a row counts together as well as the row itself would.
     labelled = built.row_groups is None and getattr(cv, "by", None) is not None
     groups = None if labelled else rows.row_groups
-    splits = check_cv(cv, rows.y, classifier=classifier, row_groups=groups, random_state=asked.random_state)
-    if groups is not None and built.row_groups is None:  # of counts: nobody spoke of row groups
-        splits = replace(splits, description=splits.description.replace("row groups kept", "the counts of a row kept"))
-    return splits
+    # Of counts nobody spoke of row groups.
+    whole = "the counts of a row" if groups is not None and built.row_groups is None else "row groups"
+    return check_cv(cv, rows.y, classifier=classifier, row_groups=groups, random_state=asked.random_state, whole=whole)
 
 
 def _notes(built: Design) -> tuple[str, ...]:
@@ -339,8 +334,8 @@ def split_levels(spec: Spec, grouped: str) -> tuple[str, ...]:
     )
 
 
-def _where_learned(spec: Spec, in_folds: bool) -> tuple[str, ...]:
+def where_learned(spec: Spec, in_folds: bool) -> str:
     if not learns(spec):
-        return ()
+        return ""
     where = "inside each fold" if in_folds else "on all rows, before the folds (or terms_in_folds=True)"
-    return (f"{LEARNED} {where}.",)
+    return f"Knots and scales of the terms were learned {where}."

@@ -30,7 +30,7 @@ from ..report.ordinal_fit import OrdinalFit
 from ..selection.ordinal import cross_validate_ordinal
 from ..selection.rules import likelihood_shares
 from .arguments import Asked, check_names
-from .fitting import _free_terms, _notes, _where_learned, split_levels, splits_of
+from .fitting import _free_terms, _notes, split_levels, splits_of, where_learned
 from .relearned import Relearned, learns
 from .response import Rows, counted
 from .terms import ByTerm, _checked_terms, group_labels, penalty_factors
@@ -214,7 +214,7 @@ def _fitted(formula: str, data: Any, asked: Asked, params: Mapping[str, Any]) ->
     if asked.alpha != "cv":
         return _at(made, float(asked.alpha))
     cv = _validated(model, every, built, data, made, asked)
-    made = replace(made, cv=cv, notes=(*made.notes, *_where_learned(built.spec, asked.terms_in_folds)))
+    made = replace(made, cv=replace(cv, learned=where_learned(built.spec, asked.terms_in_folds)))
     return _at(_averaged(made) if cv.scoring == "log_loss" else made, asked.selection)
 
 

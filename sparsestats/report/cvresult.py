@@ -12,9 +12,6 @@ import pandas as pd
 
 from . import plots
 
-LEARNED = "Knots and scales of the terms were learned"
-"""How a note on the terms and the folds begins."""
-
 
 @dataclass(frozen=True, eq=False)
 class CVResult:
@@ -46,6 +43,8 @@ class CVResult:
         Mean held-out score of the null model.
     folds : str
         The folds in words, such as ``"10 folds (shuffled, random_state 0)"``.
+    learned : str
+        Where the terms of a formula learned their knots and scales, in words; "" when they learn nothing.
 
     Attributes
     ----------
@@ -77,6 +76,7 @@ class CVResult:
     counted: str = "columns"
     rounds: float = 1.0
     held_out: str = ""
+    learned: str = ""
 
     @cached_property
     def table(self) -> pd.DataFrame:  # made when looked at: that takes as long as a quarter of a small path

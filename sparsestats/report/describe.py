@@ -96,6 +96,7 @@ def summarize(fit: Fit) -> Summary:
         notes.append(("", _scores(fit, fit.cv)))
     notes.append(("Certificate", _certificate(fit)))
     told = (_clusters(fit), _guarantee(fit), _effort(fit), *fit.report.notes, *fit.notes)
+    told += (fit.cv.learned,) if fit.cv is not None else ()
     notes += [("", note) for note in told if note]
     if fit.inferred is None:
         notes.append(("", "No p-values: selection was data-driven; see fit.infer()."))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..exceptions import DataWarning
-from .cvresult import LEARNED
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -108,7 +107,7 @@ class FitsAgain:
             cv=None,
             inferred=None,
             notes=(
-                *(note for note in self.notes if not note.startswith(LEARNED)),  # it speaks of folds; these are gone
+                *self.notes,
                 told,
                 "Standard errors of a refit after selection are not valid; none are given.",
             ),

@@ -192,6 +192,7 @@ def summarize(fit: OrdinalFit) -> Summary:
         if len(fit.levels) > 2:
             notes.append(("Order", held))
     notes += [("", note) for note in fit.notes]
+    notes += [("", fit.cv.learned)] if fit.cv is not None and fit.cv.learned else []
     if fit.alpha != 0:
         notes.append(("", "No p-values of coefficients: selection was data-driven."))
     return Summary(header, own, notes)

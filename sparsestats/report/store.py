@@ -138,6 +138,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
                 "counted": fit.cv.counted,
                 "rounds": fit.cv.rounds,
                 "held_out": fit.cv.held_out,
+                "learned": fit.cv.learned,
             }
         ),
     }

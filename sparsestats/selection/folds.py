@@ -161,11 +161,11 @@ class Folds(GroupsConsumerMixin, BaseCrossValidator):
                 warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             return [pair for one in splitters for pair in one.split(np.empty((n_rows, 0)), strata, row_groups)]
 
-    def describe(self, stratified: bool, grouped: bool) -> str:
+    def describe(self, stratified: bool, whole: str) -> str:
         """The folds in words, for a printed summary."""
         words = ["shuffled"]
         words += ["stratified"] if stratified else []
-        words += ["row groups kept whole"] if grouped else []
+        words += [f"{whole} kept whole"] if whole else []
         words += [f"{self.repeats} repeats"] if self.repeats > 1 else []
         words += [f"random_state {self.random_state}"] if isinstance(self.random_state, Integral) else []
         return f"{self.n_splits} folds ({', '.join(words)})"
@@ -217,6 +217,7 @@ def check_cv(
     row_groups: Any = None,
     random_state: Any = 0,
     X: Any = None,
+    whole: str = "row groups",
 ) -> Splits:
     """Turn whatever ``cv`` may be into the row numbers of its folds.
 
@@ -236,6 +237,8 @@ def check_cv(
         Used when ``cv`` is an integer.
     X : array-like (n, p) or None
         Handed to splitters that look at it.
+    whole : str
+        What the ``row_groups`` are, for the folds in words.
 
     Returns
     -------
@@ -265,7 +268,7 @@ def check_cv(
             count = most
         cv = Folds(count, random_state=random_state)
     if isinstance(cv, Folds):
-        return _own_folds(cv, y, n_rows, classifier, codes)
+        return _own_folds(cv, y, n_rows, classifier, codes, whole)
     if hasattr(cv, "split") and not isinstance(cv, str):
         _check_fits(cv, n_rows)
         try:
@@ -322,11 +325,11 @@ def _check_fits(cv: Any, n_rows: int) -> None:
         raise ValueError(f"PredefinedSplit needs a fold for each of the {n_rows} rows, got {len(cv.test_fold)}.")
 
 
-def _own_folds(cv: Folds, y: Any, n_rows: int, classifier: bool, row_groups: Any) -> Splits:
+def _own_folds(cv: Folds, y: Any, n_rows: int, classifier: bool, row_groups: Any, whole: str) -> Splits:
     groups = cv.kept_whole(row_groups)
     stratified = classifier if cv.stratify == "auto" else bool(cv.stratify)
     pairs = cv.draw(n_rows, y if stratified else None, groups)
-    return Splits(pairs, cv.describe(stratified, groups is not None))
+    return Splits(pairs, cv.describe(stratified, whole if groups is not None else ""))
 
 
 def _check_pair(pair: Any, number: int, n_rows: int) -> Split:
