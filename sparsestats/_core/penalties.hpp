@@ -312,11 +312,12 @@ class SparseGroup final : public Penalty {
     precision_ = 0.1 * (enough - alpha) * v_.front();
     // A point that is not yet the solution leaves an excess of its own: what twice the sweeps hardly lower is that.
     double before = std::numeric_limits<double>::infinity();
-    split(few.units, point.data(), alpha, [&](int sweeps) {
+    split(few.units, point.data(), alpha, patient ? PATIENT : SWEEPS, [&](int sweeps) {
       if (sweeps < 4 || (sweeps & (sweeps - 1)) != 0) return false;
       keep_split(few.units, alpha);
       bound = std::min(bound, std::max(alpha, bound_from_split(few.units, gradient.data(), alpha)));
-      if (bound <= enough || (!patient && bound - alpha > PLATEAU * (before - alpha))) return true;
+      const bool hurried = !patient || sweeps > SWEEPS;
+      if (bound <= enough || (hurried && bound - alpha > PLATEAU * (before - alpha))) return true;
       before = bound;
       return false;
     });
@@ -430,7 +431,7 @@ class SparseGroup final : public Penalty {
   // x_ and b_: the primal point seen from the variables and from the groups; u_: the groups' part of p - b. Ends when the
   // two agree as precisely as asked, or when `enough` says so after a sweep.
   template <class Enough>
-  void split(const Units& units, const double* p, double step, Enough enough_now) {
+  void split(const Units& units, const double* p, double step, int most, Enough enough_now) {
     const Index m = units.coordinates();
     for (auto* v : {&x_, &b_, &u_, &last_, &y_}) v->resize(m);
     for (Index j = 0; j < m; ++j) u_[j] = step * dual_[units.id[j]];
@@ -439,7 +440,7 @@ class SparseGroup final : public Penalty {
     for (Index j = 0; j < m; ++j) scale = std::max(scale, std::abs(p[j]));
     const double enough = std::max(precision_, 4e-15 * scale);
     sizes_.resize(m);
-    for (sweeps_ = 1; sweeps_ < 2000; ++sweeps_) {
+    for (sweeps_ = 1; sweeps_ < most; ++sweeps_) {
       for (Index j = 0; j < m; ++j) sizes_[j] = std::abs(x_[j] = p[j] - y_[j]);
       variables_(sizes_.data(), m, v_.data(), step);
       for (Index j = 0; j < m; ++j) x_[j] = std::copysign(sizes_[j], x_[j]);
@@ -461,7 +462,7 @@ class SparseGroup final : public Penalty {
     keep_split(units, step);
   }
   void split(const Units& units, const double* p, double step) {
-    split(units, p, step, [](int) { return false; });
+    split(units, p, step, SWEEPS, [](int) { return false; });
   }
   void keep_split(const Units& units, double step) {
     if (step > 0)
@@ -489,6 +490,7 @@ class SparseGroup final : public Penalty {
 
   std::vector<double> v_, w_;
   static constexpr double PLATEAU = 0.99;
+  static constexpr int SWEEPS = 2000, PATIENT = 50000;  // of a split at most; the patient one has nothing else to wait for
   static constexpr int FEW = 30, MANY = 100;  // sweeps of a split that was easy, and of one that was hard
   double ratio_, precision_ = 0;
   int sweeps_ = 0;  // of the last split

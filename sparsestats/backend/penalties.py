@@ -508,7 +508,9 @@ class SparseGroupSortedL1(Penalty):
         if len(self.parts) == 1:
             return self.parts[0].dual_norm(z)
         u = self._split(c + z, alpha)[1]
-        return min(self._norm_of_split(z, u), self._columns.dual_norm(z), self._groups.dual_norm(z))
+        bound = min(self._norm_of_split(z, u), self._columns.dual_norm(z), self._groups.dual_norm(z))
+        # Of the null model at alpha_max the two dual balls touch, where the split crawls.
+        return self.dual_norm(z) if bound > alpha and not np.any(c) else bound
 
     def expression(self, c: Any) -> Any:
         return sum(part.expression(c) for part in self.parts)

@@ -6,6 +6,9 @@ import pandas as pd
 import pytest
 
 import sparsestats as ss
+from benchmarks.problems import grouped
+from sparsestats.backend.duality import Coordinates
+from sparsestats.backend.standardize import resolved
 
 SIZES = [1, 2, 4, 5]
 GROUPS = np.repeat(np.arange(4), SIZES)
@@ -213,3 +216,25 @@ def test_a_solution_is_certified_however_slowly_its_dual_point_is_found(seed, l1
     y = X @ beta + rng.standard_normal(n)
     path = ss.SparseGroupSLOPE(groups=groups, l1_ratio=l1_ratio).path(X, y, ss.relative(1, 0.1, 50))
     assert path.converged.all() and (path.n_nonzero[-1] > 50)
+
+
+@pytest.mark.parametrize(("seed", "l1_ratio"), [(102, 0.5), (103, 0.25)])
+def test_a_split_that_crawls_is_waited_for(seed, l1_ratio):
+    """Many groups tied: 2000 sweeps left an excess of 1e-7 in the dual point, and each further round halved it."""
+    problem = grouped("", 200, 1000, seed=seed)
+    model = ss.SparseGroupSLOPE(q=0.1, l1_ratio=l1_ratio, groups=problem.groups)
+    path = model.path(problem.X, problem.y, problem.alphas)
+    assert path.converged.all() and path.n_nonzero[-1] > 150
+
+
+@pytest.mark.parametrize("l1_ratio", [0.75, 0.5, 0.25])
+def test_the_null_model_at_alpha_max_is_certified_by_both_texts(l1_ratio):
+    """There the two dual balls touch: the split of the gradient alone left 2.5e-6 of the null objective."""
+    problem = grouped("", 200, 500, seed=1)
+    model = ss.SparseGroupSLOPE(q=0.1, l1_ratio=l1_ratio, groups=problem.groups)
+    alpha = model.alpha_max(problem.X, problem.y)
+    model.set_params(alpha=alpha).fit(problem.X, problem.y)
+    assert not model.coef_.any() and model.certificate_.relative == 0
+    text = Coordinates(resolved(model._problem(problem.X, problem.y)))
+    again = text.certify(alpha, model.coef_, model.intercept_, tol=1e-10, n_iter=0, stop="tol")
+    assert again.converged and abs(again.relative) < 1e-11
