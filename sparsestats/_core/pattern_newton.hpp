@@ -22,6 +22,11 @@ class PatternNewton {
   double cost() const { return std::min(plain_cost(), wide_cost()) + f_.step_cost(); }
   // Whether the penalty is linear on the pattern: no tangents, no smooth norms.
   bool flat() const { return coordinates() == pat_.part.size() + f_.free() && pat_.smooth.empty(); }
+  // Of one with the factor of the last.
+  double chord_cost() const {
+    const double a = coordinates(), n = wide_ ? f_.root_columns() : a;
+    return (wide_ ? 3 * n * n + 2 * a * n : a * a) + f_.step_cost();
+  }
   double plain_cost() const {
     const double a = coordinates(), d = a - (static_cast<double>(pat_.part.size()) - pat_.slope.size());
     return f_.hessian_cost(a) + (flat() ? 6 : 26) * a * a + d * d * d / 6;
@@ -51,14 +56,14 @@ class PatternNewton {
     const Index q = f_.free(), a = static_cast<Index>(coords_.size()), full = a + q;
     const Index d = full - (actives - blocks);
     wide_ = wide_cost() < plain_cost();
-    chord = chord && !wide_ && d == quadratic_.size();
+    const Index size = wide_ ? blocks + q : d;
+    chord = chord && size == quadratic_.size();
     if (d == 0 || (full > NEWTON_LIMIT && !wide_)) return 0;
     rhs_.assign(full, 0.0);
     for (Index i = 0; i < a; ++i) rhs_[i] = gradient[coords_[i]];
     for (Index k = 0; k < q; ++k) rhs_[a + k] = gradient[f_.coordinates() + k];
     radius_.resize(actives);
     frame_.resize(actives);
-    const Index size = wide_ ? blocks + q : d;
     if (flat()) {
       collapse_signed(img, actives, blocks, full, d, chord);
     } else {
@@ -71,9 +76,10 @@ class PatternNewton {
         target_[at_[t]] = pat_.block[t];
         for (Index j = 1; j < part_size(pat_.part[t]); ++j) target_[at_[t] + j] = next++;
       }
-      if (!wide_) turn_gradient(d);
+      turn_gradient(size);
       if (!wide_ && !chord) collapse_rotated(img, full, d);
-      if (wide_ && !collapse_by_rows(img, full, size)) return 0;
+      if (wide_ && !chord && !collapse_by_rows(img, full, size)) return 0;
+      if (wide_) eliminate_tangents(size);
     }
     quadratic_.ordered = pat_.ordered;
     quadratic_.radial = flat();
@@ -137,15 +143,16 @@ class PatternNewton {
 
   // The slope of the model where units have tangents or smooth norms: units are turned so that the first coordinate is their
   // radius.
-  void turn_gradient(Index d) {
+  void turn_gradient(Index size) {
     for (const auto& [u, factor] : pat_.smooth) {
       const double* c = x_ + units_.offset[u];
       const double f = alpha_ * factor / std::sqrt(norm2(c, units_.size(u)));
       for_members(u, [&](Index a, Index i) { rhs_[a] += f * c[i]; });
     }
     for (size_t t = 0; t < frame_.size(); ++t) reflect_rows(t, rhs_.data() + at_[t], 1, 1);
-    quadratic_.slope.assign(d, 0.0);
-    for (size_t i = 0; i < rhs_.size(); ++i) quadratic_.slope[target_[i]] -= rhs_[i];
+    quadratic_.slope.assign(size, 0.0);
+    for (size_t i = 0; i < rhs_.size(); ++i)
+      if (target_[i] < size) quadratic_.slope[target_[i]] -= rhs_[i];
     for (size_t b = 0; b < pat_.slope.size(); ++b) quadratic_.slope[b] -= alpha_ * pat_.slope[b];
   }
   // Its matrix, turned block by block of the lower triangle.
@@ -190,30 +197,22 @@ class PatternNewton {
     wide_ld_ = whole_strips(n);
     B_.resize(full * wide_ld_);
     f_.root(img, coords_, B_.data(), wide_ld_);
+    bend_.resize(frame_.size());
     for (size_t t = 0; t < frame_.size(); ++t) {
       reflect_rows(t, root_row(at_[t]), wide_ld_, n);
-      reflect_rows(t, rhs_.data() + at_[t], 1, 1);
-      if (!(bend(t) > 0) && part_size(pat_.part[t]) > 1) return false;
+      bend_[t] = bend(t);
+      if (!(bend_[t] > 0) && part_size(pat_.part[t]) > 1) return false;
     }
     scaled_.resize((tangents + wide_ld_) * wide_ld_);
-    S_.assign(size * n, 0.0);
-    z_rows_.assign(n, 0.0);
-    quadratic_.slope.assign(size, 0.0);
-    for (size_t b = 0; b < pat_.slope.size(); ++b) quadratic_.slope[b] -= alpha_ * pat_.slope[b];
     float* to = scaled_.data();
-    for (size_t t = 0; t < frame_.size(); ++t)
-      for (Index j = 1; j < part_size(pat_.part[t]); ++j, to += wide_ld_) {
-        const Index i = at_[t] + j;
-        const float by = static_cast<float>(1 / std::sqrt(bend(t)));
-        axpy(-rhs_[i] / bend(t), root_row(i), z_rows_.data(), n);
-        std::fill_n(to, wide_ld_, 0.0f);
-        axpy(by, root_row(i), to, n);
-      }
+    for_tangents([&](Index i, double curvature) {
+      std::fill_n(to, wide_ld_, 0.0f);
+      axpy(static_cast<float>(1 / std::sqrt(curvature)), root_row(i), to, n);
+      to += wide_ld_;
+    });
+    S_.assign(size * n, 0.0);
     for (Index i = 0; i < full; ++i)
-      if (target_[i] < size) {
-        axpy(1.0, root_row(i), S_.data() + target_[i] * n, n);
-        quadratic_.slope[target_[i]] -= rhs_[i];
-      }
+      if (target_[i] < size) axpy(1.0, root_row(i), S_.data() + target_[i] * n, n);
     gram_columns(scaled_.data(), tangents, wide_ld_, to);
     M_.resize(n * n);
     for (Index r = 0; r < n; ++r) {
@@ -223,14 +222,24 @@ class PatternNewton {
     }
     std::vector<char> none;
     cholesky(M_.data(), n, n, 0, none);
-    solve_lower(M_.data(), n, n, none, z_rows_.data());
-    for (Index i = 0; i < size; ++i) {
-      solve_lower(M_.data(), n, n, none, S_.data() + i * n);
-      quadratic_.slope[i] -= dot(S_.data() + i * n, z_rows_.data(), n);
-    }
+    for (Index i = 0; i < size; ++i) solve_lower(M_.data(), n, n, none, S_.data() + i * n);
     quadratic_.R.resize(size * size);
     gram_rows(S_.data(), size, n, n, quadratic_.R.data(), size);
     return true;
+  }
+  // What the tangents' own slopes take off that of the others.
+  void eliminate_tangents(Index size) {
+    const Index n = f_.root_columns();
+    z_rows_.assign(n, 0.0);
+    for_tangents([&](Index i, double curvature) { axpy(-rhs_[i] / curvature, root_row(i), z_rows_.data(), n); });
+    solve_lower(M_.data(), n, n, std::vector<char>(n, 0), z_rows_.data());
+    for (Index i = 0; i < size; ++i) quadratic_.slope[i] -= dot(S_.data() + i * n, z_rows_.data(), n);
+  }
+  // Where a tangent stands among the coordinates, and its curvature when M was made.
+  template <class Visit>
+  void for_tangents(Visit visit) const {
+    for (size_t t = 0; t < frame_.size(); ++t)
+      for (Index j = 1; j < part_size(pat_.part[t]); ++j) visit(at_[t] + j, bend_[t]);
   }
   // Tangents that collapse_by_rows eliminated, for the radii and free coordinates in quadratic_.dir.
   void find_tangents(Index full, Index size) {
@@ -239,11 +248,9 @@ class PatternNewton {
     for (Index i = 0; i < size; ++i) axpy(quadratic_.dir[i], S_.data() + i * n, z.data(), n);
     solve_lower_transposed(M_.data(), n, n, std::vector<char>(n, 0), z.data());
     quadratic_.dir.resize(full - static_cast<Index>(frame_.size()) + static_cast<Index>(pat_.slope.size()));
-    for (size_t t = 0; t < frame_.size(); ++t)
-      for (Index j = 1; j < part_size(pat_.part[t]); ++j) {
-        const Index i = at_[t] + j;
-        quadratic_.dir[target_[i]] = (-rhs_[i] - dot(root_row(i), z.data(), n)) / bend(t);
-      }
+    for_tangents([&](Index i, double curvature) {
+      quadratic_.dir[target_[i]] = (-rhs_[i] - dot(root_row(i), z.data(), n)) / curvature;
+    });
   }
   float* root_row(Index i) { return B_.data() + i * wide_ld_; }
 
@@ -367,7 +374,7 @@ class PatternNewton {
   bool crossed_ = false;
   OrderedQuadratic quadratic_;
   std::vector<Index> coords_, at_, target_, place_;
-  std::vector<double> H_, S_, M_, z_rows_, rhs_, row_, radius_, y_;
+  std::vector<double> H_, S_, M_, z_rows_, rhs_, row_, radius_, bend_, y_;
   std::vector<float> B_, scaled_;  // the root of H, rows wide_ld_ apart, and its tangents' rows
   Index wide_ld_ = 0;
   std::vector<std::vector<double>> frame_;

@@ -55,15 +55,17 @@ class Solver {
     Index actives = -1, blocks = -1;
     bool due = resumed;  // a Newton step is, whether or not the pattern has settled
     while (report.gap > target && report.iterations < max_iter && !watch.stopped() && !overflow_) {
-      // A Newton step is tried once the pattern has settled and first-order steps would cost more than it does; early on a
-      // path it costs next to nothing and is tried at once. One that served well is followed by the next: units join and part
-      // at each of them where many are tied, and proximal steps, waited for, would part them again.
+      // A Newton step is tried once the pattern has settled and first-order steps would cost more than it does, or it is
+      // paid for: the polish needs a factor, and this is it. Early on a path it costs next to nothing and is tried at once.
+      // One that served well is followed by the next: units join and part at each of them where many are tied, and proximal
+      // steps, waited for, would part them again.
       const bool smooth_here = J_.pattern(units_, x_.data(), pat_);
       const double price = newton_.cost();
       const bool settled = actives == static_cast<Index>(pat_.part.size()) && blocks == static_cast<Index>(pat_.slope.size());
       actives = pat_.part.size(), blocks = pat_.slope.size();
+      const bool paid = polish && report.newtons == 0 && newton_.plain_cost() <= POLISH * step_cost();
       const bool cheap = price <= SETTLE * step_cost() && spent + SETTLE * step_cost() >= patience * price;
-      if (smooth_here && (due || cheap || (settled && left >= patience * price))) {
+      if (smooth_here && (due || cheap || (settled && (paid || left >= patience * price)))) {
         const double before = F_;
         refine();
         if (spent > 0) pace = std::max(level - before, 0.0) / spent;
@@ -148,14 +150,16 @@ class Solver {
     return ++rounds_ > 10 && gap < 1e-9 * std::max(F_, 1e-300);
   }
 
-  // A gap at rounding still leaves the root of it in x: a Newton step squares what is left, judged by the gap, and a second
-  // one with the factor of the first takes it to rounding.
+  // A gap at rounding still leaves the root of it in x: Newton steps take what is left to rounding, judged by the gap. One with
+  // the factor of the last, where that ended near x on the same pattern, costs next to nothing; where it hardly serves, as when
+  // a group is new and its curvature still changes, the next has its own.
   // Where the pattern was not yet that of the solution the gap may rise: the step after it has the next pattern.
   void finish(double target, SolveReport& report) {
     std::vector<double> kept, image_kept;
     double least = report.gap;
     bool failed = false;
-    for (int k = 0; k < 2 + failed && least <= target; ++k) {
+    const int steps = served_ ? 3 : 2;  // without a new factor, more of them
+    for (int k = 0; k < steps + failed && least <= target; ++k) {
       Pattern here;
       if (!J_.pattern(units_, x_.data(), here)) break;
       const bool same = same_as_last(here);
@@ -163,11 +167,14 @@ class Solver {
       pat_ = std::move(here);
       if (newton_.plain_cost() > POLISH * step_cost()) break;
       if (!failed) kept = x_, image_kept = ix_;
-      if (!newton_step(1e-13, k > 0 && same)) break;
+      const bool chord = served_ && same;
+      const double before = report.gap, rounding = 1e-15 * std::abs(F_);
+      if (!newton_step(1e-13, chord)) break;
       ++report.newtons;
       ++report.iterations;
       report.gap = gap();
-      const bool worse = report.gap > std::max(least, 1e-15 * std::abs(F_));
+      const bool worse = report.gap > std::max(least, rounding);
+      if (chord && report.gap > std::max(0.1 * before, rounding)) served_ = false;
       failed = worse;
       if (worse && k > 0) break;
       if (!worse) least = report.gap;
@@ -227,7 +234,7 @@ class Solver {
   // parted several at once, which is what proximal steps do: they take over.
   Index descend(Index steps, double target, double& gap_now) {
     momentum_ = 0;
-    minimised_ = false;
+    minimised_ = served_ = false;
     Index slow = 0, unseen = 0, ahead = 1;  // sweeps since the gap was looked at, and from that look to the next
     Index k = 0;
     while (k < steps && gap_now > target) {
@@ -274,7 +281,7 @@ class Solver {
       momentum_ = 1;
       L_ *= 0.95;
     }
-    minimised_ = false;
+    minimised_ = served_ = false;
     double& t = momentum_;
     for (Index k = 0; k < steps && !watch.stopped() && !overflow_; ++k) {
       const double next = 0.5 * (1 + std::sqrt(1 + 4 * t * t)), beta = (t - 1) / next;
@@ -309,7 +316,8 @@ class Solver {
   bool newton_step(double slack = 0, bool chord = false) {
     const double taken =
         newton_.step(x_.data(), ix_.data(), g_.data(), chord, [&](const std::vector<double>& y) { return try_point(y, slack); });
-    minimised_ = taken == 1 && newton_.flat() && !newton_.crossed() && f_.quadratic();
+    served_ = taken == 1 && !newton_.crossed();
+    minimised_ = served_ && newton_.flat() && f_.quadratic();
     return taken > 0;
   }
   bool try_point(const std::vector<double>& y, double slack) {
@@ -387,6 +395,7 @@ class Solver {
   double alpha_, goal_ = 0, momentum_ = 0, F_ = 0, L_ = 1, best_ = std::numeric_limits<double>::infinity();
   int rounds_ = 0;
   bool minimised_ = false;  // x minimises the objective over the pattern the last Newton step had
+  bool served_ = false;  // the last Newton step went all the way: its factor serves near x
   bool coarse_ = false;  // whether images hold the rounding of single precision
   bool overflow_ = false;  // no step is short enough for the numbers to stay finite
   Index m_, dim_, img_size_;
