@@ -98,13 +98,15 @@ SUITES: dict[str, Suite] = {
         races=tuple(
             Race(problem, 1e-8, "sparsestats", peer_target=1e-4)
             for problem in (
-                "slope p=1000", "slope p=5000", "slope n=1000", "gslope A", "gslope C", "gslope C2",
+                "slope p=1000", "slope p=5000", "slope n=1000", "slope binomial", "lasso p=1000", "lasso n=1000",
+                "lasso binomial", "gslope A", "gslope B", "gslope C", "gslope C2", "gslope E", "gslope L",
+                "group lasso A", "group lasso B",
                 "slope p=1000 weak", "slope p=5000 weak", "slope n=1000 weak", "gslope A weak", "gslope C weak",
             )
         ),
         quick_races=(Race("gslope A", 1e-8, "sparsestats", peer_target=1e-4),),
     ),
-    "sgslope": Suite("Sparse-group SLOPE paths; times only", probe=probes.sparse_group),
+    "sgslope": Suite("Sparse-group SLOPE paths, ours alone", probe=probes.sparse_group),
     "losses": Suite("Binomial and Poisson paths over the gaussian one, processor time", probe=probes.losses),
     "wide": Suite("Group SLOPE with 100 000 dense columns", probe=probes.wide),
     "start": Suite("Import and first fit, fresh processes", probe=probes.start_up),

@@ -507,8 +507,13 @@ class SparseGroupSortedL1(Penalty):
         """The dual norm of z from above, and exactly where c minimises: z split as the prox at c + z does."""
         if len(self.parts) == 1:
             return self.parts[0].dual_norm(z)
-        u = self._split(c + z, alpha)[1]
-        bound = min(self._norm_of_split(z, u), self._columns.dual_norm(z), self._groups.dual_norm(z))
+        bound, u = min(self._columns.dual_norm(z), self._groups.dual_norm(z)), None
+        while True:  # a split that crawls goes on as long as that halves the excess
+            before = bound
+            _, u, sweeps = self._split(c + z, alpha, u)
+            bound = min(before, self._norm_of_split(z, u))
+            if sweeps < splitting.MAX_SWEEPS or bound - alpha > 0.5 * (before - alpha):
+                break
         # Of the null model at alpha_max the two dual balls touch, where the split crawls.
         return self.dual_norm(z) if bound > alpha and not np.any(c) else bound
 
