@@ -56,6 +56,8 @@ class Design {
   bool grouped() const { return !opt_.group.empty(); }
   bool is_free(Index column) const { return !opt_.factor.empty() && opt_.factor[column] == 0; }
   double length(Index coordinate) const { return length_[coordinate]; }  // at least sqrt(x~'Wx~ / n)
+  // Whether the coordinates of an atom are orthogonal, of just their lengths.
+  bool orthonormal() const { return opt_.orthonormalise && free_cols_.empty(); }
   // A power of 16 that all penalised coordinates are divided by: columns in very small or large units, left unscaled, would
   // need steps of another order than the free part's. A penalty of them is then divided by it too, and so is alpha.
   double unit() const { return unit_; }
@@ -372,6 +374,7 @@ class Design {
         T[kept[k] * m + kept[k]] = 1;
         solve_upper(R, kept, k + 1, m, T, kept[k]);
       }
+      for (Index j : spare) length_[start_[u] + j] = 0;
       if (!spare.empty()) shorten(R, kept, spare, u);
     }
   }

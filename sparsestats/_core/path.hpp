@@ -88,31 +88,60 @@ class GramCache {
       G_.swap(G);
       capacity_ = grown;
     }
-    const Index n = d_.n(), first = used_;
+    // Of many orthonormal columns the products among themselves are known, and those with others come from the others' side.
+    std::vector<Index> before = members_;
+    std::sort(before.begin(), before.end());
+    std::vector<Index> plain, wide;
     for (Index u : units) {
       slot_[u] = used_;
       members_.push_back(u);
       used_ += d_.atom_size(u);
+      (d_.orthonormal() && d_.atom_size(u) > TOGETHER ? wide : plain).push_back(u);
+    }
+    multiply(plain, members_);
+    multiply(before, wide);
+    while (!wide.empty()) {
+      const Index u = wide.back(), size = d_.atom_size(u);
+      wide.pop_back();
+      multiply({u}, wide);
+      for (Index i = 0; i < size; ++i) {
+        double* row = G_.data() + (slot_[u] + i) * capacity_ + slot_[u];
+        const double length = d_.length(d_.start(u) + i);
+        std::fill_n(row, size, 0.0);
+        row[i] = length * length;
+      }
+    }
+  }
+  // G between two ascending lists of atoms: a few columns of the first at a time, read against all of the second together.
+  void multiply(const std::vector<Index>& some, const std::vector<Index>& others) {
+    if (others.empty()) return;
+    const Index n = d_.n();
+    std::vector<Index> at, once;  // where the others' columns stand, and which of them have no turn of their own
+    for (Index u : others) {
+      const bool both = std::binary_search(some.begin(), some.end(), u);
+      for (Index j = 0; j < d_.atom_size(u); ++j) {
+        if (!both) once.push_back(static_cast<Index>(at.size()));
+        at.push_back(slot_[u] + j);
+      }
     }
     std::vector<double> block, products;
-    for (size_t t = 0, row = first; t < units.size();) {  // a few columns at a time, read against all members together
+    for (size_t t = 0; t < some.size();) {
       block.clear();
-      Index width = 0;
-      for (; t < units.size() && width < TOGETHER; ++t) {
-        const Index size = d_.atom_size(units[t]);
+      std::vector<Index> rows;
+      for (; t < some.size() && static_cast<Index>(rows.size()) < TOGETHER; ++t) {
+        const Index size = d_.atom_size(some[t]), width = static_cast<Index>(rows.size());
         block.resize((width + size) * n);
-        d_.columns(units[t], block.data() + width * n);
-        width += size;
+        d_.columns(some[t], block.data() + width * n);
+        for (Index j = 0; j < size; ++j) rows.push_back(slot_[some[t]] + j);
       }
+      const Index width = static_cast<Index>(rows.size()), count = static_cast<Index>(at.size());
       for (Index j = 0; j < width; ++j) weigh(block.data() + j * n, d_.weights().data(), n);
-      products.resize(width * used_);
-      d_.tdot(members_.data(), static_cast<Index>(members_.size()), block.data(), products.data(), width);
-      for (Index j = 0; j < width; ++j, ++row)
-        for (Index k = 0; k < used_; ++k) {
-          const double product = products[j * used_ + k];
-          G_[row * capacity_ + k] = product;
-          if (k < first) G_[k * capacity_ + row] = product;
-        }
+      products.resize(width * count);
+      d_.tdot(others.data(), static_cast<Index>(others.size()), block.data(), products.data(), width);
+      for (Index j = 0; j < width; ++j) {
+        for (Index k = 0; k < count; ++k) G_[rows[j] * capacity_ + at[k]] = products[j * count + k];
+        for (Index k : once) G_[at[k] * capacity_ + rows[j]] = products[j * count + k];
+      }
     }
   }
   static constexpr Index TOGETHER = 32;  // columns

@@ -353,6 +353,39 @@ def test_newton_through_the_rows_is_newton_through_the_columns(loss, draw):
     np.testing.assert_allclose(once.coefs, thrice.coefs, rtol=0, atol=1e-10 * np.abs(once.coefs).max())
 
 
+@pytest.mark.parametrize("container", [np.asfortranarray, sparse.csc_array])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_wide_orthonormal_groups_through_their_known_products(container, fit_intercept):
+    """Groups of 48 (rank 47 with an intercept), 40 and 3 columns that enter one by one, weighted and priced."""
+    rng = np.random.default_rng(5)
+    n = 240
+    levels = np.eye(48)[np.r_[np.arange(48), rng.integers(0, 48, n - 48)]]
+    Z = rng.standard_normal((n, 43))
+    Z[:, :40] += levels @ rng.standard_normal((48, 40))  # the wide groups overlap
+    X = np.column_stack([Z[:, 40:], levels, Z[:, :40]])
+    groups = np.repeat([0, 1, 2], [3, 48, 40])
+    y = (
+        3 * X[:, 0]
+        + levels @ rng.standard_normal(48)
+        + Z[:, :40] @ rng.standard_normal(40) / 3
+        + rng.standard_normal(n)
+    )
+    weight = rng.integers(1, 4, n).astype(float)
+    factor = np.repeat([0.5, 1.0, 2.0], [3, 48, 40])
+    options = dict(groups=groups, standardize="group", penalty_factor=factor, fit_intercept=fit_intercept, tol=1e-10)
+    paths = [
+        ss.GroupSLOPE(solver=solver, **options).path(container(X), y, ss.relative(1, 0.05, 6), sample_weight=weight)
+        for solver in ("auto", "proximal")
+    ]
+    assert all(path.converged.all() for path in paths)
+    active = np.count_nonzero(paths[0].coefs[:, [0, 3, 51]], axis=1)  # a column of each group
+    assert set(active) == {0, 1, 2, 3}
+    for one, other in zip(*(path.coefs @ X.T for path in paths), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4 * np.abs(other).max())
+    # the certificate is by products with X, which these Gram matrices must agree with
+    assert max(certificate.relative for certificate in paths[0].certificates) < 1e-12
+
+
 @pytest.mark.parametrize("tol", [1e-6, 1e-9])
 def test_single_precision_steps_end_at_the_certificate_asked_for(tol):
     # Dense columns are copied in single precision for the steps to 1e-7, sparse ones are not: same problem, two routes.
