@@ -18,7 +18,8 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
   std::vector<Index> block(q);
   for (Index k = 0; k < q; ++k) block[k] = d.free_block(k);
   std::vector<char> pinned;
-  double F = loss.value(eta, y, w, n), before = std::numeric_limits<double>::infinity();
+  constexpr double UNKNOWN = std::numeric_limits<double>::quiet_NaN();
+  double F = UNKNOWN, before = std::numeric_limits<double>::infinity();
   for (int it = 0; it < 1000; ++it) {
     loss.residual(eta, y, e.data(), n);
     double size = 0, total = 0;
@@ -36,6 +37,8 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
     const bool last = size <= 1e-6 * total;
     for (const bool safe : {false, true}) {
       if (moved) break;
+      const bool trusted = last && !safe;
+      if (!trusted && std::isnan(F)) F = loss.value(eta, y, w, n);
       g = gradient;
       weighted_curvature(loss, safe, eta, y, w, h.data(), n);
       columns.resize(q * d.rows());
@@ -47,8 +50,8 @@ inline void fit_free_part(const Predictors& d, const Loss& loss, const double* y
       for (int halvings = 0; halvings < (loss.flat() && !safe ? 3 : 200) && !moved; ++halvings, t /= 2) {
         std::copy(eta, eta + n, trial.data());
         d.free_axpy(t, g.data(), trial.data());
-        const double value = loss.value(trial.data(), y, w, n);
-        moved = value < F || (last && !safe);
+        const double value = trusted ? UNKNOWN : loss.value(trial.data(), y, w, n);
+        moved = trusted || value < F;
         if (moved) {
           F = value;
           for (Index k = 0; k < q; ++k) gamma[k] += t * g[k];

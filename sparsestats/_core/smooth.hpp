@@ -37,7 +37,8 @@ class Smooth {
   virtual double hessian_cost(double a) const = 0;
   // Fit the free coordinates exactly, the others held.
   virtual void settle(double*, double*) const {}
-  // A dual value for this restricted problem at a settled point: z = -gradient over the coordinates, dual_norm = J*(z).
+  // A dual value for this restricted problem at a settled point, where `gradient` was last asked for: z = -gradient over the
+  // coordinates, dual_norm = J*(z).
   virtual double dual(const double* x, const double* img, double alpha, double dual_norm) const = 0;
 };
 
@@ -227,12 +228,15 @@ class Rows final : public Smooth {
   }
   double step_cost() const override { return 2.0 * d_.rows() * m_ + 20.0 * d_.n(); }
   double hessian_cost(double a) const override { return (d_.responses() > 1 ? 1.0 : 0.5) * a * a * d_.rows(); }
-  double dual(const double*, const double* img, double alpha, double dual_norm) const override {
-    std::vector<double> u(d_.n());
-    loss_.residual(img, y_, u.data(), d_.n());
-    d_.project(u.data());
-    if (loss_.clip(u.data(), y_, d_.n()) > ROUNDING) return -std::numeric_limits<double>::infinity();
+  double dual(const double*, const double*, double alpha, double dual_norm) const override {
+    if (!projected_) {
+      d_.project(residual_.data());
+      inside_ = loss_.clip(residual_.data(), y_, d_.n()) <= ROUNDING;
+      projected_ = true;
+    }
+    if (!inside_) return -std::numeric_limits<double>::infinity();
     const double s = dual_norm > alpha ? alpha / dual_norm : 1.0;
+    std::vector<double> u(residual_);
     for (double& v : u) v *= s;
     return loss_.dual(u.data(), y_, d_.weights().data(), offset_, d_.n());
   }
@@ -249,7 +253,10 @@ class Rows final : public Smooth {
     for (Index j = 0; j < m_ + free_; ++j) g[j] = -g[j];
   }
   void dual_point(const double* img) const {
-    loss_.residual(img, y_, e_.data(), d_.n());
+    residual_.resize(d_.n());
+    loss_.residual(img, y_, residual_.data(), d_.n());
+    projected_ = false;
+    e_ = residual_;
     weigh(e_.data(), d_.weights().data(), d_.n());
   }
   void model_residual(const double* img) const {
@@ -321,6 +328,8 @@ class Rows final : public Smooth {
   Index m_ = 0, free_;
   std::vector<const float*> columns_;
   mutable double mean_ = 1;
+  mutable std::vector<double> residual_;           // where the gradient was last asked for, and what became of it
+  mutable bool projected_ = false, inside_ = false;
   mutable std::vector<double> e_, level_, slope_;  // of the model: residuals are level - slope * image
   mutable std::vector<float> single_, moves_;      // what a sweep or a coarse step reads and adds
   mutable std::vector<double> written_;            // columns of the last Hessian: fresh memory costs a fifth of one
