@@ -215,7 +215,7 @@ def over_gaussian(name: str, X: np.ndarray, gaussian: tuple, rival: tuple, quick
         return time.process_time() - started
 
     clock(*gaussian), clock(*rival)
-    pairs = [(clock(*rival), clock(*gaussian)) for _ in range(3 if quick else 9)]
+    pairs = [(clock(*rival), clock(*gaussian)) for _ in range(3 if quick else 31)]
     path = rival[0].path(X, rival[1], grid)
     base = 1e3 * min(seconds for _, seconds in pairs)
     slow = 1e3 * min(seconds for seconds, _ in pairs)
