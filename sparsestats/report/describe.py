@@ -200,7 +200,10 @@ def _guarantee(fit: Fit) -> str:
     certificate = fit.certificate
     if certificate is None or certificate.kind != "gap" or fit.family != "gaussian":
         return ""
-    error = certificate.linear_predictor_error
+    # Below the rounding of the objective a gap, 0 among them, says no more than that rounding does.
+    error = max(
+        certificate.linear_predictor_error, float(np.sqrt(2 * np.finfo(float).eps * abs(certificate.objective)))
+    )
     return f"Fitted values are within {error:.1e} (root mean square) of the optimum's."
 
 

@@ -1,5 +1,7 @@
 """Summary: the page, and what may not come alive in it."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +31,14 @@ def test_the_page_says_what_a_reader_needs(chosen):
     assert "not selected: bill_depth_mm" in chosen.at("1se").summary().to_text()
     assert repr(chosen) == text
     assert max(map(len, text.splitlines())) <= 110
+
+
+def test_a_gap_of_zero_promises_no_more_than_the_objective_is_exact(penguins):
+    """The null model beyond alpha_max has a gap of exactly 0; its fitted values are not proved to be exact."""
+    fit = ss.gslope("body_mass_g ~ species + sex", penguins, alpha=1000.0)
+    assert fit.certificate.value == 0
+    said = re.search(r"Fitted values are within (\S+) ", " ".join(str(fit.summary()).split()))
+    assert said and 1e-6 < float(said[1]) < 1e-4  # of body masses in grams
 
 
 def test_shares_of_the_table_add_up(chosen):
