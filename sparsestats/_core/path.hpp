@@ -98,12 +98,12 @@ class GramCache {
       used_ += d_.atom_size(u);
       (d_.orthonormal() && d_.atom_size(u) > TOGETHER ? wide : plain).push_back(u);
     }
-    multiply(plain, members_);
-    multiply(before, wide);
+    products_of(plain, members_);
+    products_of(before, wide);
     while (!wide.empty()) {
       const Index u = wide.back(), size = d_.atom_size(u);
       wide.pop_back();
-      multiply({u}, wide);
+      products_of({u}, wide);
       for (Index i = 0; i < size; ++i) {
         double* row = G_.data() + (slot_[u] + i) * capacity_ + slot_[u];
         const double length = d_.length(d_.start(u) + i);
@@ -113,7 +113,7 @@ class GramCache {
     }
   }
   // G between two ascending lists of atoms: a few columns of the first at a time, read against all of the second together.
-  void multiply(const std::vector<Index>& some, const std::vector<Index>& others) {
+  void products_of(const std::vector<Index>& some, const std::vector<Index>& others) {
     if (others.empty()) return;
     const Index n = d_.n();
     std::vector<Index> at, once;  // where the others' columns stand, and which of them have no turn of their own

@@ -22,11 +22,6 @@ class PatternNewton {
   double cost() const { return std::min(plain_cost(), wide_cost()) + f_.step_cost(); }
   // Whether the penalty is linear on the pattern: no tangents, no smooth norms.
   bool flat() const { return coordinates() == pat_.part.size() + f_.free() && pat_.smooth.empty(); }
-  // Of one with the factor of the last.
-  double chord_cost() const {
-    const double a = coordinates(), n = wide_ ? f_.root_columns() : a;
-    return (wide_ ? 3 * n * n + 2 * a * n : a * a) + f_.step_cost();
-  }
   double plain_cost() const {
     const double a = coordinates(), d = a - (static_cast<double>(pat_.part.size()) - pat_.slope.size());
     return f_.hessian_cost(a) + (flat() ? 6 : 26) * a * a + d * d * d / 6;
