@@ -168,7 +168,7 @@ def sparse_group(quick: bool) -> list[Measure]:
         note = f"worst gap of every seventh alpha recomputed in numpy {worst:.1e}"
         measures.append(Measure(title, tuple(times[1e-6]), "ms", goal, note))
         ratios = tuple(tight / loose for tight, loose in zip(times[1e-8], times[1e-4], strict=True))
-        measures.append(Measure(f"its gap of 1e-8 over one of 1e-4, {name}, {l1_ratio}", ratios, "x", None))
+        measures.append(Measure(f"{what} {name}, l1_ratio {l1_ratio}, a gap of 1e-8 over one of 1e-4", ratios, "x"))
     return measures
 
 
